@@ -1,0 +1,3 @@
+//! suiftly
+
+pub mod core;
