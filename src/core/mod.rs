@@ -2,5 +2,7 @@
 
 pub mod calendar;
 pub mod id;
+pub mod log_line;
 pub mod money;
+pub mod rollup;
 pub mod usage;

@@ -1,0 +1,223 @@
+//! One HAProxy log line, parsed in place: no allocation, every text a slice of the line.
+//!
+//! [`parse`] takes a line without its newline, strips a syslog header if there is one, and returns either a
+//! [`RequestLine`] or the [`Reject`] under which the line goes to quarantine. A line is never refused because its
+//! customer is unknown.
+
+mod fields;
+pub mod s1;
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use crate::core::calendar::UtcMillis;
+use crate::core::id::{CustomerId, Network, Service};
+
+/// The longest line that is looked at, in bytes. HAProxy cuts its lines at 8192 with the shipped configuration.
+pub const MAX_LINE_BYTES: usize = 64 * 1024;
+
+/// How many bytes at the start of a line may be a syslog header.
+const MAX_HEADER_BYTES: usize = 256;
+
+/// One request as the gateway saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestLine<'a> {
+    /// When the request began: the connection's accept time, or for a later request on the same connection that
+    /// time plus the wait before it. Billing hours follow this, so an idle connection cannot move a request back.
+    pub ts: UtcMillis,
+    /// Handshake and idle time before the request, so that `ts` minus this is HAProxy's accept time.
+    pub idle_ms: u32,
+    /// Which gateway wrote the line.
+    pub gateway: u8,
+    pub pid: u32,
+    /// `%lc`: counts the lines of one frontend; two threads may show the same number.
+    pub log_counter: u64,
+    /// `%rt`: counts the requests of one process.
+    pub request_counter: u64,
+    /// `None` if the request was not authenticated.
+    pub customer: Option<CustomerId>,
+    pub service: Service,
+    /// `None` if the key did not tell.
+    pub network: Option<Network>,
+    pub class: TrafficClass,
+    pub event: Event,
+    /// Fingerprint of the presented key, 0 if none.
+    pub key_fp: u32,
+    /// IPv4 addresses are mapped into IPv6; unspecified if the client had no address.
+    pub client_ip: Ipv6Addr,
+    pub client_port: u16,
+    /// The port that the request came in on.
+    pub listener_port: u16,
+    pub method: &'a str,
+    /// Without the query string.
+    pub path: &'a str,
+    /// 0 if no response was sent.
+    pub status: u16,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub times: PhaseTimes,
+    /// HAProxy's termination state, two to four characters.
+    pub termination: &'a str,
+    pub backend: &'a str,
+    pub server: &'a str,
+    /// Identical requests that a shipper merged into this line; `bytes_out` is their sum.
+    pub repeat: u32,
+}
+
+/// Milliseconds in each phase of a request; −1 when the phase did not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhaseTimes {
+    pub request_ms: i32,
+    pub queue_ms: i32,
+    pub connect_ms: i32,
+    pub response_ms: i32,
+    pub total_ms: i32,
+}
+
+/// How the gateway treated the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum TrafficClass {
+    None = 0,
+    Guaranteed = 1,
+    Burst = 2,
+    Denied = 3,
+    DroppedByRate = 4,
+    DroppedPerIp = 5,
+    Unavailable = 6,
+    StreamDelta = 7,
+    StreamClose = 8,
+}
+
+impl TrafficClass {
+    pub const ALL: [Self; 9] = [
+        Self::None,
+        Self::Guaranteed,
+        Self::Burst,
+        Self::Denied,
+        Self::DroppedByRate,
+        Self::DroppedPerIp,
+        Self::Unavailable,
+        Self::StreamDelta,
+        Self::StreamClose,
+    ];
+
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    #[expect(clippy::as_conversions, reason = "the discriminant of a repr(u8) enum")]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// Whether a request of this class is charged, whatever its status.
+    pub const fn is_billable(self) -> bool {
+        matches!(self, Self::Guaranteed | Self::Burst)
+    }
+
+    /// Whether a line of this class counts in sums at all.
+    pub const fn is_counted(self) -> bool {
+        !matches!(self, Self::StreamClose)
+    }
+}
+
+/// The gateway's event code (`log-ingest.md` lists them): 0 is "ok". Codes that this version does not know are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Event(pub u8);
+
+impl Event {
+    pub const OK: Self = Self(0);
+    pub const KEY_MISSING: Self = Self(10);
+    pub const MALFORMED: Self = Self(12);
+    pub const REQUEST_TIMEOUT: Self = Self(14);
+    pub const KEY_REVOKED: Self = Self(31);
+    pub const BACKEND_ERROR: Self = Self(50);
+    pub const REFUSED: Self = Self(60);
+    pub const TIMEOUT: Self = Self(61);
+    pub const NO_BACKEND: Self = Self(62);
+    pub const QUEUE_TIMEOUT: Self = Self(63);
+
+    /// What HAProxy's termination state tells when the configuration's rules could not set a code, because the
+    /// request never reached them (a malformed one) or had left them (a backend that failed).
+    pub fn from_termination(termination: &str, status: u16) -> Self {
+        match (termination.as_bytes(), status) {
+            ([b'P', b'R', ..], 400) => Self::MALFORMED,
+            ([b'c', b'R', ..], _) => Self::REQUEST_TIMEOUT,
+            ([b's', b'C', ..] | [b's', b'H', ..], _) => Self::TIMEOUT,
+            ([b's', b'Q', ..], _) => Self::QUEUE_TIMEOUT,
+            ([b'S', b'C', ..], 503) => Self::REFUSED,
+            ([b'S', ..], 503) => Self::NO_BACKEND,
+            ([b'S', ..], _) => Self::BACKEND_ERROR,
+            _ => Self::OK,
+        }
+    }
+}
+
+/// Why a line went to quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reject {
+    Empty,
+    /// Not UTF-8, or with control characters.
+    Binary,
+    /// Neither a known format nor a syslog header before one.
+    UnknownFormat,
+    /// Fewer columns than the format has.
+    Truncated,
+    /// More columns than the format has.
+    TooManyColumns,
+    /// The named column does not hold what the format says.
+    BadColumn(&'static str),
+    /// Longer than [`MAX_LINE_BYTES`].
+    Overlong,
+    /// The file ended without a newline and will not grow.
+    Unterminated,
+}
+
+/// The reason in a few stable words, as stored and shown.
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("empty line"),
+            Self::Binary => f.write_str("binary"),
+            Self::UnknownFormat => f.write_str("unknown format"),
+            Self::Truncated => f.write_str("truncated"),
+            Self::TooManyColumns => f.write_str("too many columns"),
+            Self::BadColumn(column) => write!(f, "bad column {column}"),
+            Self::Overlong => f.write_str("over-long"),
+            Self::Unterminated => f.write_str("no newline at the end of the file"),
+        }
+    }
+}
+
+/// Parses one line, given without its newline (a carriage return at its end is ignored).
+///
+/// # Errors
+/// The reason under which the line is quarantined.
+pub fn parse(line: &[u8]) -> Result<RequestLine<'_>, Reject> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        return Err(Reject::Empty);
+    }
+    if line.len() > MAX_LINE_BYTES {
+        return Err(Reject::Overlong);
+    }
+    let text = std::str::from_utf8(line).map_err(|_| Reject::Binary)?;
+    if text.bytes().any(|byte| byte.is_ascii_control()) {
+        return Err(Reject::Binary);
+    }
+    s1::parse(after_syslog_header(text)?)
+}
+
+/// The message behind an RFC 3164 or RFC 5424 header, or the line itself if it has none.
+fn after_syslog_header(line: &str) -> Result<&str, Reject> {
+    if line.starts_with(s1::MARK) {
+        return Ok(line);
+    }
+    let window = line.as_bytes().get(..MAX_HEADER_BYTES).unwrap_or(line.as_bytes());
+    let mark = memchr::memmem::find(window, b" s1 ").ok_or(Reject::UnknownFormat)?;
+    line.get(mark + 1..).ok_or(Reject::UnknownFormat)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! The `s1` format: the version-tagged line that the shipped HAProxy configuration writes.
+//!
+//! Twenty-five columns separated by single spaces, nothing optional, `-` for absent. The last column is always there,
+//! so a line that was cut short is recognised.
+//!
+//! ```text
+//! s1 1763919000123 1 4711 17 42 12345 1 1 1 0 1005F7C 203.0.113.9 51234 20002 GET /v1/keys 200 312 1045 \
+//!    0/0/0/0/1/2/3 -- be_seal s1 1
+//! ```
+//! accept time in ms · gateway · pid · `%lc` · `%rt` · customer · service · network · class · event · key fingerprint
+//! (hexadecimal) · client address · client port · listener port · method · path · status · bytes in · bytes out ·
+//! handshake/idle/request/queue/connect/response/active ms · termination · backend · server · repeat.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::fields::{Columns, phase_ms, unsigned};
+use super::{Event, PhaseTimes, Reject, RequestLine, TrafficClass};
+use crate::core::calendar::UtcMillis;
+use crate::core::id::{CustomerId, Network, Service};
+
+/// What every line begins with.
+pub const MARK: &str = "s1 ";
+
+/// The value of HAProxy's `log-format` for one service. The variables are set by the shipped configuration's rules.
+pub fn log_format(gateway: u8, service: Service) -> String {
+    format!(
+        "s1 %Ts%ms {gateway} %pid %lc %rt %[var(txn.cust)] {service} %[var(txn.net)] %[var(txn.class)] \
+         %[var(txn.event)] %[var(txn.fp)] %ci %cp %fp %HM %HPO %ST %U %B %Th/%Ti/%TR/%Tw/%Tc/%Tr/%Ta %tsc %b %s 1",
+        service = service.number()
+    )
+}
+
+/// Parses a line that begins with [`MARK`].
+pub(super) fn parse(line: &str) -> Result<RequestLine<'_>, Reject> {
+    let mut columns = Columns::of(line.get(MARK.len()..).ok_or(Reject::Truncated)?);
+    let accepted: i64 = columns.number("ts")?;
+    let gateway = columns.number("gateway")?;
+    let pid = columns.number("pid")?;
+    let log_counter = columns.number("lc")?;
+    let request_counter = columns.number("rt")?;
+    let customer = columns.number_or_absent("customer")?.and_then(CustomerId::new);
+    let service = Service::from_number(columns.number("service")?).ok_or(Reject::BadColumn("service"))?;
+    let network = network(columns.number_or_absent("network")?)?;
+    let class = columns.number_or_absent("class")?.unwrap_or(0);
+    let class = TrafficClass::from_number(class).ok_or(Reject::BadColumn("class"))?;
+    let event = columns.number_or_absent("event")?.map_or(Event::OK, Event);
+    let key_fp = fingerprint(columns.next()?)?;
+    let client_ip = address(columns.next()?)?;
+    let client_port = columns.number_or_absent("client port")?.unwrap_or(0);
+    let listener_port = columns.number_or_absent("listener port")?.unwrap_or(0);
+    let method = columns.text("method")?;
+    let path = columns.text("path")?;
+    let status = status(columns.next()?)?;
+    let bytes_in = columns.number("bytes in")?;
+    let bytes_out = columns.number("bytes out")?;
+    let (idle_ms, times) = times(columns.next()?)?;
+    let termination = termination(columns.next()?)?;
+    let backend = columns.text("backend")?;
+    let server = columns.text("server")?;
+    let repeat = columns.number("repeat")?;
+    columns.finish()?;
+    let event = if event == Event::OK { Event::from_termination(termination, status) } else { event };
+    let ts = UtcMillis(accepted).plus_ms(i64::from(idle_ms));
+    Ok(RequestLine {
+        ts: in_range(ts)?,
+        idle_ms,
+        gateway,
+        pid,
+        log_counter,
+        request_counter,
+        customer,
+        service,
+        network,
+        class,
+        event,
+        key_fp,
+        client_ip,
+        client_port,
+        listener_port,
+        method,
+        path,
+        status,
+        bytes_in,
+        bytes_out,
+        times,
+        termination,
+        backend,
+        server,
+        repeat: if repeat == 0 { return Err(Reject::BadColumn("repeat")) } else { repeat },
+    })
+}
+
+/// A clock that is off by centuries is a garbled line, and would not fit the stores' timestamps.
+fn in_range(ts: UtcMillis) -> Result<UtcMillis, Reject> {
+    const YEAR_2000: i64 = 946_684_800_000;
+    const YEAR_2200: i64 = 7_258_118_400_000;
+    if (YEAR_2000..YEAR_2200).contains(&ts.0) { Ok(ts) } else { Err(Reject::BadColumn("ts")) }
+}
+
+fn network(number: Option<u8>) -> Result<Option<Network>, Reject> {
+    match number {
+        None => Ok(None),
+        Some(number) => Network::from_number(number).map(Some).ok_or(Reject::BadColumn("network")),
+    }
+}
+
+fn fingerprint(column: &str) -> Result<u32, Reject> {
+    match column {
+        "-" => Ok(0),
+        _ if column.starts_with('+') => Err(Reject::BadColumn("key fingerprint")),
+        _ => u32::from_str_radix(column, 16).map_err(|_| Reject::BadColumn("key fingerprint")),
+    }
+}
+
+/// HAProxy writes `unix` for clients of a unix socket.
+fn address(column: &str) -> Result<Ipv6Addr, Reject> {
+    if matches!(column, "-" | "unix") {
+        return Ok(Ipv6Addr::UNSPECIFIED);
+    }
+    match column.parse() {
+        Ok(IpAddr::V4(v4)) => Ok(v4.to_ipv6_mapped()),
+        Ok(IpAddr::V6(v6)) => Ok(v6),
+        Err(_) => Err(Reject::BadColumn("client address")),
+    }
+}
+
+/// HAProxy writes −1 when it sent no response.
+fn status(column: &str) -> Result<u16, Reject> {
+    match column {
+        "-1" => Ok(0),
+        _ => unsigned(column).filter(|status| *status < 1000).ok_or(Reject::BadColumn("status")),
+    }
+}
+
+fn termination(column: &str) -> Result<&str, Reject> {
+    if (2..=4).contains(&column.len()) { Ok(column) } else { Err(Reject::BadColumn("termination")) }
+}
+
+/// `Th/Ti/TR/Tw/Tc/Tr/Ta`: the time before the request, and its phases.
+fn times(column: &str) -> Result<(u32, PhaseTimes), Reject> {
+    const BAD: Reject = Reject::BadColumn("times");
+    let mut parts = column.split('/').map(|part| phase_ms(part).ok_or(BAD));
+    let mut next = || parts.next().unwrap_or(Err(BAD));
+    let (handshake, idle) = (next()?, next()?);
+    let times = PhaseTimes {
+        request_ms: next()?,
+        queue_ms: next()?,
+        connect_ms: next()?,
+        response_ms: next()?,
+        total_ms: next()?,
+    };
+    if parts.next().is_some() {
+        return Err(BAD);
+    }
+    let before = u32::try_from(handshake).unwrap_or(0).saturating_add(u32::try_from(idle).unwrap_or(0));
+    Ok((before, times))
+}
+
+/// Writes the line that [`super::parse`] reads back, with a newline. Used where lines are made without HAProxy.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(line: &RequestLine<'_>, out: &mut impl Write) -> std::io::Result<()> {
+    let PhaseTimes { request_ms, queue_ms, connect_ms, response_ms, total_ms } = line.times;
+    write!(out, "{MARK}{} {} {} ", line.ts.0 - i64::from(line.idle_ms), line.gateway, line.pid)?;
+    write!(out, "{} {} ", line.log_counter, line.request_counter)?;
+    write_or_dash(out, line.customer.map(CustomerId::get).map(u64::from))?;
+    write!(out, "{} ", line.service.number())?;
+    write_or_dash(out, line.network.map(|network| network.number().into()))?;
+    write!(out, "{} {} {:X} ", line.class.number(), line.event.0, line.key_fp)?;
+    write!(out, "{} {} {} ", line.client_ip.to_canonical(), line.client_port, line.listener_port)?;
+    write!(out, "{} {} {} {} {} ", line.method, line.path, line.status, line.bytes_in, line.bytes_out)?;
+    write!(out, "0/{}/{request_ms}/{queue_ms}/{connect_ms}/{response_ms}/{total_ms} ", line.idle_ms)?;
+    writeln!(out, "{} {} {} {}", line.termination, line.backend, line.server, line.repeat)
+}
+
+fn write_or_dash(out: &mut impl Write, number: Option<u64>) -> std::io::Result<()> {
+    match number {
+        Some(number) => write!(out, "{number} "),
+        None => out.write_all(b"- "),
+    }
+}

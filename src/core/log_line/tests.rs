@@ -1,0 +1,198 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const GOOD: &str = "s1 1763919000123 1 4711 17 42 12345 1 1 1 0 1005F7C 203.0.113.9 51234 20002 GET /v1/keys 200 312 1045 \
+                    0/0/0/0/1/2/3 ---- be_seal s1 1";
+
+/// `GOOD` with one column (counted from 0, the mark) replaced.
+fn with_column(index: usize, value: &str) -> String {
+    let mut columns: Vec<&str> = GOOD.split(' ').collect();
+    columns[index] = value;
+    columns.join(" ")
+}
+
+#[test]
+fn every_column_is_read() {
+    let line = parse(GOOD.as_bytes()).unwrap();
+    assert_eq!(
+        line,
+        RequestLine {
+            ts: UtcMillis(1_763_919_000_123),
+            idle_ms: 0,
+            gateway: 1,
+            pid: 4711,
+            log_counter: 17,
+            request_counter: 42,
+            customer: CustomerId::new(12345),
+            service: Service::Seal,
+            network: Some(Network::Mainnet),
+            class: TrafficClass::Guaranteed,
+            event: Event::OK,
+            key_fp: 0x0100_5F7C,
+            client_ip: "::ffff:203.0.113.9".parse().unwrap(),
+            client_port: 51234,
+            listener_port: 20002,
+            method: "GET",
+            path: "/v1/keys",
+            status: 200,
+            bytes_in: 312,
+            bytes_out: 1045,
+            times: PhaseTimes { request_ms: 0, queue_ms: 0, connect_ms: 1, response_ms: 2, total_ms: 3 },
+            termination: "----",
+            backend: "be_seal",
+            server: "s1",
+            repeat: 1,
+        }
+    );
+}
+
+#[test]
+fn a_syslog_header_is_skipped() {
+    for header in [
+        "Nov 23 17:30:00 gw1 haproxy[4711]: ",
+        "<134>Nov 23 17:30:00 gw1 haproxy[4711]: ",
+        "2026-11-23T17:30:00.123456+00:00 gw1 haproxy[4711]: ",
+        "<134>1 2026-11-23T17:30:00.123Z gw1 haproxy 4711 - - ",
+    ] {
+        let line = format!("{header}{GOOD}\r");
+        assert_eq!(parse(line.as_bytes()), parse(GOOD.as_bytes()), "{header}");
+    }
+}
+
+#[test]
+fn absent_columns_are_dashes() {
+    let line = "s1 1763919000123 1 4711 17 42 - 2 - - - - unix - 20003 <BADREQ> <BADREQ> 400 0 0 \
+                -1/-1/-1/-1/-1/-1/5001 PR-- fe <NOSRV> 1";
+    let line = parse(line.as_bytes()).unwrap();
+    assert_eq!((line.customer, line.network, line.class), (None, None, TrafficClass::None));
+    assert_eq!((line.event, line.key_fp, line.client_port), (Event::MALFORMED, 0, 0));
+    assert_eq!(line.client_ip, Ipv6Addr::UNSPECIFIED);
+    assert_eq!(line.idle_ms, 0);
+}
+
+#[test]
+fn time_on_an_idle_connection_moves_the_request_to_when_it_began() {
+    let line = with_column(20, "5/60000/0/0/1/2/3");
+    let line = parse(line.as_bytes()).unwrap();
+    assert_eq!((line.ts, line.idle_ms), (UtcMillis(1_763_919_060_128), 60_005));
+}
+
+#[test]
+fn what_is_wrong_with_a_line_is_named() {
+    let overlong = "x".repeat(MAX_LINE_BYTES + 1);
+    for (line, reject) in [
+        ("", Reject::Empty),
+        ("\r", Reject::Empty),
+        ("s1 1763\u{0}", Reject::Binary),
+        ("Proxy fe_seal started.", Reject::UnknownFormat),
+        ("s2 1763919000123 1", Reject::UnknownFormat),
+        ("s1 1763919000123 1 4711", Reject::Truncated),
+        ("s1 ", Reject::BadColumn("ts")),
+        (&overlong, Reject::Overlong),
+        (&GOOD[..GOOD.len() - 2], Reject::Truncated),
+        (&format!("{GOOD} 1"), Reject::TooManyColumns),
+        (&with_column(1, "99"), Reject::BadColumn("ts")),
+        (&with_column(1, "99999999999999"), Reject::BadColumn("ts")),
+        (&with_column(2, "256"), Reject::BadColumn("gateway")),
+        (&with_column(6, "4294967296"), Reject::BadColumn("customer")),
+        (&with_column(7, "4"), Reject::BadColumn("service")),
+        (&with_column(8, "2"), Reject::BadColumn("network")),
+        (&with_column(9, "9"), Reject::BadColumn("class")),
+        (&with_column(11, "+1"), Reject::BadColumn("key fingerprint")),
+        (&with_column(12, "1.2.3"), Reject::BadColumn("client address")),
+        (&with_column(15, ""), Reject::BadColumn("method")),
+        (&with_column(17, "1000"), Reject::BadColumn("status")),
+        (&with_column(18, "-5"), Reject::BadColumn("bytes in")),
+        (&with_column(20, "0/0/0"), Reject::BadColumn("times")),
+        (&with_column(20, "0/0/0/0/1/2/3/4"), Reject::BadColumn("times")),
+        (&with_column(21, "-"), Reject::BadColumn("termination")),
+        (&with_column(24, "0"), Reject::BadColumn("repeat")),
+    ] {
+        assert_eq!(parse(line.as_bytes()), Err(reject), "{:?}", &line[..line.len().min(200)]);
+    }
+    assert_eq!(parse(b"s1 \xff\xfe"), Err(Reject::Binary));
+}
+
+#[test]
+fn a_line_cut_anywhere_is_never_taken_for_a_whole_one() {
+    for length in 0..GOOD.len() {
+        assert!(parse(&GOOD.as_bytes()[..length]).is_err(), "{}", &GOOD[..length]);
+    }
+}
+
+#[test]
+fn a_failed_backend_is_told_by_the_termination_state() {
+    for (termination, status, event) in [
+        ("----", 200, Event::OK),
+        ("SC--", 503, Event::REFUSED),
+        ("sC--", 504, Event::TIMEOUT),
+        ("sH--", 504, Event::TIMEOUT),
+        ("sQ--", 503, Event::QUEUE_TIMEOUT),
+        ("SH--", 502, Event::BACKEND_ERROR),
+        ("cR--", 408, Event::REQUEST_TIMEOUT),
+        ("CD--", 200, Event::OK),
+    ] {
+        assert_eq!(Event::from_termination(termination, status), event, "{termination}");
+    }
+}
+
+prop_compose! {
+    fn token()(text in "[!-~]{1,40}") -> String { text }
+}
+
+prop_compose! {
+    fn times()(phases in prop::array::uniform5(-1..i32::MAX)) -> PhaseTimes {
+        let [request_ms, queue_ms, connect_ms, response_ms, total_ms] = phases;
+        PhaseTimes { request_ms, queue_ms, connect_ms, response_ms, total_ms }
+    }
+}
+
+prop_compose! {
+    fn any_line()(
+        (ts, idle_ms) in (946_684_800_000_i64..7_258_118_400_000, 0..100_000_u32),
+        numbers in any::<(u8, u32, u64, u64, u32, u32, u16, u16)>(),
+        (service, network, class, event) in (1..=3_u8, 0..=2_u8, 0..=8_u8, 1..=255_u8),
+        client_ip in any::<u128>(),
+        (method, path, backend, server) in (token(), token(), token(), token()),
+        (status, bytes_in, bytes_out, repeat) in (0..1000_u16, any::<u64>(), any::<u64>(), 1..=u32::MAX),
+        times in times(),
+        termination in "[!-~]{2,4}",
+    ) -> (RequestLine<'static>, [String; 5]) {
+        let (gateway, pid, log_counter, request_counter, customer, key_fp, client_port, listener_port) = numbers;
+        let line = RequestLine {
+            ts: UtcMillis(ts), idle_ms, gateway, pid, log_counter, request_counter,
+            customer: CustomerId::new(customer),
+            service: Service::from_number(service).unwrap(),
+            network: Network::from_number(network),
+            class: TrafficClass::from_number(class).unwrap(),
+            event: Event(event), key_fp, client_ip: Ipv6Addr::from_bits(client_ip), client_port, listener_port,
+            method: "", path: "", status, bytes_in, bytes_out, times,
+            termination: "", backend: "", server: "", repeat,
+        };
+        (line, [method, path, termination, backend, server])
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back((line, texts) in any_line()) {
+        let [method, path, termination, backend, server] = &texts;
+        let line = RequestLine { method, path, termination, backend, server, ..line };
+        let mut written = Vec::new();
+        s1::write(&line, &mut written).unwrap();
+        prop_assert_eq!(parse(written.strip_suffix(b"\n").unwrap()), Ok(line));
+    }
+
+    #[test]
+    fn any_bytes_are_parsed_or_rejected_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = parse(&bytes);
+    }
+
+    #[test]
+    fn a_damaged_line_is_parsed_or_rejected_without_a_panic(at in 0..GOOD.len(), byte in any::<u8>()) {
+        let mut damaged = GOOD.as_bytes().to_vec();
+        damaged[at] = byte;
+        let _ = parse(&damaged);
+    }
+}
