@@ -1,3 +1,7 @@
 //! suiftly
 
+pub mod bench;
+pub mod clock;
 pub mod core;
+pub mod intake;
+pub mod traffic;

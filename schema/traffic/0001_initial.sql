@@ -1,0 +1,107 @@
+-- Step 1: the first version of the store.
+-- One row. `store_id` names this file: a ledger that has copied usage from another file starts its copy anew.
+CREATE TABLE IF NOT EXISTS traffic_store (
+    store_id   VARCHAR NOT NULL,
+    last_batch UBIGINT NOT NULL
+);
+
+-- How far each log file has been read. Changes only together with the rows that were read.
+CREATE TABLE IF NOT EXISTS intake_files (
+    source      VARCHAR NOT NULL, -- the configured path
+    device      UBIGINT NOT NULL,
+    inode       UBIGINT NOT NULL,
+    head_bytes  UINTEGER NOT NULL, -- length of the head that `head_hash` covers
+    head_hash   UBIGINT NOT NULL,
+    read_offset UBIGINT NOT NULL,  -- the first byte that is not yet counted
+    modified_ns BIGINT NOT NULL    -- the file's modification time when last seen
+);
+
+-- Words that repeat in almost every request, by number. 0 stands for those that came when the table was full.
+CREATE TABLE IF NOT EXISTS words (
+    number USMALLINT NOT NULL,
+    word   VARCHAR NOT NULL
+);
+
+-- Every request, one row a log line.
+CREATE TABLE IF NOT EXISTS requests (
+    ts               TIMESTAMP NOT NULL,
+    idle_ms          UINTEGER NOT NULL,
+    gateway          UTINYINT NOT NULL,
+    pid              UINTEGER NOT NULL,
+    log_counter      UBIGINT NOT NULL,
+    request_counter  UBIGINT NOT NULL,
+    customer_id      UINTEGER, -- NULL: not authenticated
+    service          UTINYINT NOT NULL,
+    network          UTINYINT,
+    class            UTINYINT NOT NULL,
+    event            UTINYINT NOT NULL,
+    key_fp           UINTEGER NOT NULL,
+    client_ip_high   UBIGINT NOT NULL, -- the IPv6 address (IPv4 mapped) in two halves
+    client_ip_low    UBIGINT NOT NULL,
+    client_port      USMALLINT NOT NULL,
+    listener_port    USMALLINT NOT NULL,
+    method           USMALLINT NOT NULL, -- these words are numbers of `words`
+    path             VARCHAR NOT NULL,
+    status           USMALLINT NOT NULL, -- 0: no response
+    bytes_in         UBIGINT NOT NULL,
+    bytes_out        UBIGINT NOT NULL,
+    time_request_ms  INTEGER NOT NULL, -- -1: the phase did not happen
+    time_queue_ms    INTEGER NOT NULL,
+    time_connect_ms  INTEGER NOT NULL,
+    time_response_ms INTEGER NOT NULL,
+    time_total_ms    INTEGER NOT NULL,
+    termination      USMALLINT NOT NULL,
+    backend          USMALLINT NOT NULL,
+    server           USMALLINT NOT NULL,
+    repeat           UINTEGER NOT NULL
+);
+
+-- Counts to be added up: each batch appends its own, merging replaces many rows by their sum.
+CREATE TABLE IF NOT EXISTS minute_deltas (
+    batch        UBIGINT NOT NULL, -- the newest batch in the sum
+    start        TIMESTAMP NOT NULL,
+    customer_id  UINTEGER,
+    service      UTINYINT NOT NULL,
+    network      UTINYINT,
+    class        UTINYINT NOT NULL,
+    status_class UTINYINT NOT NULL,
+    requests     UBIGINT NOT NULL,
+    bytes_in     UBIGINT NOT NULL,
+    bytes_out    UBIGINT NOT NULL,
+    time_sum_ms  UBIGINT NOT NULL,
+    time_min_ms  UINTEGER,
+    time_max_ms  UINTEGER
+);
+
+CREATE TABLE IF NOT EXISTS hour_deltas (
+    batch        UBIGINT NOT NULL,
+    start        TIMESTAMP NOT NULL,
+    customer_id  UINTEGER,
+    service      UTINYINT NOT NULL,
+    network      UTINYINT,
+    class        UTINYINT NOT NULL,
+    status_class UTINYINT NOT NULL,
+    requests     UBIGINT NOT NULL,
+    bytes_in     UBIGINT NOT NULL,
+    bytes_out    UBIGINT NOT NULL,
+    time_sum_ms  UBIGINT NOT NULL,
+    time_min_ms  UINTEGER,
+    time_max_ms  UINTEGER
+);
+
+-- Lines that could not be parsed, with their first bytes; the oldest are trimmed.
+CREATE TABLE IF NOT EXISTS quarantine (
+    batch       UBIGINT NOT NULL,
+    source      VARCHAR NOT NULL,
+    inode       UBIGINT NOT NULL,
+    line_offset UBIGINT NOT NULL,
+    line_bytes  UBIGINT NOT NULL,
+    reason      VARCHAR NOT NULL,
+    head        BLOB NOT NULL
+);
+
+-- How many lines were ever rejected, to be added up; never trimmed.
+CREATE TABLE IF NOT EXISTS reject_counts (
+    reason VARCHAR NOT NULL,
+    lines  UBIGINT NOT NULL
+);

@@ -1,0 +1,95 @@
+//! How fast a log file becomes durable rows.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::BenchError;
+use crate::clock::Clock;
+use crate::intake::{Intake, IntakeOptions, Until};
+use crate::traffic::{Options, Traffic};
+
+/// What was measured.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct IntakeReport {
+    pub lines: u64,
+    pub rejects: u64,
+    /// From opening the file until everything was committed and checkpointed.
+    pub seconds: f64,
+    pub lines_per_s: f64,
+    pub file_bytes: u64,
+    /// Size of the store, rollups included, by the rows in it.
+    pub bytes_per_row: f64,
+    /// The greatest resident memory of this process so far, in bytes.
+    pub peak_rss: u64,
+}
+
+/// Reads `file` once through the whole of intake into a new store in `folder`.
+///
+/// # Errors
+/// [`BenchError`] if the file cannot be read or the store cannot be written.
+pub fn measure_intake(
+    file: &Path,
+    folder: &Path,
+    options: IntakeOptions,
+    store: &Options,
+) -> Result<IntakeReport, BenchError> {
+    let failed = |source| BenchError::File { path: file.to_owned(), source };
+    let lines = count_lines(file).map_err(failed)?;
+    let path = folder.join("traffic.duckdb");
+    let (traffic, writer) = Traffic::open(&path, store)?;
+    let started = Instant::now();
+    Intake::start(file, options, Until::EndOfFile, &traffic, writer, Clock::System)?.join();
+    let seconds = started.elapsed();
+    let (rows, rejects) = traffic.line_counts()?;
+    if rows + rejects != lines {
+        return Err(BenchError::Uncounted { lines, counted: rows + rejects });
+    }
+    let store_bytes = fs::metadata(&path).map_err(failed)?.len();
+    Ok(IntakeReport {
+        lines,
+        rejects,
+        seconds: round(seconds.as_secs_f64(), 1000.0),
+        lines_per_s: round(per_second(lines, seconds), 1.0),
+        file_bytes: fs::metadata(file).map_err(failed)?.len(),
+        bytes_per_row: round(ratio(store_bytes, rows), 10.0),
+        peak_rss: peak_rss_bytes(),
+    })
+}
+
+fn count_lines(file: &Path) -> std::io::Result<u64> {
+    let mut file = fs::File::open(file)?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut lines = 0;
+    loop {
+        let length = std::io::Read::read(&mut file, &mut buffer)?;
+        let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else { return Ok(lines) };
+        lines += u64::try_from(memchr::memchr_iter(b'\n', bytes).count()).unwrap_or(0);
+    }
+}
+
+fn per_second(lines: u64, elapsed: Duration) -> f64 {
+    to_float(lines) / elapsed.as_secs_f64()
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { to_float(part) / to_float(whole) }
+}
+
+fn round(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}
+
+#[expect(clippy::as_conversions, reason = "counts below 2⁵³, for a ratio that people read")]
+fn to_float(count: u64) -> f64 {
+    count as f64
+}
+
+/// `VmHWM` of `/proc/self/status`; 0 where there is none.
+fn peak_rss_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<u64>().map_or(0, |kib| kib * 1024)
+}

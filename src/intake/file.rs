@@ -1,0 +1,139 @@
+//! One open log file: who it is, and whether it still is who it was.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::traffic::FilePosition;
+
+/// How many bytes at its start identify a file. Lines begin with a time, so two files differ within these.
+pub const HEAD_BYTES: u32 = 1024;
+
+/// A file that is being read.
+pub(super) struct LogFile {
+    pub(super) file: File,
+    pub(super) position: FilePosition,
+    /// Where the search for the end of an over-long line goes on; `None` outside of one.
+    pub(super) scan_from: Option<u64>,
+}
+
+impl LogFile {
+    /// Opens a file that has not been read before.
+    pub(super) fn open_new(path: &Path, source: &str, read_offset: u64) -> io::Result<Self> {
+        let file = open_regular(path)?;
+        let metadata = file.metadata()?;
+        let position = FilePosition {
+            source: source.to_owned(),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            head_bytes: 0,
+            head_hash: 0,
+            read_offset,
+            modified_ns: modified_ns(&metadata),
+        };
+        let mut log_file = Self { file, position, scan_from: None };
+        log_file.extend_head()?;
+        Ok(log_file)
+    }
+
+    /// Opens a file whose position is known; `None` if it is another file by now.
+    pub(super) fn open_known(path: &Path, position: &FilePosition) -> io::Result<Option<Self>> {
+        let file = open_regular(path)?;
+        let metadata = file.metadata()?;
+        let same = metadata.dev() == position.device && metadata.ino() == position.inode;
+        let mut log_file = Self { file, position: position.clone(), scan_from: None };
+        Ok((same && log_file.is_intact()?).then_some(log_file))
+    }
+
+    /// Whether what has been read is still there: not truncated, not overwritten. To be asked *after* reading, so
+    /// that an answer of yes covers the bytes that were read.
+    pub(super) fn is_intact(&mut self) -> io::Result<bool> {
+        let metadata = self.file.metadata()?;
+        if metadata.len() < self.position.read_offset || !has_head(&self.file, &self.position)? {
+            return Ok(false);
+        }
+        self.position.modified_ns = modified_ns(&metadata);
+        Ok(true)
+    }
+
+    /// Lets a short head grow with the file. `false` if the file does not begin with the old head.
+    pub(super) fn extend_head(&mut self) -> io::Result<bool> {
+        let old_bytes = usize::try_from(self.position.head_bytes).unwrap_or(0);
+        if self.position.head_bytes >= HEAD_BYTES {
+            return Ok(true);
+        }
+        let bytes = head(&self.file, HEAD_BYTES)?;
+        let is_same = bytes.get(..old_bytes).map(hash) == Some(self.position.head_hash) || old_bytes == 0;
+        if is_same {
+            self.position.head_bytes = u32::try_from(bytes.len()).unwrap_or(HEAD_BYTES);
+            self.position.head_hash = hash(&bytes);
+        }
+        Ok(is_same)
+    }
+
+    /// Starts over with the same file after it was truncated.
+    pub(super) fn restart(&mut self) {
+        self.position.read_offset = 0;
+        (self.position.head_bytes, self.position.head_hash) = (0, 0);
+        self.scan_from = None;
+    }
+
+    pub(super) fn len(&self) -> io::Result<u64> {
+        self.file.metadata().map(|metadata| metadata.len())
+    }
+
+    pub(super) fn identity(&self) -> (u64, u64) {
+        (self.position.device, self.position.inode)
+    }
+}
+
+/// Whether `file` begins with the bytes that the position's head covers.
+pub(super) fn has_head(file: &File, position: &FilePosition) -> io::Result<bool> {
+    if position.head_bytes == 0 {
+        return Ok(position.read_offset == 0);
+    }
+    let bytes = head(file, position.head_bytes)?;
+    Ok(u32::try_from(bytes.len()) == Ok(position.head_bytes) && hash(&bytes) == position.head_hash)
+}
+
+pub(super) fn modified_ns(metadata: &Metadata) -> i64 {
+    metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
+}
+
+/// Opens without blocking on a pipe, and refuses what is not a regular file.
+fn open_regular(path: &Path) -> io::Result<File> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    File::open(path)
+}
+
+/// Up to `limit` bytes at the start.
+fn head(file: &File, limit: u32) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(limit).unwrap_or(0)];
+    let filled = read_full_at(file, &mut bytes, 0)?;
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+/// The first eight bytes of SHA-256: the same in every version, as positions outlive the program.
+fn hash(bytes: &[u8]) -> u64 {
+    Sha256::digest(bytes).iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}
+
+/// Fills the buffer as far as the file goes, and tells how far that was.
+pub(super) fn read_full_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match file.read_at(room, offset + u64::try_from(filled).unwrap_or(u64::MAX)) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,291 @@
+//! One log followed through rotation, by rename and by copy and truncate, also while the program was down.
+//!
+//! A file is known by device, inode and its first bytes. Each known file has a position:
+//!
+//! ```text
+//!          appears as the log                renamed away                 at its end for the grace time
+//! (new) ───────────────────────▶ current ─────────────────▶ retired ──────────────────────────────────▶ finished
+//!            read from byte 0       │                          ▲   ▲                                        │
+//!                                   │ truncated                │   └────────── has grown after all ─────────┘
+//!                                   ▼                          │
+//!                 its copy, found by its first bytes, is read on from the old position;
+//!                 the truncated file starts again at byte 0
+//! ```
+//!
+//! What was written between a copy and the truncation that follows it is in neither file: that loss is the rotating
+//! tool's, and its manual says so. Renaming loses nothing.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tracing::{error, info, warn};
+
+use super::IntakeError;
+use super::file::{LogFile, has_head};
+use super::listing::{Listed, list};
+use super::reader::{ReadOutcome, Reader};
+use crate::traffic::{Batch, FilePosition};
+
+/// A shorter head could be the same in two files by chance.
+const LEAST_HEAD_OF_A_COPY: u32 = 32;
+
+/// How a source fares, for whoever asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceState {
+    /// The log does not exist yet.
+    Waiting,
+    Reading,
+    /// Why it cannot be read, and what to do.
+    Unreadable(String),
+}
+
+type Identity = (u64, u64);
+
+/// Follows one log.
+pub struct Follower {
+    log: PathBuf,
+    source: String,
+    grace: Duration,
+    open: Vec<Open>,
+    /// Positions of all files of this log that still exist, open or not.
+    known: BTreeMap<Identity, FilePosition>,
+    current: Option<Identity>,
+    state: SourceState,
+    reader: Reader,
+}
+
+struct Open {
+    log: LogFile,
+    /// Since when it is not the current log and at its end.
+    idle_since: Option<Instant>,
+}
+
+impl Follower {
+    /// Follows `log` from the positions that were stored for it. A retired file is finished when it has not grown for
+    /// `grace`.
+    ///
+    /// # Errors
+    /// [`IntakeError::NotAFile`] if the path cannot be that of a file.
+    pub fn new(log: &Path, known: Vec<FilePosition>, grace: Duration) -> Result<Self, IntakeError> {
+        if log.file_name().is_none() || log.parent().is_none() {
+            return Err(IntakeError::NotAFile { path: log.to_owned() });
+        }
+        Ok(Self {
+            log: log.to_owned(),
+            source: log.to_string_lossy().into_owned(),
+            grace,
+            open: Vec::new(),
+            known: known.into_iter().map(|position| ((position.device, position.inode), position)).collect(),
+            current: None,
+            state: SourceState::Waiting,
+            reader: Reader::new(),
+        })
+    }
+
+    pub fn state(&self) -> &SourceState {
+        &self.state
+    }
+
+    /// Whether the log is another file than at the last scan.
+    pub fn is_rotated(&self) -> bool {
+        let metadata = std::fs::metadata(&self.log).ok();
+        metadata.map(|metadata| (metadata.dev(), metadata.ino())) != self.current
+    }
+
+    /// Looks which files there are, opens what is to be read and drops what is gone.
+    pub fn scan(&mut self, batch: &mut Batch) {
+        match list(&self.log) {
+            Ok(listing) => self.sort_out(&listing, batch),
+            Err(error) => self.set_state(unreadable(&self.log, &error)),
+        }
+    }
+
+    /// Reads until the batch has `max_lines` or every file is at its end. Tells whether there was anything.
+    pub fn read(&mut self, batch: &mut Batch, max_lines: usize) -> bool {
+        let mut any = false;
+        let mut index = 0;
+        while let Some(open) = self.open.get_mut(index) {
+            if batch.lines() >= max_lines {
+                return true;
+            }
+            match self.reader.read_lines(&mut open.log, batch) {
+                Ok(ReadOutcome::Progress) => {
+                    open.idle_since = None;
+                    any = true;
+                }
+                Ok(ReadOutcome::AtEnd) => index += 1,
+                Ok(ReadOutcome::Replaced) => self.start_over(index, batch),
+                Err(error) => {
+                    self.set_state(unreadable(&self.log, &error));
+                    index += 1;
+                }
+            }
+        }
+        self.finish_retired(batch);
+        any
+    }
+
+    fn sort_out(&mut self, listing: &[Listed], batch: &mut Batch) {
+        for open in &self.open {
+            self.known.insert(open.log.identity(), open.log.position.clone());
+        }
+        self.current = listing.iter().find(|file| file.is_current).map(|file| file.identity);
+        let rotated = self.current.is_some_and(|identity| !self.known.contains_key(&identity));
+        let newest_ns = self.known.values().map(|position| position.modified_ns).max();
+        let mut state = SourceState::Waiting;
+        for file in listing {
+            let result = self.sort_out_file(file, listing, newest_ns.filter(|_| rotated), batch);
+            match (file.is_current, result) {
+                (true, Ok(())) => state = SourceState::Reading,
+                (_, Ok(())) => {}
+                (true, Err(error)) => state = unreadable(&file.path, &error),
+                (false, Err(error)) => warn!(path = %file.path.display(), %error, "a rotated log cannot be read"),
+            }
+        }
+        self.set_state(state);
+        self.forget_vanished(listing, batch);
+    }
+
+    /// `adopt_from_ns`: the log was rotated, so unknown siblings that are not older than this were the log meanwhile.
+    fn sort_out_file(
+        &mut self,
+        file: &Listed,
+        listing: &[Listed],
+        adopt_from_ns: Option<i64>,
+        batch: &mut Batch,
+    ) -> io::Result<()> {
+        if self.open.iter().any(|open| open.log.identity() == file.identity) {
+            return Ok(());
+        }
+        if let Some(position) = self.known.get(&file.identity).cloned() {
+            if let Some(log) = LogFile::open_known(&file.path, &position)? {
+                if file.is_current || file.len > position.read_offset {
+                    self.push(log);
+                }
+                return Ok(());
+            }
+            self.read_on_in_copy(&position, listing, batch)?;
+            self.known.remove(&file.identity);
+            batch.forget(position);
+        } else if !file.is_current
+            && (self.is_copy_of_known(file)? || adopt_from_ns.is_none_or(|ns| file.modified_ns < ns))
+        {
+            return Ok(());
+        }
+        info!(path = %file.path.display(), "reading a log from its start");
+        let log = LogFile::open_new(&file.path, &self.source, 0)?;
+        batch.set_position(log.position.clone());
+        self.push(log);
+        Ok(())
+    }
+
+    fn push(&mut self, log: LogFile) {
+        self.known.insert(log.identity(), log.position.clone());
+        self.open.push(Open { log, idle_since: None });
+    }
+
+    /// The open file was truncated or overwritten.
+    fn start_over(&mut self, index: usize, batch: &mut Batch) {
+        let Some(position) = self.open.get(index).map(|open| open.log.position.clone()) else { return };
+        let found = list(&self.log).and_then(|listing| self.read_on_in_copy(&position, &listing, batch));
+        if let Err(error) = found {
+            warn!(path = %self.log.display(), %error, "cannot look for the copy of a truncated log");
+        }
+        if let Some(open) = self.open.get_mut(index) {
+            open.log.restart();
+            open.idle_since = None;
+            batch.set_position(open.log.position.clone());
+        }
+    }
+
+    /// Opens the copy that was made before a truncation, where reading had stopped.
+    fn read_on_in_copy(&mut self, old: &FilePosition, listing: &[Listed], batch: &mut Batch) -> io::Result<()> {
+        for file in listing.iter().rev().filter(|file| !file.is_current && !self.known.contains_key(&file.identity)) {
+            if file.len >= old.read_offset && is_copy(&file.path, old)? {
+                info!(path = %file.path.display(), offset = old.read_offset, "reading on in the copy of a truncated log");
+                let log = LogFile::open_new(&file.path, &self.source, old.read_offset)?;
+                batch.set_position(log.position.clone());
+                self.push(log);
+                return Ok(());
+            }
+        }
+        warn!(path = %self.log.display(), offset = old.read_offset, "a log was truncated and no copy of it was found");
+        Ok(())
+    }
+
+    fn is_copy_of_known(&self, file: &Listed) -> io::Result<bool> {
+        for position in self.known.values() {
+            if is_copy(&file.path, position)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn finish_retired(&mut self, batch: &mut Batch) {
+        for open in self.open.iter_mut().filter(|open| Some(open.log.identity()) != self.current) {
+            let idle_since = *open.idle_since.get_or_insert_with(Instant::now);
+            if idle_since.elapsed() >= self.grace {
+                let identity = open.log.identity();
+                match self.reader.take_unterminated(&mut open.log, batch) {
+                    Ok(()) => {
+                        info!(inode = identity.1, offset = open.log.position.read_offset, "finished a rotated log")
+                    }
+                    Err(error) => warn!(inode = identity.1, %error, "cannot read the end of a rotated log"),
+                }
+                self.known.insert(identity, open.log.position.clone());
+            }
+        }
+        let (current, grace) = (self.current, self.grace);
+        self.open.retain(|open| {
+            Some(open.log.identity()) == current || open.idle_since.is_none_or(|since| since.elapsed() < grace)
+        });
+    }
+
+    /// Positions of files that no longer exist are of no use, and their inodes may come back as other files.
+    fn forget_vanished(&mut self, listing: &[Listed], batch: &mut Batch) {
+        let open = &self.open;
+        self.known.retain(|identity, position| {
+            let exists = listing.iter().any(|file| file.identity == *identity)
+                || open.iter().any(|open| open.log.identity() == *identity);
+            if !exists {
+                batch.forget(position.clone());
+            }
+            exists
+        });
+    }
+
+    fn set_state(&mut self, state: SourceState) {
+        if state == self.state {
+            return;
+        }
+        match &state {
+            SourceState::Waiting => warn!(path = %self.log.display(), "the log does not exist; waiting for it"),
+            SourceState::Reading => info!(path = %self.log.display(), "following the log"),
+            SourceState::Unreadable(reason) => error!(path = %self.log.display(), %reason, "the log cannot be read"),
+        }
+        self.state = state;
+    }
+}
+
+fn is_copy(path: &Path, position: &FilePosition) -> io::Result<bool> {
+    if position.head_bytes < LEAST_HEAD_OF_A_COPY {
+        return Ok(false);
+    }
+    has_head(&File::open(path)?, position)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> SourceState {
+    let advice = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "let this user read it, e.g. add it to the file's group (`usermod -aG adm suiftly`), and check its folder"
+        }
+        io::ErrorKind::InvalidInput => "set intake.log_file to the file that HAProxy's log is written to",
+        _ => "see that the file and its folder can be read",
+    };
+    SourceState::Unreadable(format!("{}: {error}; {advice}", path.display()))
+}

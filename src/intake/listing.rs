@@ -1,0 +1,87 @@
+//! Which files belong to a log: the log itself and its rotated siblings.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::file::modified_ns;
+
+/// A file found beside the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) path: PathBuf,
+    pub(super) identity: (u64, u64),
+    pub(super) len: u64,
+    pub(super) modified_ns: i64,
+    /// Whether it is the log itself rather than a rotated sibling.
+    pub(super) is_current: bool,
+}
+
+/// Rotated files that cannot be followed: they would have to be unpacked.
+const PACKED: [&str; 5] = ["gz", "zst", "xz", "bz2", "lz4"];
+
+/// The log and its siblings (`name.1`, `name-20261123`), oldest first, the log itself last. Empty if there is none.
+pub(super) fn list(log: &Path) -> io::Result<Vec<Listed>> {
+    let (Some(folder), Some(name)) = (log.parent(), log.file_name()) else {
+        return Ok(Vec::new());
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut listed = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if belongs(&entry.file_name(), name) {
+            listed.extend(look_at(&entry.path(), entry.file_name() == name)?);
+        }
+    }
+    listed.sort_by_key(|file| (file.is_current, file.modified_ns));
+    Ok(listed)
+}
+
+/// `None` if it is gone by now, or nothing that can be read as a log.
+fn look_at(path: &Path, is_current: bool) -> io::Result<Option<Listed>> {
+    let metadata = match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        metadata => metadata?,
+    };
+    let listed = Listed {
+        path: path.to_owned(),
+        identity: (metadata.dev(), metadata.ino()),
+        len: metadata.len(),
+        modified_ns: modified_ns(&metadata),
+        is_current,
+    };
+    Ok((metadata.is_file() || is_current).then_some(listed))
+}
+
+fn belongs(candidate: &OsStr, log: &OsStr) -> bool {
+    let (candidate, log) = (candidate.as_encoded_bytes(), log.as_encoded_bytes());
+    let Some(suffix) = candidate.strip_prefix(log) else { return false };
+    let packed = PACKED.iter().any(|packed| suffix.rsplit(|byte| *byte == b'.').next() == Some(packed.as_bytes()));
+    suffix.is_empty() || (matches!(suffix.first(), Some(b'.' | b'-')) && !packed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rotated_siblings_belong_and_packed_ones_do_not() {
+        for (name, expected) in [
+            ("haproxy.log", true),
+            ("haproxy.log.1", true),
+            ("haproxy.log-20261123", true),
+            ("haproxy.log.2.gz", false),
+            ("haproxy.log-20261123.zst", false),
+            ("haproxy.logs", false),
+            ("other.log", false),
+            ("haproxy.lo", false),
+        ] {
+            assert_eq!(belongs(OsStr::new(name), OsStr::new("haproxy.log")), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Log bytes in: follows a file through every rotation, frames and parses lines, and hands batches to `traffic`.
+//!
+//! ```text
+//! reader thread                                    writer thread
+//! file bytes ─▶ lines ─▶ Batch (rows, deltas,   ─▶ one transaction ─▶ Committed (watched by whoever waits
+//!               rejected lines, positions)    ↑                        for news)
+//!                                  at most one waiting
+//! ```
+//!
+//! Invariants: a file position is only ever stored together with the rows before it; a full queue or a store that
+//! cannot write makes the reader wait, and nothing is dropped (the log files are the queue).
+
+mod file;
+mod follow;
+mod listing;
+mod pipeline;
+mod reader;
+
+pub use file::HEAD_BYTES;
+pub use follow::{Follower, SourceState};
+pub use pipeline::{Committed, Intake, IntakeOptions, Until};
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::traffic::TrafficError;
+
+/// Something intake could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    #[error("cannot read {path}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("the log file {path} has no name or no folder: give a path like /var/log/haproxy.log")]
+    NotAFile { path: PathBuf },
+    #[error("cannot start a thread of intake")]
+    Spawn { source: io::Error },
+    #[error(transparent)]
+    Traffic(#[from] TrafficError),
+}

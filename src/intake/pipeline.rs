@@ -1,0 +1,282 @@
+//! The two threads: one reads and parses, the other appends.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::watch;
+use tracing::{error, warn};
+
+use super::{Follower, IntakeError, SourceState};
+use crate::clock::Clock;
+use crate::core::calendar::UtcMillis;
+use crate::traffic::{Batch, SealedBatch, Traffic, Writer};
+
+/// Batches that may wait between the threads: one fills while one is appended.
+const QUEUE_BATCHES: usize = 1;
+/// After reading to the end, so that a busy log is read in pieces worth a system call.
+const BREATH: Duration = Duration::from_millis(10);
+/// Between attempts to append when the store cannot write.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often deltas are merged.
+const COMPACT_EVERY: Duration = Duration::from_secs(60);
+
+/// How to read.
+#[derive(Debug, Clone, Copy)]
+pub struct IntakeOptions {
+    /// Looks for rotation at least this often, also when no notification comes.
+    pub poll_interval: Duration,
+    /// The longest that a line waits for its batch to fill.
+    pub flush_after: Duration,
+    pub max_batch_rows: usize,
+    /// How long a rotated file is watched for late lines.
+    pub rotation_grace: Duration,
+}
+
+/// When to stop reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Follow the log until asked to stop.
+    Stopped,
+    /// Stop at the end of the file.
+    EndOfFile,
+}
+
+/// What has been appended since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The newest batch's number, 0 before the first.
+    pub batch: u64,
+    pub rows: u64,
+    pub rejects: u64,
+    /// Between the end of the newest request in the last batch with any, and its commit.
+    pub line_to_row_ms: Option<u64>,
+}
+
+/// The running threads.
+pub struct Intake {
+    stop: Arc<AtomicBool>,
+    state: Arc<Mutex<SourceState>>,
+    committed: watch::Receiver<Committed>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Intake {
+    /// Starts to read `log` from where the store says.
+    ///
+    /// # Errors
+    /// [`IntakeError`] if the path is no file's, the positions cannot be read, or no thread can be started.
+    pub fn start(
+        log: &Path,
+        options: IntakeOptions,
+        until: Until,
+        traffic: &Traffic,
+        writer: Writer,
+        clock: Clock,
+    ) -> Result<Self, IntakeError> {
+        let known = traffic.file_positions(&log.to_string_lossy())?;
+        let follower = Follower::new(log, known, options.rotation_grace)?;
+        let batch = Batch::new(traffic.words()?);
+        let stop = Arc::new(AtomicBool::new(false));
+        let state = Arc::new(Mutex::new(SourceState::Waiting));
+        let (sender, receiver) = sync_channel(QUEUE_BATCHES);
+        let (publish, committed) = watch::channel(Committed::default());
+        let reading =
+            Reading { options, until, stop: stop.clone(), state: state.clone(), sender, wake: Wake::new(log) };
+        let appending = Appending { writer, clock, stop: stop.clone(), publish };
+        let threads = vec![
+            spawn("intake-read", move || reading.run(follower, batch))?,
+            spawn("intake-append", move || appending.run(&receiver))?,
+        ];
+        Ok(Self { stop, state, committed, threads })
+    }
+
+    /// News of every committed batch; closed when intake has stopped, by itself or because it was asked.
+    pub fn committed(&self) -> watch::Receiver<Committed> {
+        self.committed.clone()
+    }
+
+    /// A handle to ask how the source fares.
+    pub fn source_state(&self) -> Arc<Mutex<SourceState>> {
+        self.state.clone()
+    }
+
+    /// Appends what has been read, checkpoints, and ends the threads. Blocks.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.join();
+    }
+
+    /// Waits for the threads to end. Blocks.
+    pub fn join(self) {
+        for thread in self.threads {
+            if thread.join().is_err() {
+                error!("a thread of intake has panicked");
+            }
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, IntakeError> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|source| IntakeError::Spawn { source })
+}
+
+struct Reading {
+    options: IntakeOptions,
+    until: Until,
+    stop: Arc<AtomicBool>,
+    state: Arc<Mutex<SourceState>>,
+    sender: SyncSender<SealedBatch>,
+    wake: Wake,
+}
+
+impl Reading {
+    fn run(mut self, mut follower: Follower, mut batch: Batch) {
+        let mut first_line: Option<Instant> = None;
+        let mut scanned: Option<Instant> = None;
+        while !self.stop.load(Ordering::Relaxed) {
+            if scanned.is_none_or(|at| at.elapsed() >= self.options.poll_interval) || follower.is_rotated() {
+                follower.scan(&mut batch);
+                scanned = Some(Instant::now());
+                self.state.lock().unwrap_or_else(PoisonError::into_inner).clone_from(follower.state());
+            }
+            let any = follower.read(&mut batch, self.options.max_batch_rows);
+            if batch.lines() > 0 {
+                first_line.get_or_insert_with(Instant::now);
+            }
+            let waited = first_line.map_or(Duration::ZERO, |at| at.elapsed());
+            if batch.lines() >= self.options.max_batch_rows || waited >= self.options.flush_after {
+                if self.send(&mut batch).is_err() {
+                    return;
+                }
+                first_line = None;
+            }
+            if !any && self.until == Until::EndOfFile {
+                break;
+            }
+            if batch.lines() < self.options.max_batch_rows {
+                self.rest(any, first_line);
+            }
+        }
+        let _ = self.send(&mut batch);
+    }
+
+    /// Fails if the other thread has ended.
+    fn send(&self, batch: &mut Batch) -> Result<(), ()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let sealed = batch.seal(self.options.max_batch_rows).map_err(|error| error!(%error, "cannot seal a batch"))?;
+        self.sender.send(sealed).map_err(|_| ())
+    }
+
+    /// Waits for news: briefly while lines come, until the batch is due or the next poll otherwise.
+    fn rest(&mut self, any: bool, first_line: Option<Instant>) {
+        if any {
+            thread::sleep(BREATH);
+            return;
+        }
+        let due = first_line.map(|at| self.options.flush_after.saturating_sub(at.elapsed()));
+        self.wake.wait(due.unwrap_or(self.options.poll_interval).min(self.options.poll_interval));
+    }
+}
+
+/// Change notifications of the log's folder: a hint, never relied upon.
+struct Wake {
+    _watcher: Option<RecommendedWatcher>,
+    changes: Receiver<()>,
+    /// Keeps the channel open when there is no watcher.
+    _sender: SyncSender<()>,
+}
+
+impl Wake {
+    fn new(log: &Path) -> Self {
+        let (sender, changes) = sync_channel(1);
+        let notify = sender.clone();
+        let watcher = notify::recommended_watcher(move |_| match notify.try_send(()) {
+            Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
+        });
+        let watcher = watcher.and_then(|mut watcher| {
+            let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            watcher.watch(folder, RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
+        if let Err(error) = &watcher {
+            warn!(%error, "no change notifications for the log's folder; polling instead");
+        }
+        Self { _watcher: watcher.ok(), changes, _sender: sender }
+    }
+
+    fn wait(&self, longest: Duration) {
+        match self.changes.recv_timeout(longest) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(longest),
+        }
+    }
+}
+
+struct Appending {
+    writer: Writer,
+    clock: Clock,
+    stop: Arc<AtomicBool>,
+    publish: watch::Sender<Committed>,
+}
+
+impl Appending {
+    fn run(mut self, batches: &Receiver<SealedBatch>) {
+        let mut compacted = Instant::now();
+        for batch in batches {
+            if !self.append(&batch) {
+                self.stop.store(true, Ordering::Relaxed);
+                return;
+            }
+            if compacted.elapsed() >= COMPACT_EVERY {
+                if let Err(error) = self.writer.compact(self.clock.now()) {
+                    warn!(error = &error as &dyn std::error::Error, "cannot merge rollups");
+                }
+                compacted = Instant::now();
+            }
+        }
+        if let Err(error) = self.writer.checkpoint() {
+            warn!(error = &error as &dyn std::error::Error, "cannot checkpoint the traffic store");
+        }
+    }
+
+    /// Appends until it succeeds. `false` if it never will, or if a stop was asked for meanwhile: then the lines stay
+    /// in their files and are read again after the next start.
+    fn append(&mut self, batch: &SealedBatch) -> bool {
+        loop {
+            match self.writer.append(batch) {
+                Ok(number) => {
+                    self.announce(number, batch);
+                    return true;
+                }
+                Err(error) => {
+                    error!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot append to the traffic store; intake waits"
+                    );
+                    if error.is_fatal() || self.stop.load(Ordering::Relaxed) {
+                        return false;
+                    }
+                    thread::sleep(RETRY);
+                }
+            }
+        }
+    }
+
+    fn announce(&self, number: u64, batch: &SealedBatch) {
+        let now = self.clock.now();
+        let lag = |end: UtcMillis| u64::try_from(now.0.saturating_sub(end.0)).unwrap_or(0);
+        self.publish.send_modify(|committed| {
+            committed.batch = number;
+            committed.rows += u64::try_from(batch.rows()).unwrap_or(0);
+            committed.rejects += u64::try_from(batch.rejects()).unwrap_or(0);
+            committed.line_to_row_ms = batch.newest_end().map(lag).or(committed.line_to_row_ms);
+        });
+    }
+}

@@ -1,0 +1,136 @@
+//! Lines out of an open file, into a batch.
+
+use std::io;
+
+use super::file::{LogFile, read_full_at};
+use crate::core::log_line::{self, MAX_LINE_BYTES, Reject};
+use crate::traffic::{Batch, QUARANTINE_HEAD_BYTES, Quarantined};
+
+/// How many bytes are read at once: many lines, and always more than the longest.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// What one read found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadOutcome {
+    /// Lines, or a part of an over-long one; there may be more.
+    Progress,
+    /// Nothing complete to read at present.
+    AtEnd,
+    /// The file was truncated or overwritten since it was last read; nothing was taken.
+    Replaced,
+}
+
+/// A buffer that reads use in turn.
+pub(super) struct Reader {
+    buffer: Vec<u8>,
+}
+
+impl Reader {
+    pub(super) fn new() -> Self {
+        Self { buffer: vec![0; CHUNK_BYTES] }
+    }
+
+    /// Takes the complete lines of one chunk, starting at the file's position.
+    pub(super) fn read_lines(&mut self, log: &mut LogFile, batch: &mut Batch) -> io::Result<ReadOutcome> {
+        if let Some(scan_from) = log.scan_from {
+            return self.end_overlong_line(log, scan_from, batch);
+        }
+        if !log.extend_head()? {
+            return Ok(ReadOutcome::Replaced);
+        }
+        let length = read_full_at(&log.file, &mut self.buffer, log.position.read_offset)?;
+        if !log.is_intact()? {
+            return Ok(ReadOutcome::Replaced);
+        }
+        let chunk = self.buffer.get(..length).unwrap_or_default();
+        let taken = memchr::memrchr(b'\n', chunk).map_or(0, |newline| newline + 1);
+        take_lines(log, chunk.get(..taken).unwrap_or_default(), batch);
+        if length - taken > MAX_LINE_BYTES {
+            log.scan_from = Some(log.position.read_offset + to_u64(length - taken));
+        } else if taken == 0 {
+            return Ok(ReadOutcome::AtEnd);
+        }
+        Ok(ReadOutcome::Progress)
+    }
+
+    /// Looks for the newline that ends an over-long line. The position stays at its start until it is found, so that
+    /// a restart in the middle does not take the rest for a line.
+    fn end_overlong_line(&mut self, log: &mut LogFile, from: u64, batch: &mut Batch) -> io::Result<ReadOutcome> {
+        let length = read_full_at(&log.file, &mut self.buffer, from)?;
+        let head = line_head(log)?;
+        if !log.is_intact()? {
+            return Ok(ReadOutcome::Replaced);
+        }
+        let chunk = self.buffer.get(..length).unwrap_or_default();
+        let Some(newline) = memchr::memchr(b'\n', chunk) else {
+            log.scan_from = Some(from + to_u64(length));
+            return Ok(if length == 0 { ReadOutcome::AtEnd } else { ReadOutcome::Progress });
+        };
+        let end = from + to_u64(newline);
+        quarantine_up_to(log, end, Reject::Overlong, head, batch);
+        log.position.read_offset = end + 1;
+        batch.set_position(log.position.clone());
+        Ok(ReadOutcome::Progress)
+    }
+
+    /// Takes what is left in a file that will not grow: a last line without its end.
+    pub(super) fn take_unterminated(&mut self, log: &mut LogFile, batch: &mut Batch) -> io::Result<()> {
+        let end = log.len()?;
+        let head = line_head(log)?;
+        if end > log.position.read_offset && log.is_intact()? {
+            quarantine_up_to(log, end, Reject::Unterminated, head, batch);
+        }
+        Ok(())
+    }
+}
+
+/// The first bytes of the line at the file's position.
+fn line_head(log: &LogFile) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; QUARANTINE_HEAD_BYTES];
+    let filled = read_full_at(&log.file, &mut head, log.position.read_offset)?;
+    head.truncate(filled);
+    Ok(head)
+}
+
+/// Quarantines everything from the file's position to `end`, and moves the position there.
+fn quarantine_up_to(log: &mut LogFile, end: u64, reason: Reject, head: Vec<u8>, batch: &mut Batch) {
+    batch.quarantine(Quarantined {
+        source: log.position.source.clone(),
+        inode: log.position.inode,
+        line_offset: log.position.read_offset,
+        line_bytes: end - log.position.read_offset,
+        reason,
+        head,
+    });
+    log.scan_from = None;
+    log.position.read_offset = end;
+    batch.set_position(log.position.clone());
+}
+
+/// Parses whole lines that begin at the file's position, and moves it behind them.
+fn take_lines(log: &mut LogFile, lines: &[u8], batch: &mut Batch) {
+    let mut start = 0;
+    for newline in memchr::memchr_iter(b'\n', lines) {
+        let line = lines.get(start..newline).unwrap_or_default();
+        match log_line::parse(line) {
+            Ok(request) => batch.push(&request),
+            Err(reason) => batch.quarantine(Quarantined {
+                source: log.position.source.clone(),
+                inode: log.position.inode,
+                line_offset: log.position.read_offset + to_u64(start),
+                line_bytes: to_u64(line.len()),
+                reason,
+                head: line.iter().copied().take(QUARANTINE_HEAD_BYTES).collect(),
+            }),
+        }
+        start = newline + 1;
+    }
+    if start > 0 {
+        log.position.read_offset += to_u64(start);
+        batch.set_position(log.position.clone());
+    }
+}
+
+fn to_u64(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}

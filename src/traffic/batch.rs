@@ -1,0 +1,150 @@
+//! What is appended at once: rows, their deltas, rejected lines and how far the files were read.
+
+use std::collections::BTreeMap;
+
+use duckdb::arrow::record_batch::RecordBatch;
+
+use super::TrafficError;
+use super::columns::{RequestColumns, delta_batch};
+use super::words::{Word, Words};
+use crate::core::calendar::UtcMillis;
+use crate::core::log_line::{Reject, RequestLine};
+use crate::core::rollup::Rollup;
+
+/// How many bytes of a rejected line are kept.
+pub const QUARANTINE_HEAD_BYTES: usize = 512;
+
+/// How far a log file has been read, and how to recognise it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilePosition {
+    /// The configured path that the file belongs to (the file itself may have been renamed).
+    pub source: String,
+    pub device: u64,
+    pub inode: u64,
+    /// How many bytes at its start `head_hash` covers.
+    pub head_bytes: u32,
+    pub head_hash: u64,
+    /// The first byte that is not yet counted.
+    pub read_offset: u64,
+    /// Modification time when last looked at, in ns since the epoch.
+    pub modified_ns: i64,
+}
+
+/// A line that could not be parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    pub source: String,
+    pub inode: u64,
+    pub line_offset: u64,
+    pub line_bytes: u64,
+    pub reason: Reject,
+    /// Its first [`QUARANTINE_HEAD_BYTES`].
+    pub head: Vec<u8>,
+}
+
+/// A batch while it fills.
+pub struct Batch {
+    words: Words,
+    requests: RequestColumns,
+    rollup: Rollup,
+    quarantined: Vec<Quarantined>,
+    positions: BTreeMap<(u64, u64), FilePosition>,
+    forgotten: Vec<FilePosition>,
+    newest_end: Option<UtcMillis>,
+}
+
+/// A full batch, ready to be appended as often as it takes.
+pub struct SealedBatch {
+    pub(super) words: Vec<Word>,
+    pub(super) requests: RecordBatch,
+    pub(super) minutes: RecordBatch,
+    pub(super) hours: RecordBatch,
+    pub(super) quarantined: Vec<Quarantined>,
+    pub(super) positions: Vec<FilePosition>,
+    pub(super) forgotten: Vec<FilePosition>,
+    newest_end: Option<UtcMillis>,
+}
+
+impl Batch {
+    /// Starts with the words that the store knows.
+    pub fn new(words: Words) -> Self {
+        Self {
+            words,
+            requests: RequestColumns::default(),
+            rollup: Rollup::default(),
+            quarantined: Vec::new(),
+            positions: BTreeMap::new(),
+            forgotten: Vec::new(),
+            newest_end: None,
+        }
+    }
+
+    pub fn push(&mut self, line: &RequestLine<'_>) {
+        self.requests.push(line, &mut self.words);
+        self.rollup.add(line);
+        let end = line.ts.plus_ms(i64::from(line.times.total_ms.max(0)));
+        self.newest_end = self.newest_end.max(Some(end));
+    }
+
+    pub fn quarantine(&mut self, line: Quarantined) {
+        self.quarantined.push(line);
+    }
+
+    /// Notes how far a file is read once this batch is committed. The last note for a file counts.
+    pub fn set_position(&mut self, position: FilePosition) {
+        self.positions.insert((position.device, position.inode), position);
+    }
+
+    /// Drops the position of a file that is gone.
+    pub fn forget(&mut self, position: FilePosition) {
+        self.positions.remove(&(position.device, position.inode));
+        self.forgotten.push(position);
+    }
+
+    /// Lines in it, parsed and rejected.
+    pub fn lines(&self) -> usize {
+        self.requests.rows() + self.quarantined.len()
+    }
+
+    /// Whether committing it would change nothing.
+    pub fn is_empty(&self) -> bool {
+        self.lines() == 0 && self.positions.is_empty() && self.forgotten.is_empty()
+    }
+
+    /// Takes what has been gathered, leaving an empty batch. Every sealed batch must be appended, in order: later ones
+    /// use the words of earlier ones.
+    ///
+    /// # Errors
+    /// [`TrafficError::Batch`] if the columns do not fit together.
+    pub fn seal(&mut self, capacity: usize) -> Result<SealedBatch, TrafficError> {
+        let sealed = SealedBatch {
+            words: self.words.take_fresh(),
+            requests: self.requests.take(capacity)?,
+            minutes: delta_batch(&self.rollup.minutes())?,
+            hours: delta_batch(&self.rollup.hours())?,
+            quarantined: std::mem::take(&mut self.quarantined),
+            positions: std::mem::take(&mut self.positions).into_values().collect(),
+            forgotten: std::mem::take(&mut self.forgotten),
+            newest_end: self.newest_end.take(),
+        };
+        self.rollup.clear();
+        Ok(sealed)
+    }
+}
+
+impl SealedBatch {
+    /// Requests in it.
+    pub fn rows(&self) -> usize {
+        self.requests.num_rows()
+    }
+
+    /// Rejected lines in it.
+    pub fn rejects(&self) -> usize {
+        self.quarantined.len()
+    }
+
+    /// When the last of its requests ended, `None` without any.
+    pub fn newest_end(&self) -> Option<UtcMillis> {
+        self.newest_end
+    }
+}

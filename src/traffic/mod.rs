@@ -1,0 +1,123 @@
+//! DuckDB: requests, rollups, and how far each log file has been read. The only place with its SQL.
+//!
+//! Invariant: rows, their rollup deltas, rejected lines and the file positions that explain them commit in one
+//! transaction ([`Writer::append`]), so after any crash intake resumes from the positions and every line counts once.
+//!
+//! There is one [`Writer`], owned by the thread that appends, and any number of readers, which are clones of its
+//! connection and see whole batches only.
+
+mod batch;
+mod columns;
+mod compact;
+mod open;
+mod overview;
+mod positions;
+mod usage;
+mod words;
+mod writer;
+
+pub use batch::{Batch, FilePosition, QUARANTINE_HEAD_BYTES, Quarantined, SealedBatch};
+pub use open::Options;
+pub use overview::{RecentBucket, RecentQuery};
+pub use usage::UsageChanges;
+pub use words::Words;
+pub use writer::Writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use duckdb::Connection;
+
+/// Something the traffic store could not do, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum TrafficError {
+    #[error("cannot {operation} in the traffic store")]
+    Query { operation: &'static str, source: duckdb::Error },
+    #[error("cannot make a batch of rows")]
+    Batch { source: duckdb::arrow::error::ArrowError },
+    #[error("cannot open the traffic store {path}")]
+    Open { path: PathBuf, source: duckdb::Error },
+    #[error(
+        "the traffic store {path} has schema version {found}, and this program knows versions up to {known}: \
+         install the newer suiftly that wrote it, or restore a backup"
+    )]
+    FromTheFuture { path: PathBuf, found: u32, known: u32 },
+    #[error("the traffic store gave {what} that is out of range")]
+    OutOfRange { what: &'static str },
+    #[error("the system gave no random bytes")]
+    Random { source: getrandom::Error },
+}
+
+impl TrafficError {
+    /// Whether DuckDB gave up on the open file, so that only opening it again can help.
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            Self::Query { source, .. } => {
+                let text = source.to_string();
+                text.contains("FATAL") || text.contains("database has been invalidated")
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Says what was being done when a DuckDB call failed.
+fn failed(operation: &'static str) -> impl Fn(duckdb::Error) -> TrafficError {
+    move |source| TrafficError::Query { operation, source }
+}
+
+/// Readers of the store. Cheap to clone; every method blocks and belongs on a blocking thread.
+#[derive(Clone)]
+pub struct Traffic {
+    idle: Arc<Mutex<Vec<Connection>>>,
+    first: Arc<Mutex<Connection>>,
+    store_id: Arc<str>,
+}
+
+impl Traffic {
+    /// Opens the store, creating it or bringing its schema up to date, and gives its only writer.
+    ///
+    /// # Errors
+    /// [`TrafficError`] if the file cannot be opened, is locked by another process, or is of a newer version.
+    pub fn open(path: &Path, options: &Options) -> Result<(Self, Writer), TrafficError> {
+        let connection = open::open(path, options)?;
+        let clone = || connection.try_clone().map_err(failed("open a second connection"));
+        let writer = Writer::new(clone()?)?;
+        let store_id = writer.store_id()?.into();
+        let idle = Arc::new(Mutex::new(Vec::new()));
+        Ok((Self { idle, first: Arc::new(Mutex::new(connection)), store_id }, writer))
+    }
+
+    /// The random name that this file got when it was created.
+    pub fn store_id(&self) -> &str {
+        &self.store_id
+    }
+
+    /// Runs `query` in one read transaction, so that all its statements see the same batches.
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, TrafficError>) -> Result<T, TrafficError> {
+        let connection = self.take_idle()?;
+        connection.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(failed("begin to read"))?;
+        let result = query(&connection);
+        let ended = connection.execute_batch("ROLLBACK").map_err(failed("end a read"));
+        if ended.is_ok() {
+            lock(&self.idle).push(connection);
+        }
+        let value = result?;
+        ended.map(|()| value)
+    }
+
+    fn take_idle(&self) -> Result<Connection, TrafficError> {
+        if let Some(connection) = lock(&self.idle).pop() {
+            return Ok(connection);
+        }
+        lock(&self.first).try_clone().map_err(failed("open another connection"))
+    }
+}
+
+/// A list of idle connections stays sound whatever panicked while it was locked.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

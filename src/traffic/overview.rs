@@ -1,0 +1,99 @@
+//! Counts for pages and reports.
+
+use duckdb::{Connection, params};
+
+use super::{Traffic, TrafficError, failed};
+use crate::core::calendar::UtcMillis;
+use crate::core::log_line::TrafficClass;
+
+/// Which stretch of recent requests to count, in steps of equal length.
+#[derive(Debug, Clone, Copy)]
+pub struct RecentQuery {
+    pub from: UtcMillis,
+    /// Exclusive.
+    pub to: UtcMillis,
+    pub step_ms: u32,
+}
+
+/// Requests of one customer and class in one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecentBucket {
+    pub customer_id: u32,
+    /// Counted from 0 at `from`.
+    pub step: u64,
+    pub class: TrafficClass,
+    pub requests: u64,
+}
+
+impl Traffic {
+    /// Requests of authenticated customers by step and class; steps without requests are left out.
+    ///
+    /// # Errors
+    /// [`TrafficError`] if the store cannot be read.
+    pub fn recent_requests(&self, query: RecentQuery) -> Result<Vec<RecentBucket>, TrafficError> {
+        let reading = failed("count recent requests");
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare(
+                    "SELECT customer_id, ((epoch_ms(ts) - ?) // ?)::UBIGINT AS step, class, sum(repeat)::UBIGINT
+                     FROM requests
+                     WHERE ts >= make_timestamp(?) AND ts < make_timestamp(?)
+                       AND customer_id IS NOT NULL AND class <> 8
+                     GROUP BY customer_id, step, class
+                     ORDER BY customer_id, step, class",
+                )
+                .map_err(&reading)?;
+            let values = params![query.from.0, query.step_ms, query.from.micros(), query.to.micros()];
+            let rows = statement
+                .query_map(values, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+                .map_err(&reading)?;
+            rows.map(|row| bucket(row.map_err(&reading)?)).collect()
+        })
+    }
+
+    /// Rows and rejected lines ever counted.
+    ///
+    /// # Errors
+    /// [`TrafficError`] if the store cannot be read.
+    pub fn line_counts(&self) -> Result<(u64, u64), TrafficError> {
+        self.read(|connection| {
+            let rows = count(connection, "SELECT count(*)::UBIGINT FROM requests")?;
+            let rejects = count(connection, "SELECT coalesce(sum(lines), 0)::UBIGINT FROM reject_counts")?;
+            Ok((rows, rejects))
+        })
+    }
+
+    /// Requests of the billable classes ever counted.
+    ///
+    /// # Errors
+    /// [`TrafficError`] if the store cannot be read.
+    pub fn billable_requests(&self) -> Result<u64, TrafficError> {
+        let sql = "SELECT coalesce(sum(requests), 0)::UBIGINT FROM hour_deltas
+                   WHERE class IN (1, 2) AND customer_id IS NOT NULL";
+        self.read(|connection| count(connection, sql))
+    }
+
+    /// Rejected lines by reason, in the order of the reasons.
+    ///
+    /// # Errors
+    /// [`TrafficError`] if the store cannot be read.
+    pub fn rejects_by_reason(&self) -> Result<Vec<(String, u64)>, TrafficError> {
+        let reading = failed("count rejected lines");
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare("SELECT reason, sum(lines)::UBIGINT FROM reject_counts GROUP BY reason ORDER BY reason")
+                .map_err(&reading)?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(&reading)?;
+            rows.collect::<Result<_, _>>().map_err(&reading)
+        })
+    }
+}
+
+fn count(connection: &Connection, sql: &str) -> Result<u64, TrafficError> {
+    connection.query_row(sql, [], |row| row.get(0)).map_err(failed("count lines"))
+}
+
+fn bucket((customer_id, step, class, requests): (u32, u64, u8, u64)) -> Result<RecentBucket, TrafficError> {
+    let class = TrafficClass::from_number(class).ok_or(TrafficError::OutOfRange { what: "a traffic class" })?;
+    Ok(RecentBucket { customer_id, step, class, requests })
+}

@@ -1,0 +1,66 @@
+//! How far each log file has been read.
+
+use duckdb::{Connection, Row, params};
+
+use super::{FilePosition, Traffic, TrafficError, failed};
+
+impl Traffic {
+    /// The known files of a source, in no order.
+    ///
+    /// # Errors
+    /// [`TrafficError`] if the store cannot be read.
+    pub fn file_positions(&self, source: &str) -> Result<Vec<FilePosition>, TrafficError> {
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare(
+                    "SELECT source, device, inode, head_bytes, head_hash, read_offset, modified_ns
+                     FROM intake_files WHERE source = ?",
+                )
+                .map_err(failed("read file positions"))?;
+            let rows = statement.query_map(params![source], position).map_err(failed("read file positions"))?;
+            rows.collect::<Result<_, _>>().map_err(failed("read file positions"))
+        })
+    }
+}
+
+fn position(row: &Row<'_>) -> Result<FilePosition, duckdb::Error> {
+    Ok(FilePosition {
+        source: row.get(0)?,
+        device: row.get(1)?,
+        inode: row.get(2)?,
+        head_bytes: row.get(3)?,
+        head_hash: row.get(4)?,
+        read_offset: row.get(5)?,
+        modified_ns: row.get(6)?,
+    })
+}
+
+pub(super) fn set(connection: &Connection, position: &FilePosition) -> Result<(), TrafficError> {
+    let FilePosition { source, device, inode, head_bytes, head_hash, read_offset, modified_ns } = position;
+    let changed = connection
+        .execute(
+            "UPDATE intake_files SET head_bytes = ?, head_hash = ?, read_offset = ?, modified_ns = ?
+             WHERE source = ? AND device = ? AND inode = ?",
+            params![head_bytes, head_hash, read_offset, modified_ns, source, device, inode],
+        )
+        .map_err(failed("move a file position"))?;
+    if changed == 0 {
+        connection
+            .execute(
+                "INSERT INTO intake_files VALUES (?, ?, ?, ?, ?, ?, ?)",
+                params![source, device, inode, head_bytes, head_hash, read_offset, modified_ns],
+            )
+            .map_err(failed("note a file position"))?;
+    }
+    Ok(())
+}
+
+pub(super) fn forget(connection: &Connection, position: &FilePosition) -> Result<(), TrafficError> {
+    connection
+        .execute(
+            "DELETE FROM intake_files WHERE source = ? AND device = ? AND inode = ?",
+            params![position.source, position.device, position.inode],
+        )
+        .map_err(failed("forget a file position"))
+        .map(|_| ())
+}

@@ -1,0 +1,82 @@
+//! Methods, termination states, backends and servers as numbers: they repeat in almost every request, and a number
+//! is appended and compressed several times faster than a text.
+
+use duckdb::{Connection, params};
+use hashbrown::HashMap;
+
+use super::{Traffic, TrafficError, failed};
+
+/// Clients choose methods, so the table is bounded. What comes when it is full is counted under this number.
+const OTHER: u16 = 0;
+
+/// A number and its word.
+pub(super) type Word = (u16, String);
+
+/// The numbers of all words so far, and which of them the store does not have yet.
+#[derive(Default)]
+pub struct Words {
+    numbers: HashMap<String, u16>,
+    fresh: Vec<Word>,
+}
+
+impl Words {
+    /// The word's number, a new one if need be.
+    pub(super) fn id(&mut self, word: &str) -> u16 {
+        if let Some(number) = self.numbers.get(word) {
+            return *number;
+        }
+        let Some(number) = u16::try_from(self.numbers.len() + 1).ok() else { return OTHER };
+        self.numbers.insert(word.to_owned(), number);
+        self.fresh.push((number, word.to_owned()));
+        number
+    }
+
+    /// The words that are new since the last call.
+    pub(super) fn take_fresh(&mut self) -> Vec<Word> {
+        std::mem::take(&mut self.fresh)
+    }
+}
+
+impl Traffic {
+    /// The words that the store knows, to start a [`super::Batch`] with.
+    ///
+    /// # Errors
+    /// [`TrafficError`] if the store cannot be read.
+    pub fn words(&self) -> Result<Words, TrafficError> {
+        self.read(|connection| {
+            let reading = failed("read words");
+            let mut statement = connection.prepare("SELECT word, number FROM words").map_err(&reading)?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(&reading)?;
+            let numbers = rows.collect::<Result<_, _>>().map_err(&reading)?;
+            Ok(Words { numbers, fresh: Vec::new() })
+        })
+    }
+}
+
+pub(super) fn append(connection: &Connection, words: &[Word]) -> Result<(), TrafficError> {
+    for (number, word) in words {
+        connection.execute("INSERT INTO words VALUES (?, ?)", params![number, word]).map_err(failed("add a word"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_keeps_its_number_and_a_full_table_gives_the_number_of_others() {
+        let mut words = Words::default();
+        let (get, post) = (words.id("GET"), words.id("POST"));
+        assert_ne!(get, post);
+        assert_eq!(words.id("GET"), get);
+        assert_eq!(words.take_fresh().len(), 2);
+        assert!(words.take_fresh().is_empty());
+        for number in 0..70_000 {
+            words.id(&format!("M{number}"));
+        }
+        assert_eq!(words.id("one too many"), OTHER);
+        assert_eq!(words.id("POST"), post);
+        assert_eq!(words.take_fresh().len(), usize::from(u16::MAX) - 2);
+    }
+}
