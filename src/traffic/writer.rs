@@ -137,3 +137,11 @@ fn append_quarantined(connection: &Connection, number: u64, batch: &SealedBatch)
     }
     Ok(())
 }
+
+#[cfg(test)]
+impl Writer {
+    /// As if a commit's success had not been learnt of.
+    pub(super) fn forget_last_batch(&mut self) {
+        self.last_batch -= 1;
+    }
+}
