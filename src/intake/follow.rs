@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
 use super::IntakeError;
-use super::file::{LogFile, has_head};
+use super::file::{HEAD_BYTES, LogFile, has_head};
 use super::listing::{Listed, list};
 use super::reader::{ReadOutcome, Reader};
 use crate::traffic::{Batch, FilePosition};
@@ -171,15 +171,29 @@ impl Follower {
             self.read_on_in_copy(&position, listing, batch)?;
             self.known.remove(&file.identity);
             batch.forget(position);
-        } else if !file.is_current
-            && (self.is_copy_of_known(file)? || adopt_from_ns.is_none_or(|ns| file.modified_ns < ns))
-        {
-            return Ok(());
+        } else if !file.is_current {
+            if self.is_copy_of_known(file)? {
+                return Ok(());
+            }
+            if adopt_from_ns.is_none_or(|ns| file.modified_ns < ns) {
+                return self.pass_over(file, batch);
+            }
         }
         info!(path = %file.path.display(), "reading a log from its start");
         let log = LogFile::open_new(&file.path, &self.source, 0)?;
         batch.set_position(log.position.clone());
         self.push(log);
+        Ok(())
+    }
+
+    /// Notes a sibling that was never the log while it was followed, so that no later rotation makes it seem so. A
+    /// short file is not noted yet: it may be a copy that has just begun.
+    fn pass_over(&mut self, file: &Listed, batch: &mut Batch) -> io::Result<()> {
+        if file.len >= u64::from(HEAD_BYTES) {
+            let position = LogFile::open_new(&file.path, &self.source, file.len)?.position;
+            batch.set_position(position.clone());
+            self.known.insert(file.identity, position);
+        }
         Ok(())
     }
 

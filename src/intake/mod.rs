@@ -16,7 +16,6 @@ mod listing;
 mod pipeline;
 mod reader;
 
-pub use file::HEAD_BYTES;
 pub use follow::{Follower, SourceState};
 pub use pipeline::{Committed, Intake, IntakeOptions, Until};
 

@@ -218,8 +218,7 @@ fn the_store_outlives_the_process_and_keeps_its_name_and_words() {
     let mut batch = Batch::new(traffic.words().unwrap());
     batch.push(&log_line::parse(line(NINE_O_CLOCK, "5", 1, 1).as_bytes()).unwrap());
     assert_eq!(writer.append(&batch.seal(1).unwrap()).unwrap(), 2);
-    let words: u64 =
-        writer.connection.query_row("SELECT count(*)::UBIGINT FROM words", [], |row| row.get(0)).unwrap();
+    let words: u64 = writer.connection.query_row("SELECT count(*)::UBIGINT FROM words", [], |row| row.get(0)).unwrap();
     assert_eq!(words, 4, "the words of the first run are used again");
     assert_eq!(traffic.line_counts().unwrap(), (2, 0));
 }

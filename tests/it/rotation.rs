@@ -1,0 +1,319 @@
+//! A log is followed through every kind of rotation: each line once, none lost, also across restarts.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use suiftly::intake::{Follower, SourceState};
+use suiftly::traffic::{Batch, Traffic, Writer};
+use tempfile::TempDir;
+
+use crate::support::{STORE, line, lines};
+
+/// Intake step by step, without its threads: nothing happens between the steps.
+struct Tail {
+    folder: TempDir,
+    grace: Duration,
+    traffic: Traffic,
+    writer: Writer,
+    follower: Follower,
+    batch: Batch,
+}
+
+impl Tail {
+    fn new() -> Self {
+        Self::with_grace(Duration::from_secs(60))
+    }
+
+    fn with_grace(grace: Duration) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (traffic, writer) = Traffic::open(&folder.path().join("t.duckdb"), &STORE).unwrap();
+        let follower = Follower::new(&folder.path().join("ha.log"), Vec::new(), grace).unwrap();
+        let batch = Batch::new(traffic.words().unwrap());
+        Self { folder, grace, traffic, writer, follower, batch }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let mut file = OpenOptions::new().create(true).append(true).open(self.path(name)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).unwrap();
+    }
+
+    fn truncate(&self, name: &str) {
+        OpenOptions::new().write(true).truncate(true).open(self.path(name)).unwrap();
+    }
+
+    /// One round of the reader, committed.
+    fn poll(&mut self) {
+        self.follower.scan(&mut self.batch);
+        while self.follower.read(&mut self.batch, 1_000_000) {}
+        let sealed = self.batch.seal(1).unwrap();
+        self.writer.append(&sealed).unwrap();
+    }
+
+    /// As after a crash: only what was committed is known.
+    fn restart(&mut self) {
+        let log = self.path("ha.log");
+        let known = self.traffic.file_positions(&log.to_string_lossy()).unwrap();
+        self.follower = Follower::new(&log, known, self.grace).unwrap();
+        self.batch = Batch::new(self.traffic.words().unwrap());
+    }
+
+    #[track_caller]
+    fn expect(&self, rows: u64, rejects: u64) {
+        assert_eq!(self.traffic.line_counts().unwrap(), (rows, rejects));
+        assert_eq!(
+            self.traffic.usage_changed_after(0).unwrap().hours.iter().map(|hour| hour.requests).sum::<u64>(),
+            rows
+        );
+    }
+}
+
+#[test]
+fn lines_are_counted_as_they_come_and_half_a_line_waits_for_its_rest() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", &lines(0, 3));
+    tail.poll();
+    tail.expect(3, 0);
+    let next = line(3);
+    let (first, rest) = next.split_at(40);
+    tail.write("ha.log", first);
+    tail.poll();
+    tail.expect(3, 0);
+    tail.write("ha.log", rest);
+    tail.poll();
+    tail.expect(4, 0);
+    tail.poll();
+    tail.expect(4, 0);
+}
+
+#[test]
+fn a_missing_log_is_waited_for() {
+    let mut tail = Tail::new();
+    tail.poll();
+    assert_eq!(tail.follower.state(), &SourceState::Waiting);
+    tail.write("ha.log", &line(0));
+    tail.poll();
+    assert_eq!(tail.follower.state(), &SourceState::Reading);
+    tail.expect(1, 0);
+}
+
+#[test]
+fn a_log_that_is_a_folder_is_named_with_what_to_do() {
+    let mut tail = Tail::new();
+    fs::create_dir(tail.path("ha.log")).unwrap();
+    tail.poll();
+    let SourceState::Unreadable(reason) = tail.follower.state() else { panic!("{:?}", tail.follower.state()) };
+    assert!(reason.contains("ha.log") && reason.contains("set intake.log_file"), "{reason}");
+    fs::remove_dir(tail.path("ha.log")).unwrap();
+    tail.write("ha.log", &line(0));
+    tail.poll();
+    tail.expect(1, 0);
+}
+
+#[test]
+fn renaming_loses_nothing_while_the_writer_still_holds_the_old_file() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", &lines(0, 5));
+    tail.poll();
+    tail.rename("ha.log", "ha.log.1");
+    tail.write("ha.log.1", &lines(5, 7));
+    tail.write("ha.log", &lines(7, 9));
+    tail.write("ha.log.1", &line(9));
+    tail.poll();
+    tail.expect(10, 0);
+    tail.write("ha.log.1", &line(10));
+    tail.write("ha.log", &line(11));
+    tail.poll();
+    tail.expect(12, 0);
+}
+
+#[test]
+fn several_renames_between_two_looks_lose_nothing() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", &lines(0, 5));
+    tail.poll();
+    tail.rename("ha.log", "ha.log.1");
+    tail.write("ha.log", &lines(5, 8));
+    tail.rename("ha.log.1", "ha.log.2");
+    tail.rename("ha.log", "ha.log.1");
+    tail.write("ha.log", &lines(8, 9));
+    tail.poll();
+    tail.expect(9, 0);
+}
+
+#[test]
+fn rotation_while_the_program_was_down_loses_nothing_and_counts_nothing_twice() {
+    let mut tail = Tail::new();
+    tail.write("ha.log.1", &lines(100, 110));
+    tail.write("ha.log", &lines(0, 5));
+    tail.poll();
+    tail.expect(5, 0);
+    tail.write("ha.log", &lines(5, 6));
+    tail.rename("ha.log.1", "ha.log.3");
+    tail.rename("ha.log", "ha.log.2");
+    tail.write("ha.log.1", &lines(6, 8));
+    tail.write("ha.log", &lines(8, 9));
+    tail.restart();
+    tail.poll();
+    tail.expect(9, 0);
+    tail.restart();
+    tail.poll();
+    tail.expect(9, 0);
+}
+
+#[test]
+fn copy_and_truncate_reads_the_rest_from_the_copy() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", &lines(0, 50));
+    tail.poll();
+    tail.write("ha.log", &lines(50, 60));
+    fs::copy(tail.path("ha.log"), tail.path("ha.log.1")).unwrap();
+    tail.poll();
+    tail.expect(60, 0);
+    tail.write("ha.log", &lines(60, 65));
+    fs::copy(tail.path("ha.log"), tail.path("ha.log.1")).unwrap();
+    tail.truncate("ha.log");
+    tail.write("ha.log", &lines(65, 67));
+    tail.poll();
+    tail.expect(67, 0);
+    tail.restart();
+    tail.poll();
+    tail.expect(67, 0);
+}
+
+#[test]
+fn copy_and_truncate_is_recognised_although_the_log_has_grown_past_the_old_position() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", &lines(0, 3));
+    tail.poll();
+    fs::copy(tail.path("ha.log"), tail.path("ha.log.1")).unwrap();
+    tail.truncate("ha.log");
+    tail.write("ha.log", &lines(3, 30));
+    tail.poll();
+    tail.expect(30, 0);
+}
+
+#[test]
+fn copy_and_truncate_while_the_program_was_down_reads_the_rest_from_the_copy() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", &lines(0, 50));
+    tail.poll();
+    tail.write("ha.log", &lines(50, 60));
+    fs::copy(tail.path("ha.log"), tail.path("ha.log.1")).unwrap();
+    tail.truncate("ha.log");
+    tail.write("ha.log", &lines(60, 90));
+    tail.restart();
+    tail.poll();
+    tail.expect(90, 0);
+}
+
+#[test]
+fn a_deleted_log_is_drained_and_its_successor_read_from_the_start_also_with_the_same_inode() {
+    let mut tail = Tail::with_grace(Duration::ZERO);
+    tail.write("ha.log", &lines(0, 5));
+    tail.poll();
+    fs::remove_file(tail.path("ha.log")).unwrap();
+    tail.poll();
+    tail.poll();
+    assert_eq!(tail.follower.state(), &SourceState::Waiting);
+    // Many file systems give the freed inode to the next file.
+    tail.write("ha.log", &lines(5, 20));
+    tail.poll();
+    tail.expect(20, 0);
+    fs::remove_file(tail.path("ha.log")).unwrap();
+    tail.write("ha.log", &lines(20, 40));
+    tail.restart();
+    tail.poll();
+    tail.expect(40, 0);
+}
+
+#[test]
+fn other_files_in_the_folder_and_old_rotated_ones_are_left_alone() {
+    let mut tail = Tail::new();
+    tail.write("ha.log.1", &lines(100, 110));
+    tail.write("ha.log-20260101", &lines(110, 120));
+    tail.write("ha.log.2.gz", "packed");
+    tail.write("other.log", &lines(120, 130));
+    tail.write("ha.log", &lines(0, 5));
+    tail.poll();
+    tail.expect(5, 0);
+    // Unpacked by hand later: the log was not rotated, so it cannot have been the log since.
+    tail.write("ha.log.2", &lines(130, 140));
+    tail.poll();
+    tail.restart();
+    tail.poll();
+    tail.expect(5, 0);
+}
+
+#[test]
+fn bad_lines_are_quarantined_with_their_reason_and_the_stream_goes_on() {
+    let mut tail = Tail::new();
+    let good = line(0);
+    let overlong = format!("{}\n", "x".repeat(3 << 20));
+    tail.write("ha.log", &line(0));
+    for bad in ["\n", "garbled\n", &format!("{}\n", &good[..60]), &overlong, "s1 \u{0}\n"] {
+        tail.write("ha.log", bad);
+        tail.write("ha.log", &line(1));
+    }
+    tail.poll();
+    tail.expect(6, 5);
+    let reasons = tail.traffic.rejects_by_reason().unwrap();
+    let expected = ["binary", "empty line", "over-long", "truncated", "unknown format"];
+    assert_eq!(reasons, expected.map(|reason| (reason.to_owned(), 1)));
+}
+
+#[test]
+fn an_over_long_line_is_one_reject_although_it_comes_in_pieces_and_the_program_restarts_within() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", &line(0));
+    for piece in 0..6 {
+        tail.write("ha.log", &"y".repeat(400_000 + piece));
+        tail.poll();
+        tail.expect(1, 0);
+        if piece % 2 == 0 {
+            tail.restart();
+        }
+    }
+    tail.write("ha.log", &format!("\n{}", line(1)));
+    tail.poll();
+    tail.expect(2, 1);
+}
+
+#[test]
+fn the_last_line_of_a_finished_file_without_a_newline_is_a_reject() {
+    let mut tail = Tail::with_grace(Duration::ZERO);
+    tail.write("ha.log", &lines(0, 2));
+    tail.write("ha.log", line(2).trim_end());
+    tail.poll();
+    tail.expect(2, 0);
+    tail.rename("ha.log", "ha.log.1");
+    tail.write("ha.log", &line(3));
+    tail.poll();
+    tail.poll();
+    tail.expect(3, 1);
+    tail.restart();
+    tail.poll();
+    tail.expect(3, 1);
+}
+
+#[test]
+fn a_crash_before_the_commit_reads_the_same_lines_again() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", &lines(0, 5));
+    tail.poll();
+    tail.write("ha.log", &lines(5, 9));
+    tail.follower.scan(&mut tail.batch);
+    assert!(tail.follower.read(&mut tail.batch, 1_000_000));
+    tail.restart();
+    tail.poll();
+    tail.expect(9, 0);
+}
