@@ -1,3 +1,4 @@
 //! suiftly
 
+pub mod config;
 pub mod core;
