@@ -1,4 +1,6 @@
 //! suiftly
 
+pub mod clock;
 pub mod config;
 pub mod core;
+pub mod telemetry;
