@@ -275,9 +275,15 @@ install_npm_packages() {
   wanted=$(cat "$web/package-lock.json" "$web/package.json" | sha256sum)
   [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && return
   say 'installing the npm packages of assets/web/package-lock.json'
-  (cd "$web" && "$npm" ci --no-audit --no-fund --loglevel=error </dev/null) ||
+  make_scratch
+  local log=$scratch/npm.log
+  if ! (cd "$web" && "$npm" ci --no-audit --no-fund --loglevel=error </dev/null) >"$log" 2>&1; then
+    # The rest is npm's usage.
+    head -n 8 "$log" >&2
+    ! grep -q EUSAGE "$log" || die 'package.json and package-lock.json of assets/web disagree: run npm install there.'
     die 'the npm packages of the dashboard could not be installed from the npm registry.' \
       "Check the network (or npm's proxy settings) and run the same command again."
+  fi
   printf '%s\n' "$wanted" >"$stamp"
 }
 
