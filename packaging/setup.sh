@@ -228,10 +228,12 @@ fetch_duckdb() {
   say "fetching the prebuilt DuckDB $DUCKDB_VERSION library (24 MB)"
   make_scratch
   # npm pack only downloads: no script of the package runs.
-  (cd "$scratch" && "$npm" pack --loglevel=error "$DUCKDB_PACKAGE" >/dev/null) ||
+  if ! (cd "$scratch" && "$npm" pack --loglevel=error "$DUCKDB_PACKAGE") >"$scratch/pack.log" 2>&1; then
+    head -n 5 "$scratch/pack.log" >&2
     die "the DuckDB library ($DUCKDB_PACKAGE) could not be fetched from the npm registry." \
       "Check the network (or npm's proxy settings) and run the same command again." \
       'Where that registry is out of reach, cargo build --features bundled compiles DuckDB instead.'
+  fi
   tar -xzf "$scratch"/*.tgz -C "$scratch" package/libduckdb.so || die "the package $DUCKDB_PACKAGE is damaged"
   checksum_is_right "$scratch/package/libduckdb.so" ||
     die 'the DuckDB library that arrived has another SHA-256 than the one expected, and was thrown away:' \
@@ -293,7 +295,12 @@ build_page() {
   wanted=$(page_sources | sha256sum)
   [[ -f $root/assets/dist/index.html && -f $stamp && $(<"$stamp") == "$wanted" ]] && return
   say 'building the dashboard into assets/dist'
-  (cd "$web" && "$npm" run --silent build </dev/null) || die 'the dashboard did not build, see above'
+  make_scratch
+  local log=$scratch/page.log
+  if ! (cd "$web" && "$npm" run --silent build </dev/null) >"$log" 2>&1; then
+    cat "$log" >&2
+    die 'the dashboard did not build, see above'
+  fi
   printf '%s\n' "$wanted" >"$stamp"
 }
 
