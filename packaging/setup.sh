@@ -14,7 +14,7 @@ set -euo pipefail
 readonly RUST_MIN=1.95.0 NODE_MIN=20.19.0 NPM_MIN=11.0.0
 # Vite's own packages are chosen by npm 11's rules; an older npm gets this one beside it, in the cache.
 readonly NPM_PINNED=11.19.1
-readonly CARGO_DENY=0.20.2 CARGO_FUZZ=0.13.1
+readonly CARGO_DENY=0.20.2 CARGO_FUZZ=0.13.2
 readonly DUCKDB_VERSION=1.5.5
 readonly DUCKDB_PACKAGE=@duckdb/node-bindings-linux-x64@1.5.5-r.5
 readonly DUCKDB_SHA256=fc23f12e376c47be520f75221288281906e7942e8fd6f6ce4849198ba60d0405
