@@ -8,9 +8,11 @@ fn main() {
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
     println!("cargo:rerun-if-changed=packaging/build.rs");
     if env::var_os("CARGO_FEATURE_BUNDLED").is_none() {
-        let Ok(folder) = env::var("DUCKDB_LIB_DIR") else {
-            panic!("the DuckDB library is not set up: run `make setup` once (or build with --features bundled)");
-        };
+        let folder = env::var("DUCKDB_LIB_DIR").unwrap_or_default();
+        assert!(
+            !folder.is_empty(),
+            "the DuckDB library is not set up: run `make setup` once (or build with --features bundled)"
+        );
         println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
     }
     let root = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();

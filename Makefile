@@ -1,0 +1,82 @@
+# Everything goes through `packaging/setup.sh`, which is quick when nothing is missing.
+#
+# The binary is at target/release/suiftly, or in $CARGO_TARGET_DIR/release if that is set.
+# FEATURES=bundled compiles DuckDB into a static binary (30 to 45 minutes on two cores).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+FEATURES ?=
+FUZZ_SECONDS ?= 60
+
+target := $(abspath $(or $(CARGO_TARGET_DIR),target))
+binary := $(target)/release/suiftly
+features := $(if $(FEATURES),--features $(FEATURES))
+scripts := packaging/setup.sh .ci/run
+browser_tests := $(wildcard tests/browser/*.test.*)
+cargo_deny := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/suiftly/tools/bin/cargo-deny
+cargo_fuzz := $(dir $(cargo_deny))cargo-fuzz
+
+.PHONY: help setup web build demo test test-rust test-web test-browser lint deny soak fuzz bench clean
+
+help: ## Lists what can be made
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Installs what is missing on this machine and says so
+	@packaging/setup.sh $(if $(findstring bundled,$(FEATURES)),bundled,all)
+
+web: ## Builds the dashboard into assets/dist
+	@packaging/setup.sh web
+
+build: setup ## Builds the optimised binary, target/release/suiftly
+	cargo build --release --locked $(features)
+
+demo: build ## Runs the demo: ARGS="--help" tells its options
+	$(binary) demo $(ARGS)
+
+test: build test-rust test-web test-browser ## Builds and runs all tests
+
+test-rust: setup
+	cargo test --release --locked $(features)
+
+test-web: setup
+	packaging/setup.sh npm test
+
+test-browser: build
+	@command -v chromium >/dev/null || { \
+	  echo 'make: error: the browser tests did NOT run: Chromium is missing (sudo apt-get install chromium)' >&2; exit 1; }
+	$(if $(browser_tests),SUIFTLY_BIN=$(binary) node --test $(browser_tests),@echo 'make: tests/browser holds no tests')
+
+lint: setup deny ## Checks formatting, clippy, the dashboard, shell scripts and dependencies
+	cargo fmt --check
+	cargo clippy --release --locked --all-targets $(features) -- -D warnings
+	packaging/setup.sh npm run lint
+	@if command -v shellcheck >/dev/null; then echo shellcheck $(scripts); shellcheck $(scripts); \
+	else echo 'make: shell scripts were not checked: shellcheck is missing'; fi
+
+deny: ## Checks licences, sources, bans and, if its database is reachable, advisories
+	@packaging/setup.sh lint
+	$(cargo_deny) --log-level error --locked check bans licenses sources
+	@if timeout 120 $(cargo_deny) --log-level off --locked fetch db >/dev/null 2>&1; then \
+	  $(cargo_deny) --log-level error --locked check --disable-fetch advisories; \
+	else echo 'make: advisories were not checked: their database is out of reach'; fi
+
+soak: setup ## Kills the intake 500 times and counts: SUIFTLY_KILLS=500
+	SUIFTLY_KILLS=$(or $(SUIFTLY_KILLS),500) cargo test --release --locked $(features) exactly_once -- --nocapture
+
+# Sanitizers are unstable flags of the compiler, which a stable one takes only when told so.
+fuzz: setup ## Fuzzes each target for FUZZ_SECONDS=60: TARGET=name for one
+	@packaging/setup.sh fuzz
+	export RUSTC_BOOTSTRAP=1; \
+	for target in $(or $(TARGET),$$($(cargo_fuzz) list --fuzz-dir tests/fuzz)); do \
+	  $(cargo_fuzz) run --fuzz-dir tests/fuzz "$$target" -- -max_total_time=$(FUZZ_SECONDS); \
+	done
+
+bench: setup ## Runs the benchmarks
+	cargo bench --locked $(features) $(ARGS)
+
+clean: ## Removes what was built; downloads in the cache folder stay
+	cargo clean
+	rm -rf assets/dist assets/web/node_modules tests/artefacts

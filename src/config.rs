@@ -1,0 +1,320 @@
+//! The one typed configuration of the process: read from a TOML file, overridden by `SUIFTLY_*` environment variables.
+//!
+//! This file is what an operator can set; `fields` is how it is read. Three promises: a key that is not known is
+//! refused, every mistake is reported in one go, and [`Config::default`] equals the shipped `etc/suiftly.toml`.
+//! Only names that start with `SUIFTLY_` are looked at in the environment, and only here.
+
+mod fields;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use tracing_subscriber::EnvFilter;
+
+use self::fields::Fields;
+
+/// Where the configuration is read from unless `--config` names another file.
+pub const DEFAULT_PATH: &str = "/etc/suiftly/suiftly.toml";
+
+/// Variables that start with `SUIFTLY_` and are no keys: the configuration's path, and those of tests.
+const RESERVED_VARIABLES: [&str; 3] = ["SUIFTLY_CONFIG", "SUIFTLY_BIN", "SUIFTLY_KILLS"];
+
+/// Everything an operator can set. Field names are the keys of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Folder of both databases; created at start, owned by one process at a time.
+    pub data_dir: PathBuf,
+    /// `[log]`
+    pub log: LogConfig,
+    /// `[http]`
+    pub http: HttpConfig,
+    /// `[intake]`
+    pub intake: IntakeConfig,
+    /// `[traffic]`
+    pub traffic: TrafficConfig,
+    /// `[ledger]`
+    pub ledger: LedgerConfig,
+    /// `[jobs]`
+    pub jobs: JobsConfig,
+}
+
+/// The program's own log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A level, or directives of `tracing_subscriber::EnvFilter` such as `info,suiftly::intake=debug`.
+    pub level: String,
+    /// Shape of a line.
+    pub format: LogFormat,
+}
+
+/// Shape of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// The listener of the API and the dashboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Port 0 lets the system choose one.
+    pub listen: SocketAddr,
+}
+
+/// Reading HAProxy's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntakeConfig {
+    /// The file that HAProxy's log goes to.
+    pub log_file: PathBuf,
+    /// The file is looked at after this long even if no change was notified.
+    pub poll_interval_ms: u64,
+    /// A batch that is not full is stored after this long.
+    pub flush_after_ms: u64,
+    /// A batch with this many requests is stored at once.
+    pub max_batch_rows: usize,
+    /// How long a rotated file is still read, for a writer that reopens late.
+    pub rotation_grace_s: u64,
+}
+
+/// The store of requests (DuckDB).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrafficConfig {
+    /// Beyond it DuckDB spills to its temporary folder.
+    pub memory_limit_mib: u64,
+    /// DuckDB's worker threads.
+    pub threads: u32,
+}
+
+/// The store of money (SQLite).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerConfig {
+    /// Read connections beside the one writer.
+    pub readers: usize,
+}
+
+/// The periodic tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobsConfig {
+    /// Pause between two rounds; something urgent starts a round earlier.
+    pub interval_s: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("/var/lib/suiftly"),
+            log: LogConfig { level: "info".to_owned(), format: LogFormat::Auto },
+            http: HttpConfig { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 22700)) },
+            intake: IntakeConfig {
+                log_file: PathBuf::from("/var/log/haproxy.log"),
+                poll_interval_ms: 1000,
+                flush_after_ms: 200,
+                // One row group of DuckDB: the size that its storage and its parallelism are built around.
+                max_batch_rows: 122_880,
+                rotation_grace_s: 10,
+            },
+            traffic: TrafficConfig { memory_limit_mib: 384, threads: 2 },
+            ledger: LedgerConfig { readers: 2 },
+            jobs: JobsConfig { interval_s: 300 },
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file and the environment of the process.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`]: the file cannot be read, or all that is wrong in it and in the environment.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigErrors::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(&text, &process_overrides()).map_err(|errors| errors.in_file(path))
+    }
+
+    /// Reads a TOML document and overrides such as `SUIFTLY_HTTP_LISTEN`; what neither sets has its default.
+    ///
+    /// # Errors
+    /// [`ConfigErrors::Invalid`] with every problem.
+    pub fn parse(text: &str, overrides: &BTreeMap<String, String>) -> Result<Self, ConfigErrors> {
+        let mut fields = Fields::new(text, overrides);
+        let config = Self::read(&mut fields);
+        let problems = fields.finish();
+        if problems.is_empty() { Ok(config) } else { Err(ConfigErrors::Invalid { file: None, problems }) }
+    }
+
+    /// Every key, such as `intake.log_file`, in the order of the shipped file.
+    pub fn keys() -> Vec<&'static str> {
+        let nothing = BTreeMap::new();
+        let mut fields = Fields::new("", &nothing);
+        Self::read(&mut fields);
+        fields.known().to_vec()
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let default = Self::default();
+        Self {
+            data_dir: fields.path("data_dir", default.data_dir),
+            log: LogConfig {
+                level: fields.text("log.level", default.log.level, LEVELS_ALLOWED, log_level),
+                format: fields.text("log.format", default.log.format, FORMATS_ALLOWED, log_format),
+            },
+            http: HttpConfig {
+                listen: fields.text("http.listen", default.http.listen, LISTEN_ALLOWED, |text| text.parse().ok()),
+            },
+            intake: read_intake(fields, default.intake),
+            traffic: TrafficConfig {
+                memory_limit_mib: fields.integer(
+                    "traffic.memory_limit_mib",
+                    default.traffic.memory_limit_mib,
+                    128..=1_048_576,
+                ),
+                threads: fields.integer("traffic.threads", default.traffic.threads, 1..=64),
+            },
+            ledger: LedgerConfig { readers: fields.integer("ledger.readers", default.ledger.readers, 1..=16) },
+            jobs: JobsConfig { interval_s: fields.integer("jobs.interval_s", default.jobs.interval_s, 1..=86_400) },
+        }
+    }
+}
+
+const LEVELS_ALLOWED: &str = "error, warn, info, debug, trace, or directives like \"info,suiftly::intake=debug\"";
+const FORMATS_ALLOWED: &str = "auto, text or json";
+const LISTEN_ALLOWED: &str = "an IP address and a port, like \"127.0.0.1:22700\" or \"[::1]:22700\"";
+
+fn read_intake(fields: &mut Fields<'_>, default: IntakeConfig) -> IntakeConfig {
+    IntakeConfig {
+        log_file: fields.path("intake.log_file", default.log_file),
+        poll_interval_ms: fields.integer("intake.poll_interval_ms", default.poll_interval_ms, 10..=60_000),
+        flush_after_ms: fields.integer("intake.flush_after_ms", default.flush_after_ms, 1..=10_000),
+        max_batch_rows: fields.integer("intake.max_batch_rows", default.max_batch_rows, 1024..=1_048_576),
+        rotation_grace_s: fields.integer("intake.rotation_grace_s", default.rotation_grace_s, 0..=3600),
+    }
+}
+
+/// A bare word must be a level: the filter itself would take a misspelt level for the name of a module.
+fn log_level(text: &str) -> Option<String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_known = |part: &str| part.contains('=') || LEVELS.contains(&part.trim());
+    let is_filter = text.split(',').all(is_known) && EnvFilter::builder().parse(text).is_ok();
+    is_filter.then(|| text.to_owned())
+}
+
+fn log_format(text: &str) -> Option<LogFormat> {
+    match text {
+        "auto" => Some(LogFormat::Auto),
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    }
+}
+
+/// The environment variables of this process that may override a key. A value that is no Unicode is refused later,
+/// with its broken part replaced.
+pub fn process_overrides() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .filter(|(name, _)| name.starts_with(fields::VARIABLE_PREFIX))
+        .collect()
+}
+
+/// A sentence for each variable that overrides nothing, to be logged as a warning.
+///
+/// It is no error, because container platforms set such names themselves: a Kubernetes service called `suiftly`
+/// puts `SUIFTLY_SERVICE_HOST` and `SUIFTLY_PORT` into every pod.
+pub fn unused_overrides(overrides: &BTreeMap<String, String>) -> Vec<String> {
+    let known: Vec<String> = Config::keys().into_iter().map(fields::variable).collect();
+    overrides
+        .keys()
+        .filter(|name| !known.contains(*name) && !RESERVED_VARIABLES.contains(&name.as_str()))
+        .map(|name| match fields::nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => format!("{name} overrides no key; did you mean {near}?"),
+            None => format!("{name} overrides no key"),
+        })
+        .collect()
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigErrors {
+    /// The file does not exist, may not be read, or is not UTF-8.
+    #[error(
+        "cannot read the configuration {path}: {source}; name another file with --config (without it {DEFAULT_PATH} \
+         is read)", path = path.display()
+    )]
+    Unreadable {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It was read, and is wrong in at least one place.
+    #[error("{}", list_problems(file.as_deref(), problems))]
+    Invalid {
+        /// The file, if the text came from one.
+        file: Option<PathBuf>,
+        /// In the order of the file, then of the environment; never empty.
+        problems: Vec<Problem>,
+    },
+}
+
+impl ConfigErrors {
+    fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::Invalid { problems, .. } => Self::Invalid { file: Some(path.to_owned()), problems },
+            unreadable @ Self::Unreadable { .. } => unreadable,
+        }
+    }
+}
+
+/// One mistake in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it was set.
+    pub place: Place,
+    /// Key, value and what is allowed, in one line.
+    pub message: String,
+}
+
+/// Where a value was set. Ordered as problems are reported.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In the file, on this line, counted from 1.
+    Line(usize),
+    /// In the environment.
+    Environment,
+}
+
+fn list_problems(file: Option<&Path>, problems: &[Problem]) -> String {
+    let mut text = match problems.len() {
+        1 => "the configuration has a mistake:".to_owned(),
+        count => format!("the configuration has {count} mistakes:"),
+    };
+    for Problem { place, message } in problems {
+        let place = Located { file, place };
+        text.push_str(&format!("\n  {place}: {message}"));
+    }
+    text
+}
+
+struct Located<'a> {
+    file: Option<&'a Path>,
+    place: &'a Place,
+}
+
+impl fmt::Display for Located<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.place, self.file) {
+            (Place::Line(line), Some(file)) => write!(f, "{}:{line}", file.display()),
+            (Place::Line(line), None) => write!(f, "line {line}"),
+            (Place::Environment, _) => write!(f, "environment"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

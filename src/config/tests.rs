@@ -1,0 +1,220 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const SHIPPED: &str = include_str!("../../etc/suiftly.toml");
+
+fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The messages for a document, without the heading and its indentation.
+fn mistakes(text: &str, overrides: &[(&str, &str)]) -> Vec<String> {
+    match Config::parse(text, &environment(overrides)) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.to_string().lines().skip(1).map(|line| line.trim().to_owned()).collect(),
+    }
+}
+
+fn check_mistake(text: &str, expected: &str) {
+    assert_eq!(mistakes(text, &[]), [expected], "{text}");
+}
+
+/// The shipped file with every key set: a `#` that touches a word hides a key, one before a space is prose.
+fn uncommented() -> String {
+    let is_key = |line: &&str| line.starts_with(|first: char| first.is_ascii_lowercase());
+    SHIPPED.lines().map(|line| line.strip_prefix('#').filter(is_key).unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn nothing_set_is_the_default() {
+    assert_eq!(Config::parse("", &BTreeMap::new()).unwrap(), Config::default());
+}
+
+#[test]
+fn the_shipped_file_lists_every_key_with_its_default() {
+    assert_eq!(Config::parse(SHIPPED, &BTreeMap::new()).unwrap(), Config::default());
+    let all_set = uncommented();
+    assert_eq!(Config::parse(&all_set, &BTreeMap::new()).unwrap(), Config::default());
+
+    let document: toml::Table = all_set.parse().unwrap();
+    let mut listed = Vec::new();
+    for (name, value) in &document {
+        match value.as_table() {
+            Some(section) => listed.extend(section.keys().map(|key| format!("{name}.{key}"))),
+            None => listed.push(name.clone()),
+        }
+    }
+    listed.sort();
+    let mut known = Config::keys();
+    known.sort_unstable();
+    assert_eq!(listed, known);
+}
+
+#[test]
+fn every_key_can_be_set_in_the_file_and_in_the_environment() {
+    let values = [
+        ("data_dir", "/srv/suiftly"),
+        ("log.level", "warn,suiftly::intake=trace"),
+        ("log.format", "json"),
+        ("http.listen", "[::1]:0"),
+        ("intake.log_file", "/srv/haproxy.log"),
+        ("intake.poll_interval_ms", "10"),
+        ("intake.flush_after_ms", "10000"),
+        ("intake.max_batch_rows", "1024"),
+        ("intake.rotation_grace_s", "0"),
+        ("traffic.memory_limit_mib", "128"),
+        ("traffic.threads", "64"),
+        ("ledger.readers", "16"),
+        ("jobs.interval_s", "86400"),
+    ];
+    assert_eq!(values.map(|(key, _)| key).as_slice(), Config::keys());
+    let mut overridden = environment(&[]);
+    let mut text = String::new();
+    for (key, value) in values {
+        overridden.insert(fields::variable(key), value.to_owned());
+        let quoted = if value.parse::<u64>().is_ok() { value.to_owned() } else { format!("{value:?}") };
+        text.push_str(&format!("{key} = {quoted}\n"));
+    }
+    let from_file = Config::parse(&text, &BTreeMap::new()).unwrap();
+    let from_environment = Config::parse("", &overridden).unwrap();
+    assert_eq!(from_file, from_environment);
+    assert_eq!(Config::parse(&uncommented(), &overridden).unwrap(), from_environment, "the environment wins");
+
+    assert_eq!(from_file.data_dir, Path::new("/srv/suiftly"));
+    assert_eq!(from_file.log.format, LogFormat::Json);
+    assert_eq!(from_file.http.listen.to_string(), "[::1]:0");
+    let IntakeConfig { poll_interval_ms, flush_after_ms, max_batch_rows, rotation_grace_s, .. } = from_file.intake;
+    assert_eq!((poll_interval_ms, flush_after_ms, max_batch_rows, rotation_grace_s), (10, 10_000, 1024, 0));
+    assert_eq!(from_file.traffic, TrafficConfig { memory_limit_mib: 128, threads: 64 });
+    assert_eq!((from_file.ledger.readers, from_file.jobs.interval_s), (16, 86_400));
+}
+
+#[test]
+fn a_mistake_names_line_key_value_and_what_is_allowed() {
+    for (text, expected) in [
+        ("data_dir = ''", "line 1: data_dir = '': must be a path"),
+        ("\n[log]\nformat = 'xml'", "line 3: log.format = 'xml': must be auto, text or json"),
+        ("traffic.threads = 65", "line 1: traffic.threads = 65: must be a whole number from 1 to 64"),
+        ("traffic.threads = '2'", "line 1: traffic.threads = '2': must be a whole number from 1 to 64"),
+        ("ledger.readers = 2.0", "line 1: ledger.readers = 2.0: must be a whole number from 1 to 16"),
+        ("jobs.interval_s = -1", "line 1: jobs.interval_s = -1: must be a whole number from 1 to 86400"),
+        (
+            "intake.poll_interval_ms = 99999999999999999999",
+            "line 1: intake.poll_interval_ms = 99999999999999999999: must be a whole number from 10 to 60000",
+        ),
+        (
+            "http.listen = 'localhost:22700'",
+            "line 1: http.listen = 'localhost:22700': must be an IP address and a port, like \"127.0.0.1:22700\" or \
+             \"[::1]:22700\"",
+        ),
+        (
+            "log.level = 'inof'",
+            "line 1: log.level = 'inof': must be error, warn, info, debug, trace, or directives like \
+             \"info,suiftly::intake=debug\"",
+        ),
+        ("[log.level]\nx = 1", LEVEL_IS_A_TABLE),
+        ("log = 3", "line 1: log is a section: write [log] above its keys"),
+        ("[[log]]", "line 1: log is a section: write [log] above its keys"),
+    ] {
+        check_mistake(text, expected);
+    }
+}
+
+const LEVEL_IS_A_TABLE: &str = "line 1: log.level = [log.level]: must be error, warn, info, debug, trace, or directives \
+                                like \"info,suiftly::intake=debug\"";
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+    for (text, expected) in [
+        ("datadir = '/x'", "line 1: datadir = '/x': there is no such key; did you mean data_dir?"),
+        (
+            "[intake]\npoll_interval = 5",
+            "line 2: intake.poll_interval = 5: there is no such key; did you mean intake.poll_interval_ms?",
+        ),
+        ("[log]\ndata_dir = '/x'", "line 2: log.data_dir = '/x': there is no such key; did you mean data_dir?"),
+        ("listen = 1", "line 1: listen = 1: there is no such key; did you mean http.listen?"),
+        ("[trafic]\nthreads = 1", "line 1: [trafic]: there is no such section; did you mean [traffic]?"),
+        (
+            "[kubernetes]",
+            "line 1: [kubernetes]: there is no such section; known are http, intake, jobs, ledger, log, traffic",
+        ),
+    ] {
+        check_mistake(text, expected);
+    }
+    let [unlike] = mistakes("xyz = 1", &[]).try_into().unwrap();
+    assert!(unlike.starts_with("line 1: xyz = 1: there is no such key; known are data_dir, log.level,"), "{unlike}");
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    let text = "[http]\nlisten = 5\nlisten = 6\nport = 22700\n\n[ledger]\nreaders = 99\n\n[jobs]\ninterval_s = = 3\n";
+    let found = mistakes(text, &[("SUIFTLY_LOG_FORMAT", "xml"), ("SUIFTLY_TRAFFIC_THREADS", "")]);
+    assert_eq!(
+        found,
+        [
+            "line 2: http.listen = 5: must be an IP address and a port, like \"127.0.0.1:22700\" or \"[::1]:22700\"",
+            "line 3: duplicate key",
+            "line 4: http.port = 22700: there is no such key; known are http.listen",
+            "line 7: ledger.readers = 99: must be a whole number from 1 to 16",
+            "line 10: extra `=`, expected nothing",
+            "environment: SUIFTLY_LOG_FORMAT=\"xml\" (log.format): must be auto, text or json",
+            "environment: SUIFTLY_TRAFFIC_THREADS=\"\" (traffic.threads): must be a whole number from 1 to 64",
+        ]
+    );
+}
+
+#[test]
+fn a_mistake_in_a_file_names_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("suiftly.toml");
+    std::fs::write(&path, "[ledger]\nreaders = 0\n").unwrap();
+    let message = Config::load(&path).unwrap_err().to_string();
+    let place = format!("\n  {}:2: ledger.readers = 0: must be", path.display());
+    assert!(message.starts_with("the configuration has a mistake:") && message.contains(&place), "{message}");
+}
+
+#[test]
+fn a_missing_file_says_how_to_name_another() {
+    let message = Config::load(Path::new("/nonexistent/suiftly.toml")).unwrap_err().to_string();
+    for part in ["/nonexistent/suiftly.toml", "--config", DEFAULT_PATH] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn variables_that_override_nothing_are_named() {
+    let variables = environment(&[
+        ("SUIFTLY_BIN", "/x"),
+        ("SUIFTLY_CONFIG", "/x"),
+        ("SUIFTLY_DATADIR", "/x"),
+        ("SUIFTLY_HTTP_LISTEN", "127.0.0.1:0"),
+        ("SUIFTLY_PORT_80_TCP_ADDR", "10.0.0.1"),
+    ]);
+    assert!(Config::parse("", &variables).is_ok());
+    assert_eq!(
+        unused_overrides(&variables),
+        [
+            "SUIFTLY_DATADIR overrides no key; did you mean SUIFTLY_DATA_DIR?",
+            "SUIFTLY_PORT_80_TCP_ADDR overrides no key"
+        ]
+    );
+}
+
+proptest! {
+    #[test]
+    fn reading_never_panics_and_explains_itself(text in any::<String>(), value in any::<String>()) {
+        let result = Config::parse(&text, &environment(&[("SUIFTLY_DATA_DIR", &value)]));
+        if let Err(ConfigErrors::Invalid { problems, .. }) = result {
+            prop_assert!(!problems.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_never_panics(at in 0..SHIPPED.len(), junk in "[\\[\\]{}=.\"'#\n a-z0-9é]{0,12}") {
+        let mut text = uncommented();
+        let at = text.floor_char_boundary(at.min(text.len()));
+        text.insert_str(at, &junk);
+        let _ = Config::parse(&text, &BTreeMap::new());
+    }
+}
