@@ -13,7 +13,7 @@ struct Vector {
 }
 
 fn vectors() -> Vec<Vector> {
-    include_str!("../../tests/data/api-keys.jsonl").lines().map(read_vector).collect()
+    include_str!("../../../tests/data/api-keys.jsonl").lines().map(read_vector).collect()
 }
 
 fn read_vector(line: &str) -> Vector {

@@ -287,5 +287,4 @@ fn tag(secret: &ApiKeySecret, combined: &[u8; COMBINED_BYTES]) -> [u8; 2] {
 }
 
 #[cfg(test)]
-#[path = "api_key_tests.rs"]
 mod tests;
