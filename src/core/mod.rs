@@ -1,8 +1,14 @@
 //! Pure: values in, values out. No IO, no clock, no randomness: time and random bytes are arguments.
 
+pub mod api_key;
 pub mod calendar;
+pub mod config_global;
+pub mod customer;
 pub mod id;
+pub mod invoice;
 pub mod log_line;
 pub mod money;
+pub mod rating;
 pub mod rollup;
+pub mod tier;
 pub mod usage;

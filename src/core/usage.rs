@@ -19,3 +19,15 @@ pub struct HourUsage {
     /// Bytes sent to the client by guaranteed, burst and stream requests.
     pub billable_bytes: u64,
 }
+
+/// What one customer used of one service in one calendar month, over both networks: the sum of its hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceMonthUsage {
+    pub service: Service,
+    /// Requests of every class except stream closings.
+    pub requests: u64,
+    /// Requests of the guaranteed and the burst class, whatever their status.
+    pub billable_requests: u64,
+    /// Bytes sent to the client by guaranteed, burst and stream requests.
+    pub billable_bytes: u64,
+}

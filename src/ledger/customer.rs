@@ -1,0 +1,78 @@
+//! Customers.
+
+use rusqlite::{ErrorCode, Row, ffi};
+
+use crate::core::customer::Customer;
+use crate::core::id::CustomerId;
+use crate::ledger::error::{LedgerError, failed};
+use crate::ledger::transaction::{ReadTx, WriteTx};
+
+/// Registers a customer under the random number that the caller has drawn.
+///
+/// # Errors
+/// [`LedgerError::CustomerIdTaken`]: draw another number. [`LedgerError::WalletTaken`]: the customer exists.
+pub fn insert_customer(tx: &WriteTx<'_>, new: &Customer) -> Result<(), LedgerError> {
+    tx.execute(
+        "INSERT INTO customers (customer_id, wallet_address, name, status, created_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+        (new.customer, &new.wallet_address, &new.name, new.status, new.created_at),
+    )
+    .map(drop)
+    .map_err(|error| match taken(&error) {
+        Some(Taken::CustomerId) => LedgerError::CustomerIdTaken(new.customer),
+        Some(Taken::Wallet) => LedgerError::WalletTaken(new.wallet_address.clone()),
+        None => failed("inserting a customer", new.customer)(error),
+    })
+}
+
+/// One customer.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn find_customer(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<Customer>, LedgerError> {
+    tx.first(
+        "SELECT customer_id, wallet_address, name, status, created_at_ms FROM customers WHERE customer_id = ?1",
+        (customer,),
+        read_customer,
+    )
+    .map_err(failed("finding a customer", customer))
+}
+
+/// At most `limit` customers in the order of their numbers, those after `after` or from the first.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn list_customers(tx: &ReadTx<'_>, after: Option<CustomerId>, limit: u32) -> Result<Vec<Customer>, LedgerError> {
+    let after = after.map_or(0, CustomerId::get);
+    tx.all(
+        "SELECT customer_id, wallet_address, name, status, created_at_ms FROM customers
+         WHERE customer_id > ?1 ORDER BY customer_id LIMIT ?2",
+        (after, limit),
+        read_customer,
+    )
+    .map_err(failed("listing customers after", after))
+}
+
+fn read_customer(row: &Row<'_>) -> rusqlite::Result<Customer> {
+    Ok(Customer {
+        customer: row.get("customer_id")?,
+        wallet_address: row.get("wallet_address")?,
+        name: row.get("name")?,
+        status: row.get("status")?,
+        created_at: row.get("created_at_ms")?,
+    })
+}
+
+enum Taken {
+    CustomerId,
+    Wallet,
+}
+
+fn taken(error: &rusqlite::Error) -> Option<Taken> {
+    let code = error.sqlite_error().filter(|error| error.code == ErrorCode::ConstraintViolation)?;
+    match code.extended_code {
+        ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => Some(Taken::CustomerId),
+        // The wallet is the only other column that is unique.
+        ffi::SQLITE_CONSTRAINT_UNIQUE => Some(Taken::Wallet),
+        _ => None,
+    }
+}

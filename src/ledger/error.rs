@@ -1,0 +1,68 @@
+//! What can go wrong with the ledger.
+
+use std::fmt::Display;
+use std::io;
+use std::path::PathBuf;
+
+use crate::core::customer::WalletAddress;
+use crate::core::id::CustomerId;
+use crate::core::invoice::InvoiceError;
+
+/// Names the operation and its subject; the cause is chained.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("opening the ledger {}", path.display())]
+    Open { path: PathBuf, source: rusqlite::Error },
+
+    #[error("{} is no ledger in WAL mode: its journal mode is {journal_mode}", path.display())]
+    NotWal { path: PathBuf, journal_mode: String },
+
+    #[error("bringing the schema of the ledger {} up to date", path.display())]
+    Migrate { path: PathBuf, source: rusqlite_migration::Error },
+
+    /// Written by a later version. Nothing has been changed.
+    #[error(
+        "the ledger {} has schema {found}, but this version of suiftly knows schemas up to {known}: install the version \
+         that wrote it or a later one, or restore a backup from before the upgrade",
+        path.display()
+    )]
+    FromTheFuture { path: PathBuf, found: i64, known: i64 },
+
+    /// A connection for daily work could change the schema. The ledger is not opened.
+    #[error("the {connection} connection of the ledger does not refuse `{statement}`")]
+    DdlNotRefused { connection: String, statement: &'static str },
+
+    #[error("starting the {thread} thread of the ledger")]
+    Thread { thread: String, source: io::Error },
+
+    #[error("{operation} ({subject})")]
+    Statement { operation: &'static str, subject: String, source: rusqlite::Error },
+
+    #[error("customer number {0} is taken")]
+    CustomerIdTaken(CustomerId),
+
+    #[error("another customer has the wallet {0}")]
+    WalletTaken(WalletAddress),
+
+    #[error("no customer has the number {0}")]
+    NoSuchCustomer(CustomerId),
+
+    /// An amount that does not add up is neither written nor handed out.
+    #[error(transparent)]
+    Invoice(#[from] InvoiceError),
+
+    /// The work panicked. Its transaction was rolled back and the thread goes on.
+    #[error("work on the ledger panicked and was rolled back: {message}")]
+    Panicked { message: String },
+
+    #[error("the ledger is closed")]
+    Closed,
+}
+
+/// For `map_err`: gives an error of SQLite the operation and the subject that it happened to.
+pub(in crate::ledger) fn failed(
+    operation: &'static str,
+    subject: impl Display,
+) -> impl FnOnce(rusqlite::Error) -> LedgerError {
+    move |source| LedgerError::Statement { operation, subject: subject.to_string(), source }
+}

@@ -1,0 +1,44 @@
+//! The numbered steps that lead to the current schema. The number of the last one applied is SQLite's `user_version`.
+//!
+//! A step that has been released is never changed: a new one follows it, and `schema/ledger/schema.sql` changes too.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+
+use crate::ledger::connection::{open_for_steps, set_wal};
+use crate::ledger::error::LedgerError;
+
+/// In order, from schema 1.
+pub(in crate::ledger) const STEPS: &[&str] = &[include_str!("../../schema/ledger/0001_initial.sql")];
+
+/// Creates the ledger or brings it up to date, in one transaction. A database of a later version is left untouched.
+///
+/// # Errors
+/// [`LedgerError::FromTheFuture`], [`LedgerError::Open`], [`LedgerError::NotWal`], [`LedgerError::Migrate`].
+pub(in crate::ledger) fn bring_up_to_date(path: &Path) -> Result<(), LedgerError> {
+    let opening = |source| LedgerError::Open { path: path.to_owned(), source };
+    let mut connection = open_for_steps(path).map_err(opening)?;
+    refuse_the_future(&connection, path)?;
+    let journal_mode = set_wal(&connection).map_err(opening)?;
+    if journal_mode != "wal" {
+        return Err(LedgerError::NotWal { path: path.to_owned(), journal_mode });
+    }
+    apply_steps(&mut connection).map_err(|source| LedgerError::Migrate { path: path.to_owned(), source })
+}
+
+fn refuse_the_future(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|source| LedgerError::Open { path: path.to_owned(), source })?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if found > known { Err(LedgerError::FromTheFuture { path: path.to_owned(), found, known }) } else { Ok(()) }
+}
+
+fn apply_steps(connection: &mut Connection) -> rusqlite_migration::Result<()> {
+    // Two processes that start at once apply the steps one after the other, not half each.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
+    let steps = STEPS.iter().map(|step| M::up(step).foreign_key_check()).collect();
+    Migrations::new(steps).to_latest(connection)
+}

@@ -1,0 +1,212 @@
+//! Customers, configuration, usage and drafts in their tables.
+
+use super::*;
+use crate::core::config_global::{ConfigGlobal, KEYS};
+use crate::core::invoice::{DraftInvoice, draft};
+use crate::core::money::Usd;
+use crate::core::rating::PricePerRequests;
+use crate::core::usage::ServiceMonthUsage;
+
+const DOLLAR_PER_10_000: PricePerRequests = PricePerRequests { amount: Usd::from_dollars(1), per: 10_000 };
+
+#[test]
+fn customers_are_found_and_listed_by_their_numbers() {
+    let test = TestLedger::new();
+    test.write(|tx| [30, 10, u32::MAX, 20].into_iter().try_for_each(|n| customer::insert_customer(tx, &customer(n))))
+        .unwrap();
+    for (after, limit, expected) in [
+        (None, 10, vec![10, 20, 30, u32::MAX]),
+        (None, 2, vec![10, 20]),
+        (Some(20), 2, vec![30, u32::MAX]),
+        (Some(u32::MAX), 2, vec![]),
+        (None, 0, vec![]),
+    ] {
+        let listed = test.read(move |tx| customer::list_customers(tx, after.map(id), limit));
+        assert_eq!(listed, expected.into_iter().map(customer).collect::<Vec<_>>(), "{limit} after {after:?}");
+    }
+    assert_eq!(test.read(|tx| customer::find_customer(tx, id(11))), None);
+}
+
+#[test]
+fn a_number_or_wallet_that_is_taken_is_told_apart() {
+    let test = TestLedger::new();
+    test.write(|tx| customer::insert_customer(tx, &customer(1))).unwrap();
+    let number = Customer { customer: id(1), ..customer(2) };
+    let error = test.write(move |tx| customer::insert_customer(tx, &number)).unwrap_err();
+    assert!(matches!(error, LedgerError::CustomerIdTaken(taken) if taken == id(1)), "{error:?}");
+    let wallet = Customer { wallet_address: customer(1).wallet_address, ..customer(2) };
+    let error = test.write(move |tx| customer::insert_customer(tx, &wallet)).unwrap_err();
+    assert!(matches!(&error, LedgerError::WalletTaken(taken) if *taken == customer(1).wallet_address), "{error:?}");
+}
+
+#[test]
+fn new_keys_get_their_defaults_and_edits_stay() {
+    let test = TestLedger::new();
+    let add = || test.write(|tx| config_global::insert_missing_config(tx, KEYS)).unwrap();
+    assert_eq!(add(), KEYS.len());
+    let edit = "UPDATE config_global SET value = '2.50' WHERE key = 'freqs_usd'";
+    let forget = "DELETE FROM config_global WHERE key = 'fver'";
+    test.write(move |tx| Ok((tx.execute(edit, ()).unwrap(), tx.execute(forget, ()).unwrap()))).unwrap();
+    assert_eq!(add(), 1);
+    let table = test.read(config_global::load_config_global);
+    let config = ConfigGlobal::from_table(&table).unwrap();
+    assert_eq!(config.request_price().amount, Usd::from_micros(2_500_000));
+}
+
+#[test]
+fn usage_is_set_and_not_added_to() {
+    let test = TestLedger::new();
+    for requests in [5, 5, 7, 7] {
+        test.write(move |tx| usage::set_usage(tx, &usage(1, Service::Seal, 3, requests))).unwrap();
+    }
+    let expected = ServiceMonthUsage { service: Service::Seal, requests: 7, billable_requests: 7, billable_bytes: 70 };
+    assert_eq!(test.read(|tx| usage::usage_of_month(tx, id(1), november())), [expected]);
+}
+
+#[test]
+fn a_month_adds_up_its_own_hours_of_its_own_customer() {
+    let test = TestLedger::new();
+    let last_hour = 30 * 24 - 1;
+    test.write(move |tx| {
+        for (number, service, hour, requests) in [
+            (1, Service::Seal, -1, 1_000),
+            (1, Service::Seal, 0, 1),
+            (1, Service::Seal, last_hour, 2),
+            (1, Service::Seal, last_hour + 1, 1_000),
+            (1, Service::Graphql, 5, 4),
+            (2, Service::Seal, 0, 1_000),
+            (2, Service::Grpc, 0, 1_000),
+        ] {
+            usage::set_usage(tx, &usage(number, service, hour, requests))?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    let month = test.read(|tx| usage::usage_of_month(tx, id(1), november()));
+    let requests: Vec<_> = month.iter().map(|entry| (entry.service, entry.requests)).collect();
+    assert_eq!(requests, [(Service::Seal, 3), (Service::Graphql, 4)]);
+    assert_eq!(test.read(|tx| usage::usage_of_month(tx, id(3), november())), []);
+}
+
+#[test]
+fn counts_that_a_column_cannot_hold_are_refused() {
+    let test = TestLedger::new();
+    let largest = i64::MAX.unsigned_abs();
+    for (requests, billable_requests, billable_bytes, stored) in
+        [(largest, largest, largest, true), (largest + 1, 0, 0, false), (1, 2, 0, false), (0, 0, u64::MAX, false)]
+    {
+        let hour = HourUsage { requests, billable_requests, billable_bytes, ..usage(1, Service::Seal, 0, 0) };
+        let set = test.write(move |tx| usage::set_usage(tx, &hour));
+        assert_eq!(set.is_ok(), stored, "{hour:?}: {set:?}");
+    }
+    test.write(|tx| usage::set_usage(tx, &usage(1, Service::Seal, 1, 1))).unwrap();
+    let sum = test.ledger.read_blocking(|tx| usage::usage_of_month(tx, id(1), november()));
+    assert!(matches!(sum, Err(LedgerError::Statement { .. })), "a sum above the range is no number: {sum:?}");
+}
+
+#[test]
+fn each_traffic_store_has_its_position() {
+    let test = TestLedger::new();
+    let position = |store: &'static str| test.read(move |tx| usage::metering_position(tx, store));
+    assert_eq!(position("a"), None);
+    for (store, batch) in [("a", 0), ("a", 8), ("b", 3)] {
+        test.write(move |tx| usage::set_metering_position(tx, store, batch)).unwrap();
+        assert_eq!(position(store), Some(batch));
+    }
+    assert_eq!(position("a"), Some(8));
+}
+
+fn drafted(month: &str, requests: &[(Service, u64)]) -> DraftInvoice {
+    let used = |(service, requests): &(Service, u64)| ServiceMonthUsage {
+        service: *service,
+        requests: *requests,
+        billable_requests: *requests,
+        billable_bytes: 0,
+    };
+    draft(month.parse().unwrap(), &requests.iter().map(used).collect::<Vec<_>>(), DOLLAR_PER_10_000).unwrap()
+}
+
+#[test]
+fn a_customer_has_one_draft_which_is_replaced() {
+    let test = TestLedger::new();
+    test.write(|tx| [1, 2].into_iter().try_for_each(|n| customer::insert_customer(tx, &customer(n)))).unwrap();
+    let other = drafted("2026-11", &[(Service::Seal, 5)]);
+    test.write(move |tx| invoice::save_draft(tx, id(2), &other, UtcMillis(1))).unwrap();
+    assert_eq!(test.read(|tx| invoice::draft_of(tx, id(1))), None);
+
+    let mut ids = Vec::new();
+    for (now, expected) in [
+        (1, drafted("2026-11", &[(Service::Seal, 12_345), (Service::Grpc, 7)])),
+        (2, drafted("2026-11", &[(Service::Seal, 12_345), (Service::Grpc, 7)])),
+        (3, drafted("2026-11", &[(Service::Seal, 12_346)])),
+        (4, drafted("2026-12", &[])),
+        (5, drafted("2026-12", &[(Service::Graphql, 100)])),
+    ] {
+        let saved = expected.clone();
+        let invoice_id = test.write(move |tx| invoice::save_draft(tx, id(1), &saved, UtcMillis(now))).unwrap();
+        let stored = test.read(|tx| invoice::draft_of(tx, id(1))).unwrap();
+        assert_eq!(stored, invoice::StoredDraft { invoice_id, draft: expected, updated_at: UtcMillis(now) });
+        ids.push(invoice_id);
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let left = test.read(|tx| {
+        Ok(tx.connection().query_row("SELECT count(*) FROM invoice_lines", (), |row| row.get::<_, i64>(0)).unwrap())
+    });
+    assert_eq!(left, 2, "one line of each customer");
+}
+
+#[test]
+fn the_table_itself_holds_one_draft_per_customer() {
+    let test = TestLedger::new();
+    test.write(|tx| customer::insert_customer(tx, &customer(1))).unwrap();
+    let insert = |state: &'static str| {
+        test.write(move |tx| {
+            let sql = "INSERT INTO invoices (customer_id, month, state, amount_micros, usage_micros, updated_at_ms)
+                       VALUES (1, '2026-11', ?1, 0, 0, 0)";
+            Ok(tx.execute(sql, (state,)).is_ok())
+        })
+        .unwrap()
+    };
+    for (state, accepted) in [("draft", true), ("draft", false), ("paid", true), ("paid", true), ("lost", false)] {
+        assert_eq!(insert(state), accepted, "{state}");
+    }
+}
+
+#[test]
+fn only_customers_who_exist_have_drafts_but_anybody_has_usage() {
+    let test = TestLedger::new();
+    test.write(|tx| usage::set_usage(tx, &usage(9, Service::Seal, 0, 1))).unwrap();
+    let draft = drafted("2026-11", &[(Service::Seal, 1)]);
+    let error = test.write(move |tx| invoice::save_draft(tx, id(9), &draft, UtcMillis(0))).unwrap_err();
+    assert!(matches!(error, LedgerError::NoSuchCustomer(missing) if missing == id(9)), "{error:?}");
+}
+
+#[test]
+fn a_draft_that_does_not_add_up_is_neither_written_nor_handed_out() {
+    let test = TestLedger::new();
+    test.write(|tx| customer::insert_customer(tx, &customer(1))).unwrap();
+    let good = drafted("2026-11", &[(Service::Seal, 12_345)]);
+    let mut wrong = good.clone();
+    wrong.total = Usd::from_dollars(99);
+    let error = test.write(move |tx| invoice::save_draft(tx, id(1), &wrong, UtcMillis(0))).unwrap_err();
+    assert!(matches!(error, LedgerError::Invoice(_)), "{error:?}");
+    assert_eq!(test.read(|tx| invoice::draft_of(tx, id(1))), None);
+
+    test.write(move |tx| invoice::save_draft(tx, id(1), &good, UtcMillis(0))).unwrap();
+    for tampering in [
+        "UPDATE invoices SET amount_micros = 0",
+        "UPDATE invoices SET usage_micros = usage_micros + 1",
+        "UPDATE invoice_lines SET quantity = 1",
+        "UPDATE invoice_lines SET remainder_micros = 0",
+        "DELETE FROM invoice_lines",
+    ] {
+        // The error rolls the tampering back.
+        let read = test.write(move |tx| {
+            tx.execute(tampering, ()).unwrap();
+            invoice::draft_of(tx, id(1)).map(drop)
+        });
+        assert!(matches!(read, Err(LedgerError::Invoice(_))), "{tampering}: {read:?}");
+    }
+    assert!(test.read(|tx| invoice::draft_of(tx, id(1))).is_some());
+}

@@ -1,0 +1,101 @@
+//! The copy of what the traffic store has counted, and how far it goes.
+
+use rusqlite::Row;
+
+use crate::core::calendar::Month;
+use crate::core::id::{CustomerId, Service};
+use crate::core::usage::{HourUsage, ServiceMonthUsage};
+use crate::ledger::error::{LedgerError, failed};
+use crate::ledger::transaction::{ReadTx, WriteTx};
+use crate::ledger::values::Count;
+
+/// Sets the usage of one hour to these counts, whatever they were. The customer need not exist.
+///
+/// # Errors
+/// [`LedgerError::Statement`], also for an hour that does not begin on the hour, for more billable requests than
+/// requests, and for counts above 2⁶³−1.
+pub fn set_usage(tx: &WriteTx<'_>, usage: &HourUsage) -> Result<(), LedgerError> {
+    tx.execute(
+        "INSERT INTO usage_records (customer_id, service, hour_ms, requests, billable_requests, billable_bytes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (customer_id, service, hour_ms) DO UPDATE SET
+             requests = excluded.requests,
+             billable_requests = excluded.billable_requests,
+             billable_bytes = excluded.billable_bytes",
+        (
+            usage.customer,
+            usage.service,
+            usage.hour,
+            Count(usage.requests),
+            Count(usage.billable_requests),
+            Count(usage.billable_bytes),
+        ),
+    )
+    .map(drop)
+    .map_err(failed("setting the usage of an hour of customer", usage.customer))
+}
+
+/// What a customer used in a month, one entry per service with records, in the order of the services' numbers.
+///
+/// # Errors
+/// [`LedgerError::Statement`], also when a sum exceeds 2⁶³−1.
+pub fn usage_of_month(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    month: Month,
+) -> Result<Vec<ServiceMonthUsage>, LedgerError> {
+    let of_service = |service| usage_of_service(tx, customer, service, month).transpose();
+    let months = Service::ALL.into_iter().filter_map(of_service).collect::<rusqlite::Result<_>>();
+    months.map_err(failed("adding up a month of customer", customer))
+}
+
+/// One service at a time, so that the primary key bounds the hours and other months are not read.
+fn usage_of_service(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    service: Service,
+    month: Month,
+) -> rusqlite::Result<Option<ServiceMonthUsage>> {
+    let read = |row: &Row<'_>| {
+        Ok(ServiceMonthUsage {
+            service,
+            requests: row.get::<_, Count>("requests")?.0,
+            billable_requests: row.get::<_, Count>("billable_requests")?.0,
+            billable_bytes: row.get::<_, Count>("billable_bytes")?.0,
+        })
+    };
+    tx.first(
+        "SELECT sum(requests) AS requests, sum(billable_requests) AS billable_requests,
+                sum(billable_bytes) AS billable_bytes
+         FROM usage_records
+         WHERE customer_id = ?1 AND service = ?2 AND hour_ms >= ?3 AND hour_ms < ?4
+         HAVING count(*) > 0",
+        (customer, service, month.start(), month.end()),
+        read,
+    )
+}
+
+/// The last batch of a traffic store whose hours have been copied, `None` before the first.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn metering_position(tx: &ReadTx<'_>, traffic_store: &str) -> Result<Option<u64>, LedgerError> {
+    tx.first("SELECT batch FROM metering_position WHERE traffic_store = ?1", (traffic_store,), |row| {
+        row.get("batch").map(|Count(batch)| batch)
+    })
+    .map_err(failed("reading the metering position of", traffic_store))
+}
+
+/// Sets the position, in the transaction that has set the usage it stands for.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn set_metering_position(tx: &WriteTx<'_>, traffic_store: &str, batch: u64) -> Result<(), LedgerError> {
+    tx.execute(
+        "INSERT INTO metering_position (traffic_store, batch) VALUES (?1, ?2)
+         ON CONFLICT (traffic_store) DO UPDATE SET batch = excluded.batch",
+        (traffic_store, Count(batch)),
+    )
+    .map(drop)
+    .map_err(failed("setting the metering position of", traffic_store))
+}

@@ -1,0 +1,135 @@
+//! How the types of the core stand in the tables: numbers and words, checked again when they are read.
+
+use rusqlite::ToSql;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+
+use crate::core::calendar::{Month, UtcMillis};
+use crate::core::customer::{CustomerStatus, WalletAddress};
+use crate::core::id::{CustomerId, Service};
+use crate::core::invoice::LineKind;
+use crate::core::money::Usd;
+
+/// A word in a table that its column does not allow.
+#[derive(Debug, thiserror::Error)]
+#[error("unexpected value {0:?}")]
+struct UnexpectedWord(String);
+
+fn word<T>(value: ValueRef<'_>, read: impl FnOnce(&str) -> Option<T>) -> FromSqlResult<T> {
+    let text = value.as_str()?;
+    read(text).ok_or_else(|| FromSqlError::other(UnexpectedWord(text.to_owned())))
+}
+
+impl ToSql for CustomerId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.get().into())
+    }
+}
+
+impl FromSql for CustomerId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = u32::column_result(value)?;
+        Self::new(number).ok_or(FromSqlError::OutOfRange(number.into()))
+    }
+}
+
+impl ToSql for Service {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.number().into())
+    }
+}
+
+impl FromSql for Service {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = u8::column_result(value)?;
+        Self::from_number(number).ok_or(FromSqlError::OutOfRange(number.into()))
+    }
+}
+
+impl ToSql for UtcMillis {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.into())
+    }
+}
+
+impl FromSql for UtcMillis {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        i64::column_result(value).map(Self)
+    }
+}
+
+impl ToSql for Usd {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.micros().into())
+    }
+}
+
+impl FromSql for Usd {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        i64::column_result(value).map(Self::from_micros)
+    }
+}
+
+impl ToSql for Month {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.to_string().into())
+    }
+}
+
+impl FromSql for Month {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        word(value, |text| text.parse().ok())
+    }
+}
+
+impl ToSql for WalletAddress {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_str().into())
+    }
+}
+
+impl FromSql for WalletAddress {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        word(value, |text| text.parse().ok())
+    }
+}
+
+impl ToSql for CustomerStatus {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.name().into())
+    }
+}
+
+impl FromSql for CustomerStatus {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        word(value, Self::from_name)
+    }
+}
+
+impl ToSql for LineKind {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.name().into())
+    }
+}
+
+impl FromSql for LineKind {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        word(value, Self::from_name)
+    }
+}
+
+/// A count that a column holds. SQLite's integers end at 2⁶³−1; what is larger is an error and not stored.
+pub(in crate::ledger) struct Count(pub u64);
+
+impl ToSql for Count {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let number = i64::try_from(self.0).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        Ok(number.into())
+    }
+}
+
+impl FromSql for Count {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = i64::column_result(value)?;
+        u64::try_from(number).map(Self).map_err(|_| FromSqlError::OutOfRange(number))
+    }
+}
