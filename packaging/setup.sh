@@ -183,7 +183,7 @@ cargo_tool() {
   local name=$1 version=$2 found
   found=$("$cache/tools/bin/$name" --version 2>/dev/null || true)
   [[ $found == "$name $version" ]] && return
-  say "compiling $name $version (once, about five minutes)"
+  say "compiling $name $version (once, a few minutes)"
   # A target folder of the caller's would fill with the tool's crates.
   env -u CARGO_TARGET_DIR cargo install --quiet --locked --version "=$version" --root "$cache/tools" "$name" ||
     die "$name $version could not be installed from the crates registry." \

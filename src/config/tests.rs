@@ -113,16 +113,13 @@ fn a_mistake_names_line_key_value_and_what_is_allowed() {
             "line 1: log.level = 'inof': must be error, warn, info, debug, trace, or directives like \
              \"info,suiftly::intake=debug\"",
         ),
-        ("[log.level]\nx = 1", LEVEL_IS_A_TABLE),
+        ("[log.format]\nx = 1", "line 1: log.format = [log.format]: must be auto, text or json"),
         ("log = 3", "line 1: log is a section: write [log] above its keys"),
         ("[[log]]", "line 1: log is a section: write [log] above its keys"),
     ] {
         check_mistake(text, expected);
     }
 }
-
-const LEVEL_IS_A_TABLE: &str = "line 1: log.level = [log.level]: must be error, warn, info, debug, trace, or directives \
-                                like \"info,suiftly::intake=debug\"";
 
 #[test]
 fn an_unknown_key_is_refused_with_the_nearest_known_one() {
