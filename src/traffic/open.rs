@@ -9,7 +9,7 @@ use super::{TrafficError, failed};
 /// Limits that DuckDB keeps, set before the file is opened because replaying its log happens inside.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    pub memory_limit_mib: u32,
+    pub memory_limit_mib: u64,
     pub threads: u32,
 }
 

@@ -18,7 +18,8 @@ pub struct RecentQuery {
 /// Requests of one customer and class in one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecentBucket {
-    pub customer_id: u32,
+    /// `None` for requests that were not authenticated.
+    pub customer_id: Option<u32>,
     /// Counted from 0 at `from`.
     pub step: u64,
     pub class: TrafficClass,
@@ -26,7 +27,7 @@ pub struct RecentBucket {
 }
 
 impl Traffic {
-    /// Requests of authenticated customers by step and class; steps without requests are left out.
+    /// Requests by customer, step and class; steps without requests are left out.
     ///
     /// # Errors
     /// [`TrafficError`] if the store cannot be read.
@@ -37,8 +38,7 @@ impl Traffic {
                 .prepare(
                     "SELECT customer_id, ((epoch_ms(ts) - ?) // ?)::UBIGINT AS step, class, sum(repeat)::UBIGINT
                      FROM requests
-                     WHERE ts >= make_timestamp(?) AND ts < make_timestamp(?)
-                       AND customer_id IS NOT NULL AND class <> 8
+                     WHERE ts >= make_timestamp(?) AND ts < make_timestamp(?) AND class <> 8
                      GROUP BY customer_id, step, class
                      ORDER BY customer_id, step, class",
                 )
@@ -93,7 +93,7 @@ fn count(connection: &Connection, sql: &str) -> Result<u64, TrafficError> {
     connection.query_row(sql, [], |row| row.get(0)).map_err(failed("count lines"))
 }
 
-fn bucket((customer_id, step, class, requests): (u32, u64, u8, u64)) -> Result<RecentBucket, TrafficError> {
+fn bucket((customer_id, step, class, requests): (Option<u32>, u64, u8, u64)) -> Result<RecentBucket, TrafficError> {
     let class = TrafficClass::from_number(class).ok_or(TrafficError::OutOfRange { what: "a traffic class" })?;
     Ok(RecentBucket { customer_id, step, class, requests })
 }

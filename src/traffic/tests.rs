@@ -167,7 +167,7 @@ fn recent_requests_fall_into_their_steps() {
     store.append(&[at(-1, 1), at(0, 1), at(4999, 1), at(5000, 2), at(5001, 8), at(9999, 4), at(10_000, 1)]);
     let from = UtcMillis(NINE_O_CLOCK);
     let buckets = store.traffic.recent_requests(RecentQuery { from, to: from.plus_ms(10_000), step_ms: 5000 }).unwrap();
-    let bucket = |step, class, requests| RecentBucket { customer_id: 5, step, class, requests };
+    let bucket = |step, class, requests| RecentBucket { customer_id: Some(5), step, class, requests };
     assert_eq!(
         buckets,
         [

@@ -31,7 +31,7 @@ export interface Intake {
   rows: number;
   rejects: number;
   lines_per_s: number;
-  line_to_page_ms: number | null;
+  line_to_row_ms: number | null;
 }
 
 export interface Price {

@@ -17,7 +17,7 @@ export function IntakePanel({ intake, traffic }: { intake: Intake; traffic: Over
         <Row label="Rejected lines">
           <Rejects count={intake.rejects} />
         </Row>
-        <Row label="From line to page">{formatDuration(intake.line_to_page_ms)}</Row>
+        <Row label="From request to row">{formatDuration(intake.line_to_row_ms)}</Row>
       </dl>
     </Panel>
   );

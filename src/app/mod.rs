@@ -1,0 +1,71 @@
+//! Use cases: read the clock once, load, ask `core` to decide, apply in one transaction.
+
+mod config_global;
+mod demo_page;
+mod metering;
+mod readiness;
+
+pub use config_global::load_config_global;
+pub use demo_page::{
+    DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice, OverviewSeries,
+    OverviewTotal,
+};
+pub use metering::meter;
+pub use readiness::{Readiness, check_readiness};
+
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::core::calendar::NotAMonth;
+use crate::core::config_global::{BadConfig, ConfigGlobal};
+use crate::core::money::MoneyOverflow;
+use crate::intake::{Committed, SourceState};
+use crate::ledger::{Ledger, LedgerError};
+use crate::traffic::{Traffic, TrafficError};
+
+/// What use cases work with. Shared by everything that serves requests or runs jobs.
+pub struct App {
+    pub clock: Clock,
+    pub ledger: Ledger,
+    pub traffic: Traffic,
+    /// Prices and limits; replaced as a whole when an operator changes one.
+    pub config_global: ArcSwap<ConfigGlobal>,
+    /// News of committed batches; closed when intake has stopped.
+    pub committed: watch::Receiver<Committed>,
+    /// How the log that is followed fares.
+    pub source: Arc<Mutex<SourceState>>,
+}
+
+/// A use case that could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Traffic(#[from] TrafficError),
+    #[error("config_global holds values that are not allowed")]
+    ConfigGlobal(#[from] BadConfig),
+    #[error("an amount cannot be computed")]
+    Money(#[from] MoneyOverflow),
+    #[error("the clock shows no month of the calendar")]
+    Clock(#[from] NotAMonth),
+    #[error("an answer cannot be written as JSON")]
+    Json { source: serde_json::Error },
+    #[error("a query has panicked")]
+    Panicked,
+}
+
+impl App {
+    /// Runs a query of the traffic store where it may block.
+    async fn query_traffic<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Traffic) -> Result<T, TrafficError> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let traffic = self.traffic.clone();
+        let result = tokio::task::spawn_blocking(move || query(&traffic)).await;
+        Ok(result.map_err(|_| AppError::Panicked)??)
+    }
+}

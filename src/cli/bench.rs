@@ -1,0 +1,78 @@
+//! `suiftly bench`
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+
+use crate::bench::{IntakeReport, generate, measure_intake};
+use crate::config::Config;
+use crate::daemon::intake_options;
+use crate::traffic::Options;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BenchCommand {
+    /// Reads a log file through the whole of intake into a new store, and says how fast that was
+    #[command(after_help = "Example: suiftly bench generate /tmp/b.log && suiftly bench intake /tmp/b.log --json")]
+    Intake(IntakeArgs),
+    /// Writes a log file with made-up requests; the same seed gives the same file
+    #[command(after_help = "Example: suiftly bench generate --lines 5000000 /tmp/b.log")]
+    Generate(GenerateArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct IntakeArgs {
+    /// The log file; it is only read
+    file: PathBuf,
+    /// Rows a transaction
+    #[arg(long, value_name = "ROWS")]
+    batch: Option<usize>,
+    /// Threads of the store
+    #[arg(long)]
+    threads: Option<u32>,
+    /// Where the store is made, and removed again; by default the system's folder for temporary files
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GenerateArgs {
+    /// The file to write; it must not exist
+    file: PathBuf,
+    #[arg(long, default_value_t = 3_000_000)]
+    lines: u64,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+pub(super) fn run(command: &BenchCommand) -> Result<()> {
+    match command {
+        BenchCommand::Generate(args) => Ok(generate(&args.file, args.lines, args.seed)?),
+        BenchCommand::Intake(args) => intake(args),
+    }
+}
+
+fn intake(args: &IntakeArgs) -> Result<()> {
+    let config = Config::default();
+    let mut options = intake_options(&config.intake);
+    options.max_batch_rows = args.batch.unwrap_or(options.max_batch_rows);
+    let store = Options {
+        memory_limit_mib: config.traffic.memory_limit_mib,
+        threads: args.threads.unwrap_or(config.traffic.threads),
+    };
+    let parent = args.folder.clone().unwrap_or_else(std::env::temp_dir);
+    let folder =
+        tempfile::tempdir_in(&parent).with_context(|| format!("cannot make a folder in {}", parent.display()))?;
+    let report = measure_intake(&args.file, folder.path(), options, &store)?;
+    if args.json { super::print_json(&report) } else { print(&report) }
+}
+
+fn print(report: &IntakeReport) -> Result<()> {
+    println!("{} lines in {} s: {} lines/s", report.lines, report.seconds, report.lines_per_s);
+    println!("{} rejected; {} bytes a row in the store", report.rejects, report.bytes_per_row);
+    println!("{} MiB of memory at the most", report.peak_rss >> 20);
+    Ok(())
+}

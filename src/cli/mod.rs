@@ -1,0 +1,71 @@
+//! The command line.
+
+mod bench;
+mod config;
+mod docs;
+mod serve;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// Turns an HAProxy into a business: exact metering, customers, a ledger, invoices, live enforcement.
+#[derive(Debug, Parser)]
+#[command(name = "suiftly", version, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 1 failed (the last line says why), 2 wrong use of the command line.")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Counts HAProxy's log and serves the API, until stopped
+    #[command(after_help = "Example: suiftly serve --config /etc/suiftly/suiftly.toml")]
+    Serve(ConfigArgs),
+    /// Checks a configuration and says everything that is wrong with it
+    #[command(after_help = "Example: suiftly check-config --config ./suiftly.toml")]
+    CheckConfig(ConfigArgs),
+    /// Measures this machine
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+    /// Prints shell completions
+    #[command(after_help = "Example: suiftly completions bash > /usr/share/bash-completion/completions/suiftly")]
+    Completions { shell: clap_complete::Shell },
+    /// Prints the manual page
+    #[command(after_help = "Example: suiftly man | man -l -")]
+    Man,
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigArgs {
+    /// The configuration file
+    #[arg(long, env = "SUIFTLY_CONFIG", default_value = "/etc/suiftly/suiftly.toml")]
+    config: PathBuf,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// Whatever went wrong, in a sentence for the operator.
+pub fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Serve(args) => serve::serve(&args.config),
+        Command::CheckConfig(args) => config::check(&args.config),
+        Command::Bench(command) => bench::run(&command),
+        Command::Completions { shell } => docs::completions(shell),
+        Command::Man => docs::man(),
+    }
+}
+
+/// One JSON object on standard output.
+fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string(value)?);
+    Ok(())
+}
+
+/// The asynchronous runtime; blocking work has threads of its own.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}

@@ -1,0 +1,216 @@
+//! Wiring: lock the data directory, open the stores, start the tasks, serve, and end it all in order.
+//!
+//! ```text
+//! lock ─▶ ledger ─▶ traffic ─▶ config_global ─▶ intake ─▶ jobs ─▶ http ─▶ ready
+//! stop ─▶ http (requests end) ─▶ jobs ─▶ intake (appends what was read, checkpoints) ─▶ ledger ─▶ unlock
+//! ```
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::app::{App, AppError, DemoPage, load_config_global};
+use crate::clock::Clock;
+use crate::config::{Config, IntakeConfig};
+use crate::http::{self, Feed, HttpState};
+use crate::intake::{Committed, Intake, IntakeError, IntakeOptions, Until};
+use crate::jobs;
+use crate::ledger::{Ledger, LedgerError};
+use crate::traffic::{Options, Traffic, TrafficError};
+
+/// Requests that are being answered may take this long once a stop was asked for.
+const HTTP_GRACE: Duration = Duration::from_secs(2);
+/// The whole shutdown takes at most this long; what is not done by then is done by the next start.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// The process could not start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    #[error("cannot use the data directory {path}: create it and let this user write to it")]
+    DataDir { path: PathBuf, source: io::Error },
+    #[error(
+        "the data directory {path} is in use by another suiftly (process {owner}): stop that one, or set data_dir to \
+         another directory"
+    )]
+    InUse { path: PathBuf, owner: String },
+    #[error("cannot listen on {address}: {advice}")]
+    Listen { address: SocketAddr, advice: &'static str, source: io::Error },
+    #[error("cannot serve HTTP")]
+    Serve { source: io::Error },
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Traffic(#[from] TrafficError),
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error("a task of the daemon has panicked")]
+    Panicked(#[from] JoinError),
+    #[error("intake has stopped: see the log for the reason, then start again; no line is lost")]
+    IntakeStopped,
+    #[error("not everything had stopped after {} s; what is missing is done at the next start", STOP_WITHIN.as_secs())]
+    SlowStop,
+}
+
+/// A running daemon.
+pub struct Daemon {
+    address: SocketAddr,
+    app: Arc<App>,
+    committed: watch::Receiver<Committed>,
+    intake: Intake,
+    stop: CancellationToken,
+    jobs: JoinHandle<()>,
+    http: JoinHandle<io::Result<()>>,
+    _lock: File,
+}
+
+impl Daemon {
+    /// Starts everything and returns when requests are answered. With a demo page, that page is served, too.
+    ///
+    /// # Errors
+    /// [`DaemonError`], with nothing left running.
+    pub async fn start(config: &Config, clock: Clock, demo: Option<DemoPage>) -> Result<Self, DaemonError> {
+        let lock = lock_data_dir(&config.data_dir)?;
+        let listener = listen(config.http.listen).await?;
+        let address = listener.local_addr().map_err(|source| DaemonError::Serve { source })?;
+        let opening = config.clone();
+        let (app, intake) = tokio::task::spawn_blocking(move || open(&opening, clock)).await??;
+        let app = Arc::new(app);
+        let stop = CancellationToken::new();
+        let (metered, news) = watch::channel(0);
+        let interval = Duration::from_secs(config.jobs.interval_s);
+        let jobs = tokio::spawn({
+            let run = jobs::run(app.clone(), interval, metered);
+            let stop = stop.clone();
+            async move { stop.run_until_cancelled(run).await.unwrap_or_default() }
+        });
+        let demo = match demo {
+            Some(page) => Some(Feed::start(app.clone(), page, news, stop.clone()).await?),
+            None => None,
+        };
+        let router = http::router(HttpState { app: app.clone(), demo });
+        let serve = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let http = tokio::spawn(async move { serve.await });
+        info!(%address, data_dir = %config.data_dir.display(), "ready");
+        Ok(Self { address, committed: intake.committed(), app, intake, stop, jobs, http, _lock: lock })
+    }
+
+    /// Where HTTP is served; the port that was chosen if 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the daemon works with.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Returns when intake has stopped by itself, which it only does when its store is broken.
+    pub async fn failed(&self) -> DaemonError {
+        let mut committed = self.committed.clone();
+        while committed.changed().await.is_ok() {}
+        DaemonError::IntakeStopped
+    }
+
+    /// Ends everything in order, within 5 s.
+    ///
+    /// # Errors
+    /// [`DaemonError::SlowStop`], or what went wrong on the way.
+    pub async fn stop(self) -> Result<(), DaemonError> {
+        tokio::time::timeout(STOP_WITHIN, self.stop_in_order()).await.unwrap_or(Err(DaemonError::SlowStop))
+    }
+
+    async fn stop_in_order(self) -> Result<(), DaemonError> {
+        let Self { app, intake, stop, jobs, mut http, .. } = self;
+        stop.cancel();
+        let served = tokio::time::timeout(HTTP_GRACE, &mut http).await;
+        if served.is_err() {
+            warn!("requests were still being answered and are cut off");
+            http.abort();
+        }
+        jobs.await?;
+        tokio::task::spawn_blocking(move || {
+            intake.stop();
+            app.ledger.close();
+        })
+        .await?;
+        info!("stopped");
+        served.map_or(Ok(()), |served| served?.map_err(|source| DaemonError::Serve { source }))
+    }
+}
+
+/// Opens the stores and starts intake. Blocks.
+fn open(config: &Config, clock: Clock) -> Result<(App, Intake), DaemonError> {
+    let ledger = Ledger::open(&config.data_dir.join("ledger.db"), config.ledger.readers)?;
+    let options = Options { memory_limit_mib: config.traffic.memory_limit_mib, threads: config.traffic.threads };
+    let (traffic, writer) = Traffic::open(&config.data_dir.join("traffic.duckdb"), &options)?;
+    let config_global = load_config_global(&ledger)?;
+    let log = &config.intake.log_file;
+    let intake = Intake::start(log, intake_options(&config.intake), Until::Stopped, &traffic, writer, clock.clone())?;
+    let app = App {
+        clock,
+        ledger,
+        traffic,
+        config_global: ArcSwap::from_pointee(config_global),
+        committed: intake.committed(),
+        source: intake.source_state(),
+    };
+    Ok((app, intake))
+}
+
+/// The configured way of reading.
+pub fn intake_options(config: &IntakeConfig) -> IntakeOptions {
+    IntakeOptions {
+        poll_interval: Duration::from_millis(config.poll_interval_ms),
+        flush_after: Duration::from_millis(config.flush_after_ms),
+        max_batch_rows: config.max_batch_rows,
+        rotation_grace: Duration::from_secs(config.rotation_grace_s),
+    }
+}
+
+/// Only one process may have the directory; the system lets go of the lock however that process ends.
+fn lock_data_dir(path: &Path) -> Result<File, DaemonError> {
+    let failed = |source| DaemonError::DataDir { path: path.to_owned(), source };
+    if !path.is_dir() {
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+    }
+    let lock_path = path.join("suiftly.lock");
+    let mut lock =
+        fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            lock.read_to_string(&mut owner).map_err(failed)?;
+            return Err(DaemonError::InUse { path: path.to_owned(), owner: owner.trim().to_owned() });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    lock.set_len(0).and_then(|()| lock.rewind()).map_err(failed)?;
+    writeln!(lock, "{}", std::process::id()).map_err(failed)?;
+    Ok(lock)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, DaemonError> {
+    TcpListener::bind(address).await.map_err(|source| {
+        let advice = match source.kind() {
+            io::ErrorKind::AddrInUse => "another program has this port; stop it, or set http.listen to another one",
+            io::ErrorKind::AddrNotAvailable => "this machine does not have this address; set http.listen",
+            io::ErrorKind::PermissionDenied => "this user may not use this port; choose one above 1023",
+            _ => "set http.listen to an address and port of this machine",
+        };
+        DaemonError::Listen { address, advice, source }
+    })
+}

@@ -1,0 +1,88 @@
+//! The embedded dashboard: built before the program is, compressed ahead, named by content.
+
+use axum::extract::Path;
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+use super::Problem;
+
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/assets/dist"]
+struct Dist;
+
+/// Names hold a hash of the content, so a year is safe.
+const FOR_A_YEAR: &str = "public, max-age=31536000, immutable";
+/// The page names its scripts, so it is asked for each time.
+const NEVER: &str = "no-cache";
+
+/// Compressed siblings, best first.
+const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("zstd", ".zst")];
+
+/// The page itself.
+pub(super) async fn page(headers: HeaderMap) -> Response {
+    serve("index.html", NEVER, &headers)
+}
+
+/// A script, a style, an image.
+pub(super) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    serve(&format!("assets/{path}"), FOR_A_YEAR, &headers)
+}
+
+fn serve(path: &str, caching: &'static str, headers: &HeaderMap) -> Response {
+    let Some(plain) = Dist::get(path) else {
+        let problem = Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here");
+        return problem.with_detail(format!("no file {path}")).into_response();
+    };
+    let content_type = plain.metadata.mimetype().to_owned();
+    let (file, encoding) = best_encoding(path, headers).map_or((plain, None), |(file, name)| (file, Some(name)));
+    let etag = format!("\"{}\"", data_encoding::HEXLOWER.encode(file.metadata.sha256_hash().get(..8).unwrap_or(&[])));
+    let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+    let common = [(ETAG, etag), (CACHE_CONTROL, caching.to_owned()), (VARY, "accept-encoding".to_owned())];
+    if known {
+        return (StatusCode::NOT_MODIFIED, common).into_response();
+    }
+    let mut response = (common, [(CONTENT_TYPE, content_type)], file.data).into_response();
+    if let Some(encoding) = encoding {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    response
+}
+
+fn best_encoding(path: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, &'static str)> {
+    let accepted = headers.get(ACCEPT_ENCODING)?.to_str().ok()?;
+    let (file, name) = ENCODINGS
+        .into_iter()
+        .filter(|(name, _)| accepts(accepted, name))
+        .find_map(|(name, suffix)| Some((Dist::get(&format!("{path}{suffix}"))?, name)))?;
+    Some((file, name))
+}
+
+/// Whether an `Accept-Encoding` names this one and does not weigh it 0.
+fn accepts(header: &str, encoding: &str) -> bool {
+    header.split(',').any(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        parts.next() == Some(encoding) && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoding_is_used_where_it_is_accepted() {
+        for (header, expected) in [
+            ("br", true),
+            ("gzip, deflate, br, zstd", true),
+            ("gzip;q=1.0, br;q=0.5", true),
+            ("br;q=0", false),
+            ("gzip", false),
+            ("", false),
+            ("brotli", false),
+        ] {
+            assert_eq!(accepts(header, "br"), expected, "{header}");
+        }
+    }
+}

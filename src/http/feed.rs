@@ -1,0 +1,71 @@
+//! One overview for all who watch: gathered once when something changed, and handed to each of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::app::{App, AppError, DemoPage};
+
+/// At most this often; well under what an eye can follow.
+const LEAST_INTERVAL: Duration = Duration::from_millis(250);
+/// Without news the chart still moves.
+const IDLE_INTERVAL: Duration = Duration::from_secs(5);
+/// Connections that may watch at once.
+const MAX_WATCHERS: usize = 64;
+
+/// The demo's page as JSON, kept current.
+#[derive(Clone)]
+pub struct Feed {
+    current: watch::Receiver<Arc<str>>,
+    pub(super) seats: Arc<Semaphore>,
+}
+
+impl Feed {
+    /// Gathers the first overview and keeps it current until `stop`: after each change of `metered`, and now and then.
+    ///
+    /// # Errors
+    /// [`AppError`] if the first overview cannot be gathered.
+    pub async fn start(
+        app: Arc<App>,
+        page: DemoPage,
+        metered: watch::Receiver<u64>,
+        stop: CancellationToken,
+    ) -> Result<Self, AppError> {
+        let first = gather(&app, &page).await?;
+        let (sender, current) = watch::channel(first);
+        tokio::spawn(stop.run_until_cancelled_owned(keep_current(app, page, metered, sender)));
+        Ok(Self { current, seats: Arc::new(Semaphore::new(MAX_WATCHERS)) })
+    }
+
+    /// The newest overview, and news of newer ones.
+    pub(super) fn watch(&self) -> watch::Receiver<Arc<str>> {
+        self.current.clone()
+    }
+}
+
+async fn keep_current(
+    app: Arc<App>,
+    page: DemoPage,
+    mut metered: watch::Receiver<u64>,
+    sender: watch::Sender<Arc<str>>,
+) {
+    loop {
+        tokio::time::sleep(LEAST_INTERVAL).await;
+        match tokio::time::timeout(IDLE_INTERVAL, metered.changed()).await {
+            Ok(Err(_)) => return,
+            Ok(Ok(())) | Err(_) => {}
+        }
+        match gather(&app, &page).await {
+            Ok(overview) => drop(sender.send_replace(overview)),
+            Err(error) => error!(error = &error as &dyn std::error::Error, "the demo's page cannot be gathered"),
+        }
+    }
+}
+
+async fn gather(app: &App, page: &DemoPage) -> Result<Arc<str>, AppError> {
+    let overview = app.demo_overview(page).await?;
+    Ok(serde_json::to_string(&overview).map_err(|source| AppError::Json { source })?.into())
+}
