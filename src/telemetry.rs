@@ -1,5 +1,6 @@
 //! The program's own log: lines on standard error, which systemd and containers collect.
 
+use std::error::Error;
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
@@ -41,6 +42,18 @@ pub fn init(log: &LogConfig) -> Result<(), TelemetryError> {
         LogFormat::Auto | LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     tracing_subscriber::registry().with(filter).with(lines).try_init().map_err(TelemetryError::AlreadySetUp)
+}
+
+/// An error with all its causes, for one field of a log line.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 #[cfg(test)]

@@ -219,7 +219,7 @@ mod tests {
     }
 
     prop_compose! {
-        fn any_usage()(number in 1_u8..4, requests in 0_u64..1_000_000_000_000) -> ServiceMonthUsage {
+        fn any_usage()(number in 1_u8..4, requests in 0_u64..10_000_000_000) -> ServiceMonthUsage {
             used(Service::from_number(number).unwrap(), requests)
         }
     }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::app::{App, AppError, DemoPage};
+use crate::telemetry::chain;
 
 /// At most this often; well under what an eye can follow.
 const LEAST_INTERVAL: Duration = Duration::from_millis(250);
@@ -54,13 +55,12 @@ async fn keep_current(
 ) {
     loop {
         tokio::time::sleep(LEAST_INTERVAL).await;
-        match tokio::time::timeout(IDLE_INTERVAL, metered.changed()).await {
-            Ok(Err(_)) => return,
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(_)) = tokio::time::timeout(IDLE_INTERVAL, metered.changed()).await {
+            return;
         }
         match gather(&app, &page).await {
             Ok(overview) => drop(sender.send_replace(overview)),
-            Err(error) => error!(error = &error as &dyn std::error::Error, "the demo's page cannot be gathered"),
+            Err(error) => error!(error = %chain(&error), "the demo's page cannot be gathered"),
         }
     }
 }

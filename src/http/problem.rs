@@ -10,6 +10,7 @@ use serde::Serialize;
 use tracing::error;
 
 use crate::app::AppError;
+use crate::telemetry::chain;
 
 /// An error as the client sees it. A 4xx says what to change; a 5xx says nothing of the inside.
 #[derive(Debug, Clone)]
@@ -67,7 +68,7 @@ impl IntoResponse for Problem {
 /// A use case that fails is our fault until accounts bring input that can be wrong. Logged here, once.
 impl From<AppError> for Problem {
     fn from(cause: AppError) -> Self {
-        error!(error = &cause as &dyn std::error::Error, "a request could not be served");
+        error!(error = %chain(&cause), "a request could not be served");
         Self::INTERNAL
     }
 }

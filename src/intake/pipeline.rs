@@ -14,6 +14,7 @@ use tracing::{error, warn};
 use super::{Follower, IntakeError, SourceState};
 use crate::clock::Clock;
 use crate::core::calendar::UtcMillis;
+use crate::telemetry::chain;
 use crate::traffic::{Batch, SealedBatch, Traffic, Writer};
 
 /// Batches that may wait between the threads: one fills while one is appended.
@@ -236,13 +237,13 @@ impl Appending {
             }
             if compacted.elapsed() >= COMPACT_EVERY {
                 if let Err(error) = self.writer.compact(self.clock.now()) {
-                    warn!(error = &error as &dyn std::error::Error, "cannot merge rollups");
+                    warn!(error = %chain(&error), "cannot merge rollups");
                 }
                 compacted = Instant::now();
             }
         }
         if let Err(error) = self.writer.checkpoint() {
-            warn!(error = &error as &dyn std::error::Error, "cannot checkpoint the traffic store");
+            warn!(error = %chain(&error), "cannot checkpoint the traffic store");
         }
     }
 
@@ -257,7 +258,7 @@ impl Appending {
                 }
                 Err(error) => {
                     error!(
-                        error = &error as &dyn std::error::Error,
+                        error = %chain(&error),
                         "cannot append to the traffic store; intake waits"
                     );
                     if error.is_fatal() || self.stop.load(Ordering::Relaxed) {

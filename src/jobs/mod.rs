@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tracing::error;
 
 use crate::app::{App, meter};
+use crate::telemetry::chain;
 
 /// Between two runs that news of new rows set off.
 const LEAST_INTERVAL: Duration = Duration::from_millis(100);
@@ -18,7 +19,7 @@ pub async fn run(app: Arc<App>, interval: Duration, metered: watch::Sender<u64>)
     loop {
         match meter(&app).await {
             Ok(batch) => drop(metered.send_if_modified(|last| std::mem::replace(last, batch) != batch)),
-            Err(error) => error!(error = &error as &dyn std::error::Error, "usage could not be metered"),
+            Err(error) => error!(error = %chain(&error), "usage could not be metered"),
         }
         tokio::time::sleep(LEAST_INTERVAL).await;
         // An error means that intake has stopped: then only the clock is left to wait for.
