@@ -24,10 +24,10 @@ use crate::app::{App, AppError, DemoPage, load_config_global};
 use crate::clock::Clock;
 use crate::config::{Config, IntakeConfig};
 use crate::http::{self, Feed, HttpState};
-use crate::intake::{Committed, Intake, IntakeError, IntakeOptions, Until};
+use crate::intake::{Intake, IntakeError, IntakeOptions, Until};
 use crate::jobs;
 use crate::ledger::{Ledger, LedgerError};
-use crate::traffic::{Options, Traffic, TrafficError};
+use crate::traffic::{Committed, Options, Traffic, TrafficError};
 
 /// Requests that are being answered may take this long once a stop was asked for.
 const HTTP_GRACE: Duration = Duration::from_secs(2);

@@ -22,9 +22,9 @@ use crate::clock::Clock;
 use crate::core::calendar::NotAMonth;
 use crate::core::config_global::{BadConfig, ConfigGlobal};
 use crate::core::money::MoneyOverflow;
-use crate::intake::{Committed, SourceState};
+use crate::core::source::SourceState;
 use crate::ledger::{Ledger, LedgerError};
-use crate::traffic::{Traffic, TrafficError};
+use crate::traffic::{Committed, Traffic, TrafficError};
 
 /// What use cases work with. Shared by everything that serves requests or runs jobs.
 pub struct App {

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use super::App;
-use crate::intake::SourceState;
+use crate::core::source::SourceState;
 use crate::ledger::customer::list_customers;
 
 /// What hinders the process; nothing if it is ready.

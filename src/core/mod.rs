@@ -10,5 +10,6 @@ pub mod log_line;
 pub mod money;
 pub mod rating;
 pub mod rollup;
+pub mod source;
 pub mod tier;
 pub mod usage;

@@ -3,10 +3,10 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::listing::Listed;
 use crate::traffic::FilePosition;
 
 /// How many bytes at its start identify a file. Lines begin with a time, so two files differ within these.
@@ -21,14 +21,14 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// Opens a file that has not been read before.
-    pub(super) fn open_new(path: &Path, source: &str, read_offset: u64) -> io::Result<Self> {
-        let file = open_regular(path)?;
-        let metadata = file.metadata()?;
+    /// Opens a listed file that has not been read before, to be read from `read_offset`. `None` if the path leads to
+    /// another file by now.
+    pub(super) fn open_new(listed: &Listed, source: &str, read_offset: u64) -> io::Result<Option<Self>> {
+        let Some((file, metadata)) = open(listed)? else { return Ok(None) };
         let position = FilePosition {
             source: source.to_owned(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
+            device: listed.identity.0,
+            inode: listed.identity.1,
             head_bytes: 0,
             head_hash: 0,
             read_offset,
@@ -36,16 +36,12 @@ impl LogFile {
         };
         let mut log_file = Self { file, position, scan_from: None };
         log_file.extend_head()?;
-        Ok(log_file)
+        Ok(Some(log_file))
     }
 
-    /// Opens a file whose position is known; `None` if it is another file by now.
-    pub(super) fn open_known(path: &Path, position: &FilePosition) -> io::Result<Option<Self>> {
-        let file = open_regular(path)?;
-        let metadata = file.metadata()?;
-        let same = metadata.dev() == position.device && metadata.ino() == position.inode;
-        let mut log_file = Self { file, position: position.clone(), scan_from: None };
-        Ok((same && log_file.is_intact()?).then_some(log_file))
+    /// Opens a listed file to be read on from a known position. `None` if the path leads to another file by now.
+    pub(super) fn open_known(listed: &Listed, position: &FilePosition) -> io::Result<Option<Self>> {
+        Ok(open(listed)?.map(|(file, _)| Self { file, position: position.clone(), scan_from: None }))
     }
 
     /// Whether what has been read is still there: not truncated, not overwritten. To be asked *after* reading, so
@@ -91,7 +87,7 @@ impl LogFile {
 }
 
 /// Whether `file` begins with the bytes that the position's head covers.
-pub(super) fn has_head(file: &File, position: &FilePosition) -> io::Result<bool> {
+fn has_head(file: &File, position: &FilePosition) -> io::Result<bool> {
     if position.head_bytes == 0 {
         return Ok(position.read_offset == 0);
     }
@@ -103,12 +99,22 @@ pub(super) fn modified_ns(metadata: &Metadata) -> i64 {
     metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
 }
 
-/// Opens without blocking on a pipe, and refuses what is not a regular file.
-fn open_regular(path: &Path) -> io::Result<File> {
-    if !std::fs::metadata(path)?.is_file() {
+/// Whether a listed file begins like the one that a position was noted for.
+pub(super) fn begins_like(listed: &Listed, position: &FilePosition) -> io::Result<bool> {
+    match open(listed)? {
+        Some((file, _)) => has_head(&file, position),
+        None => Ok(false),
+    }
+}
+
+/// Opens what was listed, unless the name has gone over to another file since. Refuses what is not a regular file.
+fn open(listed: &Listed) -> io::Result<Option<(File, Metadata)>> {
+    if !std::fs::metadata(&listed.path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    File::open(path)
+    let file = File::open(&listed.path)?;
+    let metadata = file.metadata()?;
+    Ok((listed.identity == (metadata.dev(), metadata.ino())).then_some((file, metadata)))
 }
 
 /// Up to `limit` bytes at the start.

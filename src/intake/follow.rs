@@ -16,7 +16,6 @@
 //! tool's, and its manual says so. Renaming loses nothing.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -25,23 +24,14 @@ use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
 use super::IntakeError;
-use super::file::{HEAD_BYTES, LogFile, has_head};
+use super::file::{HEAD_BYTES, LogFile, begins_like};
 use super::listing::{Listed, list};
 use super::reader::{ReadOutcome, Reader};
+use crate::core::source::SourceState;
 use crate::traffic::{Batch, FilePosition};
 
 /// A shorter head could be the same in two files by chance.
 const LEAST_HEAD_OF_A_COPY: u32 = 32;
-
-/// How a source fares, for whoever asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceState {
-    /// The log does not exist yet.
-    Waiting,
-    Reading,
-    /// Why it cannot be read, and what to do.
-    Unreadable(String),
-}
 
 type Identity = (u64, u64);
 
@@ -54,6 +44,8 @@ pub struct Follower {
     /// Positions of all files of this log that still exist, open or not.
     known: BTreeMap<Identity, FilePosition>,
     current: Option<Identity>,
+    /// Set while a rotation is sorted out: see [`Self::note_rotation`].
+    adopt_from_ns: Option<i64>,
     state: SourceState,
     reader: Reader,
 }
@@ -81,6 +73,7 @@ impl Follower {
             open: Vec::new(),
             known: known.into_iter().map(|position| ((position.device, position.inode), position)).collect(),
             current: None,
+            adopt_from_ns: None,
             state: SourceState::Waiting,
             reader: Reader::new(),
         })
@@ -98,6 +91,7 @@ impl Follower {
 
     /// Looks which files there are, opens what is to be read and drops what is gone.
     pub fn scan(&mut self, batch: &mut Batch) {
+        self.check_open(batch);
         match list(&self.log) {
             Ok(listing) => self.sort_out(&listing, batch),
             Err(error) => self.set_state(unreadable(&self.log, &error)),
@@ -133,66 +127,82 @@ impl Follower {
         for open in &self.open {
             self.known.insert(open.log.identity(), open.log.position.clone());
         }
-        self.current = listing.iter().find(|file| file.is_current).map(|file| file.identity);
-        let rotated = self.current.is_some_and(|identity| !self.known.contains_key(&identity));
-        let newest_ns = self.known.values().map(|position| position.modified_ns).max();
+        self.forget_vanished(listing, batch);
+        let current = listing.iter().find(|file| file.is_current);
+        self.current = current.map(|file| file.identity);
+        if current.is_some_and(|file| !self.is_same(file)) {
+            self.note_rotation();
+        }
         let mut state = SourceState::Waiting;
         for file in listing {
-            let result = self.sort_out_file(file, listing, newest_ns.filter(|_| rotated), batch);
-            match (file.is_current, result) {
+            match (file.is_current, self.sort_out_file(file, listing, batch)) {
                 (true, Ok(())) => state = SourceState::Reading,
-                (_, Ok(())) => {}
+                (false, Ok(())) => {}
                 (true, Err(error)) => state = unreadable(&file.path, &error),
                 (false, Err(error)) => warn!(path = %file.path.display(), %error, "a rotated log cannot be read"),
             }
         }
+        self.adopt_from_ns = None;
         self.set_state(state);
-        self.forget_vanished(listing, batch);
     }
 
-    /// `adopt_from_ns`: the log was rotated, so unknown siblings that are not older than this were the log meanwhile.
-    fn sort_out_file(
-        &mut self,
-        file: &Listed,
-        listing: &[Listed],
-        adopt_from_ns: Option<i64>,
-        batch: &mut Batch,
-    ) -> io::Result<()> {
+    /// Whether the file is open, or known and still begins as it did. When in doubt it is.
+    fn is_same(&self, file: &Listed) -> bool {
+        self.open.iter().any(|open| open.log.identity() == file.identity)
+            || self.known.get(&file.identity).is_some_and(|position| begins_like(file, position).unwrap_or(true))
+    }
+
+    /// From here until the next scan is over, unknown siblings that are not older than every known file are files
+    /// that were the log for a while. Nothing is known at the first start: then what lies there is history.
+    fn note_rotation(&mut self) {
+        let newest_ns = self.known.values().map(|position| position.modified_ns).max();
+        self.adopt_from_ns = self.adopt_from_ns.or(newest_ns);
+    }
+
+    fn sort_out_file(&mut self, file: &Listed, listing: &[Listed], batch: &mut Batch) -> io::Result<()> {
         if self.open.iter().any(|open| open.log.identity() == file.identity) {
             return Ok(());
         }
         if let Some(position) = self.known.get(&file.identity).cloned() {
-            if let Some(log) = LogFile::open_known(&file.path, &position)? {
+            let Some(mut log) = LogFile::open_known(file, &position)? else { return Ok(()) };
+            if log.is_intact()? {
                 if file.is_current || file.len > position.read_offset {
                     self.push(log);
                 }
                 return Ok(());
             }
+            // It was truncated, or it is another file with the same inode.
             self.read_on_in_copy(&position, listing, batch)?;
             self.known.remove(&file.identity);
             batch.forget(position);
-        } else if !file.is_current {
+        }
+        self.sort_out_unknown(file, batch)
+    }
+
+    fn sort_out_unknown(&mut self, file: &Listed, batch: &mut Batch) -> io::Result<()> {
+        if !file.is_current {
             if self.is_copy_of_known(file)? {
                 return Ok(());
             }
-            if adopt_from_ns.is_none_or(|ns| file.modified_ns < ns) {
+            if self.adopt_from_ns.is_none_or(|ns| file.modified_ns < ns) {
                 return self.pass_over(file, batch);
             }
         }
-        info!(path = %file.path.display(), "reading a log from its start");
-        let log = LogFile::open_new(&file.path, &self.source, 0)?;
-        batch.set_position(log.position.clone());
-        self.push(log);
+        if let Some(log) = LogFile::open_new(file, &self.source, 0)? {
+            info!(path = %file.path.display(), inode = file.identity.1, "reading a log from its start");
+            self.push(log);
+        }
         Ok(())
     }
 
     /// Notes a sibling that was never the log while it was followed, so that no later rotation makes it seem so. A
     /// short file is not noted yet: it may be a copy that has just begun.
     fn pass_over(&mut self, file: &Listed, batch: &mut Batch) -> io::Result<()> {
-        if file.len >= u64::from(HEAD_BYTES) {
-            let position = LogFile::open_new(&file.path, &self.source, file.len)?.position;
-            batch.set_position(position.clone());
-            self.known.insert(file.identity, position);
+        if file.len >= u64::from(HEAD_BYTES)
+            && let Some(log) = LogFile::open_new(file, &self.source, file.len)?
+        {
+            batch.set_position(log.position.clone());
+            self.known.insert(file.identity, log.position);
         }
         Ok(())
     }
@@ -202,38 +212,55 @@ impl Follower {
         self.open.push(Open { log, idle_since: None });
     }
 
-    /// The open file was truncated or overwritten.
+    /// Open files that were truncated or overwritten start over.
+    fn check_open(&mut self, batch: &mut Batch) {
+        for index in 0..self.open.len() {
+            let intact = self.open.get_mut(index).map(|open| open.log.is_intact());
+            if let Some(Ok(false)) = intact {
+                self.start_over(index, batch);
+            }
+        }
+    }
+
+    /// The open file was truncated or overwritten: what was not read of it is in its copy. Until lines of the new
+    /// content are read, it is as if the file were unknown.
     fn start_over(&mut self, index: usize, batch: &mut Batch) {
         let Some(position) = self.open.get(index).map(|open| open.log.position.clone()) else { return };
-        let found = list(&self.log).and_then(|listing| self.read_on_in_copy(&position, &listing, batch));
-        if let Err(error) = found {
-            warn!(path = %self.log.display(), %error, "cannot look for the copy of a truncated log");
+        self.note_rotation();
+        match list(&self.log).and_then(|listing| self.read_on_in_copy(&position, &listing, batch)) {
+            Ok(true) => {}
+            Ok(false) => warn!(path = %self.log.display(), offset = position.read_offset,
+                "a log was truncated and no copy of it was found: lines behind this offset are lost, if there were any"),
+            Err(error) => warn!(path = %self.log.display(), %error, "cannot look for the copy of a truncated log"),
         }
         if let Some(open) = self.open.get_mut(index) {
             open.log.restart();
             open.idle_since = None;
-            batch.set_position(open.log.position.clone());
+            self.known.remove(&open.log.identity());
+            batch.forget(position);
         }
     }
 
-    /// Opens the copy that was made before a truncation, where reading had stopped.
-    fn read_on_in_copy(&mut self, old: &FilePosition, listing: &[Listed], batch: &mut Batch) -> io::Result<()> {
-        for file in listing.iter().rev().filter(|file| !file.is_current && !self.known.contains_key(&file.identity)) {
-            if file.len >= old.read_offset && is_copy(&file.path, old)? {
-                info!(path = %file.path.display(), offset = old.read_offset, "reading on in the copy of a truncated log");
-                let log = LogFile::open_new(&file.path, &self.source, old.read_offset)?;
+    /// Opens the copy of a file that is no longer what it was, where reading had stopped, if there is one.
+    fn read_on_in_copy(&mut self, old: &FilePosition, listing: &[Listed], batch: &mut Batch) -> io::Result<bool> {
+        for file in listing.iter().rev().filter(|file| !file.is_current && file.len >= old.read_offset) {
+            if file.identity == (old.device, old.inode) || !is_copy(file, old)? || self.is_same(file) {
+                continue;
+            }
+            if let Some(log) = LogFile::open_new(file, &self.source, old.read_offset)? {
+                info!(path = %file.path.display(), inode = file.identity.1, offset = old.read_offset,
+                    "reading on in the copy of a truncated log");
                 batch.set_position(log.position.clone());
                 self.push(log);
-                return Ok(());
+                return Ok(true);
             }
         }
-        warn!(path = %self.log.display(), offset = old.read_offset, "a log was truncated and no copy of it was found");
-        Ok(())
+        Ok(false)
     }
 
     fn is_copy_of_known(&self, file: &Listed) -> io::Result<bool> {
-        for position in self.known.values() {
-            if is_copy(&file.path, position)? {
+        for position in self.known.values().filter(|position| (position.device, position.inode) != file.identity) {
+            if is_copy(file, position)? {
                 return Ok(true);
             }
         }
@@ -260,17 +287,19 @@ impl Follower {
         });
     }
 
-    /// Positions of files that no longer exist are of no use, and their inodes may come back as other files.
+    /// Positions of files that no longer exist are of no use, unless a copy was made before they were deleted.
     fn forget_vanished(&mut self, listing: &[Listed], batch: &mut Batch) {
-        let open = &self.open;
-        self.known.retain(|identity, position| {
-            let exists = listing.iter().any(|file| file.identity == *identity)
-                || open.iter().any(|open| open.log.identity() == *identity);
-            if !exists {
-                batch.forget(position.clone());
+        let exists = |identity: &Identity| {
+            listing.iter().any(|file| file.identity == *identity)
+                || self.open.iter().any(|open| open.log.identity() == *identity)
+        };
+        let vanished: Vec<_> = self.known.keys().copied().filter(|identity| !exists(identity)).collect();
+        for position in vanished.iter().filter_map(|identity| self.known.remove(identity)).collect::<Vec<_>>() {
+            if let Err(error) = self.read_on_in_copy(&position, listing, batch) {
+                warn!(path = %self.log.display(), %error, "cannot look for the copy of a deleted log");
             }
-            exists
-        });
+            batch.forget(position);
+        }
     }
 
     fn set_state(&mut self, state: SourceState) {
@@ -286,11 +315,8 @@ impl Follower {
     }
 }
 
-fn is_copy(path: &Path, position: &FilePosition) -> io::Result<bool> {
-    if position.head_bytes < LEAST_HEAD_OF_A_COPY {
-        return Ok(false);
-    }
-    has_head(&File::open(path)?, position)
+fn is_copy(file: &Listed, position: &FilePosition) -> io::Result<bool> {
+    Ok(position.head_bytes >= LEAST_HEAD_OF_A_COPY && begins_like(file, position)?)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> SourceState {

@@ -16,8 +16,8 @@ mod listing;
 mod pipeline;
 mod reader;
 
-pub use follow::{Follower, SourceState};
-pub use pipeline::{Committed, Intake, IntakeOptions, Until};
+pub use follow::Follower;
+pub use pipeline::{Intake, IntakeOptions, Until};
 
 use std::io;
 use std::path::PathBuf;

@@ -11,11 +11,12 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::watch;
 use tracing::{error, warn};
 
-use super::{Follower, IntakeError, SourceState};
+use super::{Follower, IntakeError};
 use crate::clock::Clock;
 use crate::core::calendar::UtcMillis;
+use crate::core::source::SourceState;
 use crate::telemetry::chain;
-use crate::traffic::{Batch, SealedBatch, Traffic, Writer};
+use crate::traffic::{Batch, Committed, SealedBatch, Traffic, Writer};
 
 /// Batches that may wait between the threads: one fills while one is appended.
 const QUEUE_BATCHES: usize = 1;
@@ -45,17 +46,6 @@ pub enum Until {
     Stopped,
     /// Stop at the end of the file.
     EndOfFile,
-}
-
-/// What has been appended since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Committed {
-    /// The newest batch's number, 0 before the first.
-    pub batch: u64,
-    pub rows: u64,
-    pub rejects: u64,
-    /// Between the end of the newest request in the last batch with any, and its commit.
-    pub line_to_row_ms: Option<u64>,
 }
 
 /// The running threads.

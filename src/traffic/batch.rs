@@ -65,6 +65,17 @@ pub struct SealedBatch {
     newest_end: Option<UtcMillis>,
 }
 
+/// What has been appended since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The newest batch's number, 0 before the first.
+    pub batch: u64,
+    pub rows: u64,
+    pub rejects: u64,
+    /// Between the end of the newest request in the last batch with any, and its commit.
+    pub line_to_row_ms: Option<u64>,
+}
+
 impl Batch {
     /// Starts with the words that the store knows.
     pub fn new(words: Words) -> Self {

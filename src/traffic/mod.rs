@@ -16,7 +16,7 @@ mod usage;
 mod words;
 mod writer;
 
-pub use batch::{Batch, FilePosition, QUARANTINE_HEAD_BYTES, Quarantined, SealedBatch};
+pub use batch::{Batch, Committed, FilePosition, QUARANTINE_HEAD_BYTES, Quarantined, SealedBatch};
 pub use open::Options;
 pub use overview::{RecentBucket, RecentQuery};
 pub use usage::UsageChanges;

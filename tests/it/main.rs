@@ -1,10 +1,8 @@
 //! The integration tests, one binary.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that panics has failed, and says where"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
+mod architecture;
+mod exactly_once;
 mod rotation;
+mod sql_functions;
 mod support;

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use suiftly::intake::{Follower, SourceState};
+use suiftly::core::source::SourceState;
+use suiftly::intake::Follower;
 use suiftly::traffic::{Batch, Traffic, Writer};
 use tempfile::TempDir;
 

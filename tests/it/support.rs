@@ -1,16 +1,29 @@
 //! What several tests need.
 
+use std::path::Path;
+
 use suiftly::traffic::Options;
 
 /// A small store, so that many tests fit beside each other.
 pub const STORE: Options = Options { memory_limit_mib: 256, threads: 1 };
 
-/// A good log line whose request counter tells it from all others.
+/// Whose requests the lines are.
+pub const CUSTOMER: u32 = 12345;
+
+/// 2026-11-23T09:00:00Z
+pub const FIRST_LINE_MS: i64 = 1_795_424_400_000;
+
+/// The program under test.
+pub fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_suiftly"))
+}
+
+/// A good, billable log line whose request counter tells it from all others.
 pub fn line(number: u64) -> String {
+    let ts = FIRST_LINE_MS + i64::try_from(number).unwrap();
     format!(
-        "s1 {} 1 7 {number} {number} 12345 1 1 1 0 1005F7C 203.0.113.9 51234 20002 GET /v1/keys 200 312 1045 \
-         0/0/0/0/1/2/3 ---- be_seal s1 1\n",
-        1_795_424_400_000 + number
+        "s1 {ts} 1 7 {number} {number} {CUSTOMER} 1 1 1 0 1005F7C 203.0.113.9 51234 20002 GET /v1/keys 200 312 1045 \
+         0/0/0/0/1/2/3 ---- be_seal s1 1\n"
     )
 }
 
