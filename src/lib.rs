@@ -3,5 +3,6 @@
 pub mod bench;
 pub mod clock;
 pub mod core;
+pub mod gateway;
 pub mod intake;
 pub mod traffic;
