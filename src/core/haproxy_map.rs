@@ -12,6 +12,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use sha2::{Digest, Sha256};
+
 use crate::core::id::{CustomerId, Network, Service};
 
 /// Name of the map of keys, in the folder of the maps.
@@ -22,6 +24,13 @@ pub const LIMITS_FILE: &str = "limits.map";
 /// SHA-256 of a whole API key: a gateway holds nothing that could make a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyHash(pub [u8; 32]);
+
+impl KeyHash {
+    /// The hash of a key as the customer sends it.
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+}
 
 /// Whose key it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +140,12 @@ mod tests {
             ),
         ]);
         assert_eq!(encode_limits(&limits), "9/1 3|0\n9/2 15|45\n10/1 0|0\n");
+    }
+
+    #[test]
+    fn a_key_is_hashed_as_it_is_sent() {
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hash_word(&KeyHash::of("abc")), expected);
     }
 
     #[test]
