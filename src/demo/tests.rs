@@ -239,7 +239,7 @@ async fn each_odd_request_is_one_line_that_tells_what_it_was() {
 #[tokio::test]
 async fn the_longest_path_still_makes_a_whole_line() {
     let known = plan(u32::MAX / 1000, Service::Graphql, (1000, 0), 1.0);
-    let gateway = Gateway::start(&[known.clone()]).await;
+    let gateway = Gateway::start(std::slice::from_ref(&known)).await;
     let path = format!("GET /{} HTTP/1.1", "\"".repeat(14_000));
     exchange(gateway.address(Service::Graphql), &with_key(&path, &known.key)).await;
     let log = gateway.stop().await;
@@ -261,7 +261,7 @@ async fn connections_without_a_request_leave_no_line() {
 #[tokio::test]
 async fn a_customer_above_the_limit_gets_what_is_guaranteed_then_the_burst_and_is_told_about_the_rest() {
     let known = plan(7005, Service::Seal, (4, 3), 1.0);
-    let gateway = Gateway::start(&[known.clone()]).await;
+    let gateway = Gateway::start(std::slice::from_ref(&known)).await;
     let request = with_key("GET / HTTP/1.1", &known.key);
     let mut answers = String::new();
     for _ in 0..9 {
@@ -284,7 +284,7 @@ async fn the_backend_learns_the_customer_and_never_the_key() {
     let known = plan(7006, Service::Seal, (10, 0), 1.0);
     let backend = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let unused = Upstream::start().await.unwrap();
-    let gateway = Gateway::start_before(&[known.clone()], unused, backend.local_addr().unwrap()).await;
+    let gateway = Gateway::start_before(std::slice::from_ref(&known), unused, backend.local_addr().unwrap()).await;
     let headers = format!(
         "X-API-Key: {0}\r\nAuthorization: Bearer {0}\r\nX-Request-ID: forged\r\nX-Suiftly-Customer-ID: 1\r\n",
         known.key
