@@ -6,10 +6,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UnixStream};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
@@ -21,7 +23,13 @@ use crate::core::id::Service;
 const PROGRAMS: [&str; 2] = ["haproxy", "/usr/sbin/haproxy"];
 const CONFIGURATION_FILE: &str = "haproxy.cfg";
 const ERROR_FILE: &str = "haproxy.err";
+/// Ports to choose from: below 32768, where Linux's outgoing connections begin.
+const FIRST_PORT: u32 = 20_100;
+const PORTS: u32 = 12_000;
+const PORT_ATTEMPTS: u32 = 200;
 const START_TIMEOUT: Duration = Duration::from_secs(5);
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(1);
+const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(20);
 
@@ -55,24 +63,38 @@ pub fn local_settings(folder: &Path, listen: &[(Service, SocketAddr)], upstream:
     }
 }
 
-/// A free loopback address for each service. They are free when this returns; nobody reserves them.
+/// A free loopback address for each service. Nobody reserves them until HAProxy binds them, so they are outside the
+/// range from which Linux serves outgoing connections, and one process never gets the same one twice in a row.
 ///
 /// # Errors
 /// [`DemoError::Port`] if there are not enough.
 pub async fn free_addresses() -> Result<Vec<(Service, SocketAddr)>, DemoError> {
-    let failed = |source| DemoError::Port { purpose: "HAProxy", source };
-    // All are held until the last is found, so that they differ.
-    let mut held = Vec::new();
+    let mut addresses = Vec::new();
     for service in Service::ALL {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
-        held.push((service, listener));
+        addresses.push((service, free_address().await?));
     }
-    held.iter().map(|(service, listener)| Ok((*service, listener.local_addr().map_err(failed)?))).collect()
+    Ok(addresses)
+}
+
+async fn free_address() -> Result<SocketAddr, DemoError> {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    // Processes that run at the same time begin at different places.
+    let begin = std::process::id().wrapping_mul(97);
+    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+    for _ in 0..PORT_ATTEMPTS {
+        let offset = begin.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = u16::try_from(FIRST_PORT + offset).unwrap_or(u16::MAX);
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.and_then(|listener| listener.local_addr()) {
+            Ok(address) => return Ok(address),
+            Err(error) => last = error,
+        }
+    }
+    Err(DemoError::Port { purpose: "HAProxy", source: last })
 }
 
 impl HaproxyProcess {
     /// Starts HAProxy with its files in `folder` (where the settings' maps must be already) and waits until it
-    /// accepts connections. `None` if no HAProxy is installed.
+    /// accepts connections on all ports. `None` if no HAProxy is installed.
     ///
     /// # Errors
     /// A file that cannot be written, a configuration that HAProxy refuses, or listeners that do not open.
@@ -82,9 +104,7 @@ impl HaproxyProcess {
         let Some(program) = checked_program(&configuration).await? else { return Ok(None) };
         let error_file = folder.join(ERROR_FILE);
         let mut child = spawn(program, &configuration, log_file, &error_file)?;
-        for service in &settings.services {
-            wait_for_listener(&mut child, service.listen, &error_file).await?;
-        }
+        wait_until_running(&mut child, Path::new(&settings.admin_socket), &error_file).await?;
         Ok(Some(Self { child }))
     }
 
@@ -144,18 +164,29 @@ fn spawn(program: &str, configuration: &Path, log_file: &Path, error_file: &Path
         .map_err(|source| DemoError::Process { operation: "start", source })
 }
 
-/// A connection that is closed without a request leaves no line, so trying is harmless.
-async fn wait_for_listener(child: &mut Child, address: SocketAddr, error_file: &Path) -> Result<(), DemoError> {
+/// HAProxy answers on its admin socket only after it has bound every port. Trying the ports themselves would not tell
+/// whose they are: another program may have one of them.
+async fn wait_until_running(child: &mut Child, admin_socket: &Path, error_file: &Path) -> Result<(), DemoError> {
     let begun = Instant::now();
     let ended = |child: &mut Child| child.try_wait().is_ok_and(|status| status.is_some());
     while !ended(child) && begun.elapsed() < START_TIMEOUT {
-        if TcpStream::connect(address).await.is_ok() {
+        let answer = timeout(ADMIN_TIMEOUT, pid_behind(admin_socket)).await;
+        if answer.is_ok_and(|pid| pid.is_ok_and(|pid| pid == child.id())) {
             return Ok(());
         }
         sleep(POLL).await;
     }
     let message = std::fs::read_to_string(error_file).unwrap_or_default().trim().to_owned();
-    Err(DemoError::NotListening { address, message })
+    Err(DemoError::NotRunning { message })
+}
+
+/// The number of the process that answers on an admin socket.
+async fn pid_behind(admin_socket: &Path) -> io::Result<Option<u32>> {
+    let mut stream = UnixStream::connect(admin_socket).await?;
+    stream.write_all(b"show info\n").await?;
+    let mut answer = String::new();
+    stream.take(MAX_ANSWER_BYTES).read_to_string(&mut answer).await?;
+    Ok(answer.lines().find_map(|line| line.strip_prefix("Pid: ")?.trim().parse().ok()))
 }
 
 fn file_failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DemoError {

@@ -12,7 +12,6 @@ pub mod synthetic;
 pub mod upstream;
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,9 +32,9 @@ pub enum DemoError {
     /// HAProxy could not be run or signalled, as the verb says.
     #[error("cannot {operation} HAProxy")]
     Process { operation: &'static str, source: io::Error },
-    /// HAProxy ended, or did not listen in time; the message is what it wrote to standard error.
-    #[error("HAProxy does not listen on {address}:\n{message}")]
-    NotListening { address: SocketAddr, message: String },
+    /// HAProxy ended, or did not answer in time; the message is what it wrote to standard error.
+    #[error("HAProxy did not start:\n{message}")]
+    NotRunning { message: String },
     /// The backend's port, or a port for HAProxy, could not be had.
     #[error("cannot listen on the loopback address for {purpose}")]
     Port { purpose: &'static str, source: io::Error },

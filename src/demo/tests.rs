@@ -322,14 +322,14 @@ async fn the_shipped_configuration_is_accepted_without_a_warning() {
 async fn what_haproxy_says_about_a_bad_configuration_is_in_the_error() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("requests.log");
-    let here = free_addresses().await.unwrap();
-    let without_maps = local_settings(folder.path(), &here, here[0].1);
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = taken.local_addr().unwrap();
+    let without_maps = local_settings(folder.path(), &[(Service::Seal, here)], here);
     let error = HaproxyProcess::start(&without_maps, folder.path(), &log).await.unwrap_err();
     assert!(matches!(error, DemoError::ConfigurationRefused { .. }), "{error}");
     assert!(error.to_string().contains("keys.map"), "{error}");
 
     write_maps(&folder, &[]);
-    let _taken = TcpListener::bind(here[1].1).await.unwrap();
     let error = HaproxyProcess::start(&without_maps, folder.path(), &log).await.unwrap_err();
     assert!(error.to_string().contains("cannot bind"), "{error}");
 }
