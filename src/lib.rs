@@ -7,6 +7,8 @@ pub mod clock;
 pub mod config;
 pub mod core;
 pub mod daemon;
+pub mod demo;
+pub mod gateway;
 pub mod http;
 pub mod intake;
 pub mod jobs;

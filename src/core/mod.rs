@@ -4,6 +4,8 @@ pub mod api_key;
 pub mod calendar;
 pub mod config_global;
 pub mod customer;
+pub mod haproxy_config;
+pub mod haproxy_map;
 pub mod id;
 pub mod invoice;
 pub mod log_line;

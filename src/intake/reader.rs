@@ -114,6 +114,8 @@ fn take_lines(log: &mut LogFile, lines: &[u8], batch: &mut Batch) {
         let line = lines.get(start..newline).unwrap_or_default();
         match log_line::parse(line) {
             Ok(request) => batch.push(&request),
+            // HAProxy's own words about starting and stopping are no requests, and nothing is wrong with them.
+            Err(Reject::Notice) => {}
             Err(reason) => batch.quarantine(Quarantined {
                 source: log.position.source.clone(),
                 inode: log.position.inode,

@@ -19,6 +19,20 @@ pub const MAX_LINE_BYTES: usize = 64 * 1024;
 /// How many bytes at the start of a line may be a syslog header.
 const MAX_HEADER_BYTES: usize = 256;
 
+/// What HAProxy writes as server when it gave the request to none.
+const NO_SERVER: &str = "<NOSRV>";
+
+/// What HAProxy's messages about itself and its servers say, in the same log if the configuration sends them there.
+/// A proxy's stop cannot be sent elsewhere: it goes where the proxy's requests go.
+const NOTICES: [&str; 6] = [
+    " stopped (cumulated conns: ",
+    " has no server available!",
+    " is DOWN, reason: ",
+    " is DOWN via ",
+    " is UP, reason: ",
+    " is UP via ",
+];
+
 /// One request as the gateway saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestLine<'a> {
@@ -49,7 +63,7 @@ pub struct RequestLine<'a> {
     /// The port that the request came in on.
     pub listener_port: u16,
     pub method: &'a str,
-    /// Without the query string.
+    /// Without the query string; `-` for a request that has none, like `OPTIONS *`.
     pub path: &'a str,
     /// 0 if no response was sent.
     pub status: u16,
@@ -140,12 +154,14 @@ impl Event {
 
     /// What HAProxy's termination state tells when the configuration's rules could not set a code, because the
     /// request never reached them (a malformed one) or had left them (a backend that failed).
-    pub fn from_termination(termination: &str, status: u16) -> Self {
+    pub fn from_termination(termination: &str, status: u16, server: &str) -> Self {
         match (termination.as_bytes(), status) {
-            ([b'P', b'R', ..], 400) => Self::MALFORMED,
+            // Broken by the client: refused by the parser, or given up before it was whole.
+            ([b'P' | b'C', b'R', ..], 400) => Self::MALFORMED,
             ([b'c', b'R', ..], _) => Self::REQUEST_TIMEOUT,
             ([b's', b'C', ..] | [b's', b'H', ..], _) => Self::TIMEOUT,
             ([b's', b'Q', ..], _) => Self::QUEUE_TIMEOUT,
+            ([b'S', b'C', ..], 503) if server == NO_SERVER => Self::NO_BACKEND,
             ([b'S', b'C', ..], 503) => Self::REFUSED,
             ([b'S', ..], 503) => Self::NO_BACKEND,
             ([b'S', ..], _) => Self::BACKEND_ERROR,
@@ -162,6 +178,8 @@ pub enum Reject {
     Binary,
     /// Neither a known format nor a syslog header before one.
     UnknownFormat,
+    /// HAProxy's message about itself or a server: no request, and nothing wrong.
+    Notice,
     /// Fewer columns than the format has.
     Truncated,
     /// More columns than the format has.
@@ -181,6 +199,7 @@ impl fmt::Display for Reject {
             Self::Empty => f.write_str("empty line"),
             Self::Binary => f.write_str("binary"),
             Self::UnknownFormat => f.write_str("unknown format"),
+            Self::Notice => f.write_str("notice of HAProxy"),
             Self::Truncated => f.write_str("truncated"),
             Self::TooManyColumns => f.write_str("too many columns"),
             Self::BadColumn(column) => write!(f, "bad column {column}"),
@@ -215,8 +234,13 @@ fn after_syslog_header(line: &str) -> Result<&str, Reject> {
         return Ok(line);
     }
     let window = line.as_bytes().get(..MAX_HEADER_BYTES).unwrap_or(line.as_bytes());
-    let mark = memchr::memmem::find(window, b" s1 ").ok_or(Reject::UnknownFormat)?;
+    let mark = memchr::memmem::find(window, b" s1 ").ok_or_else(|| without_request(line))?;
     line.get(mark + 1..).ok_or(Reject::UnknownFormat)
+}
+
+#[cold]
+fn without_request(line: &str) -> Reject {
+    if NOTICES.iter().any(|part| line.contains(part)) { Reject::Notice } else { Reject::UnknownFormat }
 }
 
 #[cfg(test)]

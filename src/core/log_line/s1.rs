@@ -1,6 +1,6 @@
 //! The `s1` format: the version-tagged line that the shipped HAProxy configuration writes.
 //!
-//! Twenty-five columns separated by single spaces, nothing optional, `-` for absent. The last column is always there,
+//! Twenty-five columns separated by single spaces, nothing optional, `-` for absent (an absent path is empty). The last column is always there,
 //! so a line that was cut short is recognised.
 //!
 //! ```text
@@ -50,7 +50,8 @@ pub(super) fn parse(line: &str) -> Result<RequestLine<'_>, Reject> {
     let client_port = columns.number_or_absent("client port")?.unwrap_or(0);
     let listener_port = columns.number_or_absent("listener port")?.unwrap_or(0);
     let method = columns.text("method")?;
-    let path = columns.text("path")?;
+    // HAProxy writes nothing where there is no path: `OPTIONS *`, or a whole URL that ends with the host.
+    let path = Some(columns.next()?).filter(|path| !path.is_empty()).unwrap_or("-");
     let status = status(columns.next()?)?;
     let bytes_in = columns.number("bytes in")?;
     let bytes_out = columns.number("bytes out")?;
@@ -60,7 +61,7 @@ pub(super) fn parse(line: &str) -> Result<RequestLine<'_>, Reject> {
     let server = columns.text("server")?;
     let repeat = columns.number("repeat")?;
     columns.finish()?;
-    let event = if event == Event::OK { Event::from_termination(termination, status) } else { event };
+    let event = if event == Event::OK { Event::from_termination(termination, status, server) } else { event };
     let ts = UtcMillis(accepted).plus_ms(i64::from(idle_ms));
     Ok(RequestLine {
         ts: in_range(ts)?,

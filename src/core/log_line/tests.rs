@@ -85,7 +85,10 @@ fn what_is_wrong_with_a_line_is_named() {
         ("", Reject::Empty),
         ("\r", Reject::Empty),
         ("s1 1763\u{0}", Reject::Binary),
-        ("Proxy fe_seal started.", Reject::UnknownFormat),
+        ("Proxied by nobody.", Reject::UnknownFormat),
+        ("Proxy seal stopped (cumulated conns: FE: 31, BE: 0).", Reject::Notice),
+        ("<133>Nov 23 17:30:00 gw1 haproxy[4711]: backend be_seal has no server available!", Reject::Notice),
+        ("Server be_seal/s1 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\"", Reject::Notice),
         ("s2 1763919000123 1", Reject::UnknownFormat),
         ("s1 1763919000123 1 4711", Reject::Truncated),
         ("s1 ", Reject::BadColumn("ts")),
@@ -122,18 +125,54 @@ fn a_line_cut_anywhere_is_never_taken_for_a_whole_one() {
 }
 
 #[test]
-fn a_failed_backend_is_told_by_the_termination_state() {
-    for (termination, status, event) in [
-        ("----", 200, Event::OK),
-        ("SC--", 503, Event::REFUSED),
-        ("sC--", 504, Event::TIMEOUT),
-        ("sH--", 504, Event::TIMEOUT),
-        ("sQ--", 503, Event::QUEUE_TIMEOUT),
-        ("SH--", 502, Event::BACKEND_ERROR),
-        ("cR--", 408, Event::REQUEST_TIMEOUT),
-        ("CD--", 200, Event::OK),
+fn what_went_wrong_outside_the_rules_is_told_by_the_termination_state() {
+    for (termination, status, server, event) in [
+        ("----", 200, "s1", Event::OK),
+        ("SC--", 503, "s1", Event::REFUSED),
+        ("SC--", 503, "<NOSRV>", Event::NO_BACKEND),
+        ("sC--", 504, "s1", Event::TIMEOUT),
+        ("sH--", 504, "s1", Event::TIMEOUT),
+        ("sQ--", 503, "<NOSRV>", Event::QUEUE_TIMEOUT),
+        ("SH--", 502, "s1", Event::BACKEND_ERROR),
+        ("PR--", 400, "<NOSRV>", Event::MALFORMED),
+        ("CR--", 400, "<NOSRV>", Event::MALFORMED),
+        ("cR--", 408, "<NOSRV>", Event::REQUEST_TIMEOUT),
+        ("CD--", 200, "s1", Event::OK),
+        ("LR--", 503, "<NOSRV>", Event::OK),
     ] {
-        assert_eq!(Event::from_termination(termination, status), event, "{termination}");
+        assert_eq!(Event::from_termination(termination, status, server), event, "{termination} {status} {server}");
+    }
+}
+
+/// What HAProxy 2.6.12 wrote behind the request counter with the shipped configuration, and the class, event, method,
+/// path and status that are read from it.
+const REAL_LINES: &str = "\
+12345 1 1 1 0 1005F7C 127.0.0.1 48480 20002 GET /a 200 85 205 0/0/0/0/0/10/10 ---- be_seal s1 1 => 1 0 GET /a 200
+12345 1 1 2 0 1005F7C 127.0.0.1 35204 20002 GET /a#22b'c 200 89 205 0/0/0/0/0/2/2 ---- be_seal s1 1 => 2 0 GET /a#22b'c 200
+12345 1 1 1 0 1005F7C 127.0.0.1 35174 20002 GET /a%20b 200 93 205 0/0/0/0/0/2/2 ---- be_seal s1 1 => 1 0 GET /a%20b 200
+12345 1 1 2 0 1005F7C 127.0.0.1 35244 20002 OPTIONS  501 88 539 0/0/0/0/0/2/2 ---- be_seal s1 1 => 2 0 OPTIONS - 501
+12345 1 1 1 0 1005F7C 127.0.0.1 41780 20002 GET  200 91 205 0/0/0/0/0/2/2 ---- be_seal s1 1 => 1 0 GET - 200
+12345 1 1 1 0 1005F7C 127.0.0.1 41750 20002 <BADREQ> <BADREQ> 501 6082 99 0/0/0/0/0/2/2 ---- be_seal s1 1 => 1 0 <BADREQ> <BADREQ> 501
+12345 1 1 1 0 1005F7C 127.0.0.1 53776 20002 GET /down 503 88 204 0/0/0/0/-1/-1/3005 SC-- down s1 1 => 1 60 GET /down 503
+12345 1 1 1 0 1005F7C 127.0.0.1 33562 20002 GET /hang 504 52 198 0/0/0/0/0/-1/3001 sH-- hang s1 1 => 1 61 GET /hang 504
+12345 1 1 1 0 1005F7C 127.0.0.1 58760 20002 POST /hang -1 73 0 0/0/0/0/0/-1/50 CD-- hang s1 1 => 1 0 POST /hang 0
+- 1 - 3 10 - 127.0.0.1 41784 20002 GET /nk 401 40 214 0/0/0/-1/-1/-1/0 LR-- seal <NOSRV> 1 => 3 10 GET /nk 401
+- 1 - 3 31 - 127.0.0.1 41824 20002 GET /uk 401 86 185 0/0/0/-1/-1/-1/0 LR-- seal <NOSRV> 1 => 3 31 GET /uk 401
+12345 1 1 3 30 22 127.0.0.1 41830 20002 GET /os 401 86 191 0/0/0/-1/-1/-1/0 LR-- seal <NOSRV> 1 => 3 30 GET /os 401
+77 1 0 6 0 33 127.0.0.1 41840 20002 GET /off 503 87 222 0/0/0/-1/-1/-1/0 LR-- seal <NOSRV> 1 => 6 0 GET /off 503
+12345 1 1 4 0 1005F7C 127.0.0.1 41958 20002 GET /rate 429 88 290 0/0/0/-1/-1/-1/0 LR-- seal <NOSRV> 1 => 4 0 GET /rate 429
+- 1 - - - - 127.0.0.1 48488 20002 <BADREQ> <BADREQ> 400 0 0 0/0/-1/-1/-1/-1/0 PR-- seal <NOSRV> 1 => 0 12 <BADREQ> <BADREQ> 400
+- 1 - - - - 127.0.0.1 48522 20002 <BADREQ> <BADREQ> 400 0 0 0/0/-1/-1/-1/-1/50 CR-- seal <NOSRV> 1 => 0 12 <BADREQ> <BADREQ> 400
+- 1 - - - - 127.0.0.1 35132 20002 <BADREQ> <BADREQ> 408 0 0 0/0/-1/-1/-1/-1/2000 cR-- seal <NOSRV> 1 => 0 14 <BADREQ> <BADREQ> 408";
+
+#[test]
+fn lines_of_a_real_haproxy_are_read() {
+    for row in REAL_LINES.lines() {
+        let (rest, expected) = row.split_once(" => ").unwrap();
+        let text = format!("s1 1795457277544 1 24695 32 32 {rest}");
+        let line = parse(text.as_bytes()).unwrap_or_else(|reject| panic!("{reject}: {text}"));
+        let RequestLine { class, event, method, path, status, .. } = line;
+        assert_eq!(format!("{} {} {method} {path} {status}", class.number(), event.0), expected, "{text}");
     }
 }
 
