@@ -2,6 +2,7 @@
 
 mod bench;
 mod config;
+mod demo;
 mod docs;
 mod serve;
 
@@ -24,6 +25,9 @@ enum Command {
     /// Counts HAProxy's log and serves the API, until stopped
     #[command(after_help = "Example: suiftly serve --config /etc/suiftly/suiftly.toml")]
     Serve(ConfigArgs),
+    /// Shows the product at work with temporary data and, where HAProxy is installed, real traffic
+    #[command(after_help = "Examples: suiftly demo\n          suiftly demo --for 20s --json")]
+    Demo(demo::DemoArgs),
     /// Checks a configuration and says everything that is wrong with it
     #[command(after_help = "Example: suiftly check-config --config ./suiftly.toml")]
     CheckConfig(ConfigArgs),
@@ -52,6 +56,7 @@ struct ConfigArgs {
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Serve(args) => serve::serve(&args.config),
+        Command::Demo(args) => demo::demo(&args),
         Command::CheckConfig(args) => config::check(&args.config),
         Command::Bench(command) => bench::run(&command),
         Command::Completions { shell } => docs::completions(shell),

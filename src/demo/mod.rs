@@ -5,9 +5,12 @@
 //! What holds, and is tested with a real HAProxy: every request that [`load`] counts as sent is one line in the log,
 //! whenever the load is stopped.
 
+mod cast;
 pub mod haproxy;
 pub mod load;
+mod observe;
 pub mod plan;
+pub mod run;
 pub mod synthetic;
 pub mod upstream;
 
@@ -15,7 +18,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::task::JoinError;
+
+use crate::core::config_global::BadConfig;
 use crate::core::haproxy_config::BadSetting;
+use crate::daemon::DaemonError;
+use crate::gateway::map_files::MapFileError;
+use crate::ledger::LedgerError;
 
 /// A part of the demonstration that could not be started, run or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +44,19 @@ pub enum DemoError {
     /// HAProxy ended, or did not answer in time; the message is what it wrote to standard error.
     #[error("HAProxy did not start:\n{message}")]
     NotRunning { message: String },
+    /// The machine has no randomness to draw customers and keys from.
+    #[error("the system gave no random bytes")]
+    NoRandomness,
+    #[error(transparent)]
+    Maps(#[from] MapFileError),
+    #[error(transparent)]
+    Prices(#[from] BadConfig),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+    #[error("a task of the demo has panicked")]
+    Panicked(#[from] JoinError),
     /// The backend's port, or a port for HAProxy, could not be had.
     #[error("cannot listen on the loopback address for {purpose}")]
     Port { purpose: &'static str, source: io::Error },
