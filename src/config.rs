@@ -87,7 +87,8 @@ pub struct IntakeConfig {
 pub struct TrafficConfig {
     /// Beyond it DuckDB spills to its temporary folder.
     pub memory_limit_mib: u64,
-    /// DuckDB's worker threads.
+    /// DuckDB's threads for one statement. Readers run beside each other anyway; more make intake slower, because the
+    /// one that appends then shares its work.
     pub threads: u32,
 }
 
@@ -119,7 +120,7 @@ impl Default for Config {
                 max_batch_rows: 122_880,
                 rotation_grace_s: 10,
             },
-            traffic: TrafficConfig { memory_limit_mib: 384, threads: 2 },
+            traffic: TrafficConfig { memory_limit_mib: 384, threads: 1 },
             ledger: LedgerConfig { readers: 2 },
             jobs: JobsConfig { interval_s: 300 },
         }

@@ -47,7 +47,7 @@ fn write_lines(mut out: impl Write, lines: u64, seed: u64) -> io::Result<()> {
 
 fn line(rng: &mut Rng, number: u64) -> RequestLine<'static> {
     let customer = busy_customer(rng);
-    let service = *rng.choice(&Service::ALL).unwrap_or(&Service::Seal);
+    let service = service_of(customer, rng);
     let (class, status) = outcome(rng);
     let served = class.is_billable();
     let response_ms = rng.i32(1..60);
@@ -65,7 +65,7 @@ fn line(rng: &mut Rng, number: u64) -> RequestLine<'static> {
         request_counter: number,
         customer: if class == TrafficClass::Denied { None } else { CustomerId::new(customer) },
         service,
-        network: Some(if rng.bool() { Network::Mainnet } else { Network::Testnet }),
+        network: Some(if customer.is_multiple_of(4) { Network::Testnet } else { Network::Mainnet }),
         class,
         event: if class == TrafficClass::Denied { Event::KEY_REVOKED } else { Event::OK },
         key_fp: customer.wrapping_mul(2_654_435_761),
@@ -91,10 +91,24 @@ fn line(rng: &mut Rng, number: u64) -> RequestLine<'static> {
     }
 }
 
-/// Half of the requests come from a few hundred of the customers.
+/// Zipf's law with exponent 1: the logarithm of the rank is uniform, so half of the requests come from one customer in
+/// a hundred.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "1 ≤ rank ≤ CUSTOMERS"
+)]
 fn busy_customer(rng: &mut Rng) -> u32 {
-    let rank = rng.u32(1..=CUSTOMERS).min(rng.u32(1..=CUSTOMERS)).min(rng.u32(1..=CUSTOMERS));
-    rank.wrapping_mul(2_246_822_519) | 1
+    let rank = f64::from(CUSTOMERS).powf(rng.f64()) as u32;
+    rank.wrapping_mul(2_246_822_519).max(1)
+}
+
+/// Most customers use one service, and now and then another.
+fn service_of(customer: u32, rng: &mut Rng) -> Service {
+    let (hash, other) = (customer.wrapping_mul(2_654_435_761) >> 16, u32::from(rng.u8(..) < 25));
+    let index = usize::try_from((hash + other) % 3).unwrap_or(0);
+    Service::ALL.get(index).copied().unwrap_or(Service::Seal)
 }
 
 fn outcome(rng: &mut Rng) -> (TrafficClass, u16) {

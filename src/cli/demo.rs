@@ -8,9 +8,9 @@ use clap::Args;
 use jiff::SignedDuration;
 
 use super::serve::stop_signal;
-use crate::app::DemoTraffic;
 use crate::config::Config;
 use crate::core::money::Usd;
+use crate::demo::DemoTraffic;
 use crate::demo::run::{DemoOptions, DemoReport, run_demo};
 use crate::telemetry;
 

@@ -14,6 +14,8 @@ pub mod run;
 pub mod synthetic;
 pub mod upstream;
 
+pub use crate::app::DemoTraffic;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,12 +56,19 @@ pub enum DemoError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
-    Daemon(#[from] DaemonError),
+    Daemon(Box<DaemonError>),
     #[error("a task of the demo has panicked")]
     Panicked(#[from] JoinError),
     /// The backend's port, or a port for HAProxy, could not be had.
     #[error("cannot listen on the loopback address for {purpose}")]
     Port { purpose: &'static str, source: io::Error },
+}
+
+/// Boxed, because it is large and every part of the demonstration returns this error.
+impl From<DaemonError> for DemoError {
+    fn from(error: DaemonError) -> Self {
+        Self::Daemon(Box::new(error))
+    }
 }
 
 /// What a load has done so far.

@@ -106,7 +106,7 @@ impl Follower {
             if batch.lines() >= max_lines {
                 return true;
             }
-            match self.reader.read_lines(&mut open.log, batch) {
+            match self.reader.read_lines(&mut open.log, batch, max_lines) {
                 Ok(ReadOutcome::Progress) => {
                     open.idle_since = None;
                     any = true;

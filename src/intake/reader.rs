@@ -30,8 +30,13 @@ impl Reader {
         Self { buffer: vec![0; CHUNK_BYTES] }
     }
 
-    /// Takes the complete lines of one chunk, starting at the file's position.
-    pub(super) fn read_lines(&mut self, log: &mut LogFile, batch: &mut Batch) -> io::Result<ReadOutcome> {
+    /// Takes the complete lines of one chunk, starting at the file's position, until the batch has `max_lines`.
+    pub(super) fn read_lines(
+        &mut self,
+        log: &mut LogFile,
+        batch: &mut Batch,
+        max_lines: usize,
+    ) -> io::Result<ReadOutcome> {
         if let Some(scan_from) = log.scan_from {
             return self.end_overlong_line(log, scan_from, batch);
         }
@@ -44,7 +49,10 @@ impl Reader {
         }
         let chunk = self.buffer.get(..length).unwrap_or_default();
         let taken = memchr::memrchr(b'\n', chunk).map_or(0, |newline| newline + 1);
-        take_lines(log, chunk.get(..taken).unwrap_or_default(), batch);
+        take_lines(log, chunk.get(..taken).unwrap_or_default(), batch, max_lines);
+        if batch.lines() >= max_lines {
+            return Ok(ReadOutcome::Progress);
+        }
         if length - taken > MAX_LINE_BYTES {
             log.scan_from = Some(log.position.read_offset + to_u64(length - taken));
         } else if taken == 0 {
@@ -108,7 +116,7 @@ fn quarantine_up_to(log: &mut LogFile, end: u64, reason: Reject, head: Vec<u8>, 
 }
 
 /// Parses whole lines that begin at the file's position, and moves it behind them.
-fn take_lines(log: &mut LogFile, lines: &[u8], batch: &mut Batch) {
+fn take_lines(log: &mut LogFile, lines: &[u8], batch: &mut Batch, max_lines: usize) {
     let mut start = 0;
     for newline in memchr::memchr_iter(b'\n', lines) {
         let line = lines.get(start..newline).unwrap_or_default();
@@ -126,6 +134,10 @@ fn take_lines(log: &mut LogFile, lines: &[u8], batch: &mut Batch) {
             }),
         }
         start = newline + 1;
+        // Exactly full, because the store writes whole row groups several times faster than odd ones.
+        if batch.lines() >= max_lines {
+            break;
+        }
     }
     if start > 0 {
         log.position.read_offset += to_u64(start);

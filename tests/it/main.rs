@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod architecture;
+mod demo;
 mod exactly_once;
 mod rotation;
+mod serve;
 mod sql_functions;
 mod support;

@@ -1,0 +1,222 @@
+//! `suiftly serve` and `check-config` as an operator meets them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::support::{binary, lines};
+
+/// A server on a free port, with everything in a folder of its own.
+struct Server {
+    folder: TempDir,
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = write_config(folder.path(), "");
+        let mut child = serve(&config).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let address = loop {
+            let mut line = String::new();
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended before it was ready");
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if event["message"] == "ready" {
+                break event["address"].as_str().unwrap().to_owned();
+            }
+        };
+        // Whoever does not read its log must not block it.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self { folder, child, address }
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("suiftly.toml")
+    }
+
+    /// Status, headers and body of one request.
+    fn request(&self, request: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "{request}\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_lowercase(), body.to_owned())
+    }
+
+    fn get(&self, path: &str) -> (u16, String, String) {
+        self.request(&format!("GET {path} HTTP/1.1"))
+    }
+
+    /// Sends SIGTERM and gives the exit code.
+    fn terminate(&mut self) -> i32 {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().unwrap();
+            }
+            assert!(Instant::now() < deadline, "it does not end by SIGTERM");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn write_config(folder: &Path, more: &str) -> PathBuf {
+    let path = folder.join("suiftly.toml");
+    let text = format!(
+        "data_dir = {:?}\nhttp.listen = \"127.0.0.1:0\"\nintake.log_file = {:?}\ntraffic.memory_limit_mib = 256\n{more}",
+        folder.join("data"),
+        folder.join("ha.log"),
+    );
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn serve(config: &Path) -> Command {
+    let mut command = Command::new(binary());
+    command.args(["serve", "--config"]).arg(config).stdout(Stdio::null());
+    command
+}
+
+fn run(command: &str, config: &Path) -> (Output, String) {
+    let output = Command::new(binary()).args([command, "--config"]).arg(config).output().unwrap();
+    let said = String::from_utf8(output.stderr.clone()).unwrap();
+    (output, said)
+}
+
+#[test]
+fn health_and_readiness_are_answered_with_security_headers() {
+    let server = Server::start();
+    for path in ["/health", "/ready"] {
+        let (status, head, body) = server.get(path);
+        assert_eq!(status, 200, "{body}");
+        for header in
+            ["content-security-policy: default-src 'self'", "x-content-type-options: nosniff", "x-frame-options"]
+        {
+            assert!(head.contains(header), "{header} in {head}");
+        }
+    }
+}
+
+#[test]
+fn an_unreadable_log_is_not_ready_and_says_what_to_do() {
+    let server = Server::start();
+    fs::create_dir(server.folder.path().join("ha.log")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let (status, head, body) = server.get("/ready");
+        if status == 503 {
+            assert!(head.contains("content-type: application/problem+json"), "{head}");
+            assert!(body.contains("\"code\":\"not_ready\"") && body.contains("set intake.log_file"), "{body}");
+            return;
+        }
+        assert!(Instant::now() < deadline, "{status}: {body}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn prices_are_public_and_cached_by_their_tag() {
+    let server = Server::start();
+    let (status, head, body) = server.get("/api/config/frontend");
+    assert_eq!(status, 200);
+    let values: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(values["values"]["freqs_usd"], "1.00");
+    assert!(values["values"].get("bglim_pro").is_none(), "keys of the backend are not public");
+    let etag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+    let (status, _, body) = server.request(&format!("GET /api/config/frontend HTTP/1.1\r\nIf-None-Match: {etag}"));
+    assert_eq!((status, body.as_str()), (304, ""));
+}
+
+#[test]
+fn nothing_else_is_reachable_without_a_demo() {
+    let server = Server::start();
+    for path in
+        ["/", "/index.html", "/assets/index.js", "/api/demo/overview", "/api/demo/events", "/api/customer", "/x"]
+    {
+        let (status, head, body) = server.get(path);
+        assert_eq!(status, 404, "{path}");
+        assert!(head.contains("application/problem+json") && body.contains("\"code\":\"not_found\""), "{path}: {body}");
+    }
+    let (status, _, body) = server.request("DELETE /health HTTP/1.1");
+    assert_eq!(status, 405, "{body}");
+    assert!(body.contains("\"code\":\"method_not_allowed\""), "{body}");
+    let (status, _, _) = server.request("POST /health HTTP/1.1\r\nContent-Length: 999999");
+    assert!(matches!(status, 405 | 413), "{status}");
+}
+
+#[test]
+fn a_second_process_on_the_same_data_is_refused_with_what_to_do() {
+    let server = Server::start();
+    let (output, said) = run("serve", &server.config());
+    assert_eq!(output.status.code(), Some(1));
+    let owner = format!("process {}", server.child.id());
+    assert!(said.contains("is in use by another suiftly") && said.contains(&owner), "{said}");
+    assert_eq!(server.get("/health").0, 200);
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_what_to_do() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let config = write_config(folder.path(), "");
+    let text = fs::read_to_string(&config).unwrap().replace("127.0.0.1:0", &server.address);
+    fs::write(&config, text).unwrap();
+    let (output, said) = run("serve", &config);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains(&server.address) && said.contains("another program has this port"), "{said}");
+}
+
+#[test]
+fn sigterm_ends_it_with_everything_stored() {
+    let mut server = Server::start();
+    let data = server.folder.path().join("data");
+    let mut log: File = OpenOptions::new().create(true).append(true).open(server.folder.path().join("ha.log")).unwrap();
+    log.write_all(lines(0, 1000).as_bytes()).unwrap();
+    // The log is not there at the start, so it takes a poll to notice it.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(server.terminate(), 0);
+    let store = duckdb::Connection::open(data.join("traffic.duckdb")).unwrap();
+    let rows: u64 = store.query_row("SELECT count(*)::UBIGINT FROM requests", [], |row| row.get(0)).unwrap();
+    let offset: u64 = store
+        .query_row("SELECT coalesce(max(read_offset), 0)::UBIGINT FROM intake_files", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(offset, u64::try_from(lines(0, rows).len()).unwrap(), "the position is where the rows end");
+    assert_eq!(rows, 1000);
+    for wal in ["traffic.duckdb.wal", "ledger.db-wal"] {
+        assert!(!data.join(wal).exists(), "{wal}: everything is in the main file");
+    }
+}
+
+#[test]
+fn every_mistake_in_a_configuration_is_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write_config(folder.path(), "http.lisen = \"x\"\ntraffic.threads = 0\nlog.format = 7\n");
+    let (output, said) = run("check-config", &config);
+    assert_eq!(output.status.code(), Some(1));
+    for part in ["http.lisen", "http.listen", "traffic.threads = 0", "log.format = 7"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    let good = write_config(folder.path(), "");
+    assert_eq!(run("check-config", &good).0.status.code(), Some(0));
+    let (output, said) = run("check-config", Path::new("/nonexistent/suiftly.toml"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("/nonexistent/suiftly.toml") && said.contains("--config"), "{said}");
+}
