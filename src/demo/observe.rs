@@ -169,13 +169,13 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(lines: &[(u64, u64)], rows: &[(u64, u64)], share: f64, expected_ms: Option<u64>) {
+    fn check(lines: &[(u64, u64)], rows: &[(u64, u64)], share: f64, expected_ms: Option<u128>) {
         let start = Instant::now();
         let growth = |steps: &[(u64, u64)]| -> Growth {
             steps.iter().map(|(ms, count)| (start + Duration::from_millis(*ms), *count)).collect()
         };
         let measured = line_to_visible_s(&growth(lines), &growth(rows), share);
-        assert_eq!(measured.map(|seconds| (seconds * 1000.0).round()), expected_ms.map(|ms| ms as f64));
+        assert_eq!(measured.map(|seconds| Duration::from_secs_f64(seconds).as_millis()), expected_ms);
     }
 
     #[test]

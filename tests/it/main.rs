@@ -1,5 +1,10 @@
 //! The integration tests, one binary.
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed, and says where"
+)]
 
 mod architecture;
 mod demo;
