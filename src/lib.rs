@@ -1,4 +1,48 @@
-//! suiftly
+//! One binary that turns an HAProxy into a business: it reads HAProxy's log, counts every request exactly once, keeps
+//! customers and their draft invoices, and shows it live.
+//!
+//! # Modules, and who may use whom
+//!
+//! ```text
+//! main → cli → { demo, bench } → daemon → { http, jobs, intake, gateway } → app → { ledger, traffic } → core
+//! ```
+//! A test reads the sources and fails on an import against these arrows.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`core`] | Pure: values in, values out. Ids, money, calendar, the log-line parser, rating, invoices, API keys, HAProxy's maps and configuration. No IO, no clock, no randomness. |
+//! | [`ledger`] | SQLite: customers, prices, usage by hour, invoices. Small and precious. The only place with its SQL. |
+//! | [`traffic`] | DuckDB: requests, rollups, how far each log is read. Large. The only place with its SQL. |
+//! | [`app`] | Use cases: read the clock once, load, let `core` decide, apply in one transaction. |
+//! | [`intake`] | Log bytes in: follows a file through rotation, frames and parses lines, fills batches. The hot path uses `core` and `traffic` directly. |
+//! | [`gateway`] | What HAProxy reads: its map files. |
+//! | [`jobs`] | The periodic manager: tasks without input that may be repeated at any time. |
+//! | [`http`] | The API, the embedded page, server-sent events. All routes on one screen. |
+//! | [`daemon`] | Wiring: lock, open, start, ready, ordered shutdown. |
+//! | [`demo`] | A real HAProxy, a backend and customers around a daemon with temporary data, and an account at the end. |
+//! | [`bench`](mod@bench) | Measurements that ship with the program. |
+//! | [`cli`] | The command line. |
+//! | [`config`], [`clock`], [`telemetry`] | One typed configuration; the only reader of time; the program's own log. |
+//!
+//! # Two stores, no distributed transaction
+//!
+//! `traffic.duckdb` owns the counts, `ledger.db` owns the money, and nothing is ever written to both at once. Usage
+//! flows one way: [`app::meter`] copies the hours that changed into the ledger, *set* to a value and never added to,
+//! together with how far the copy goes. So it can run twice, late, or after a crash at any point, and a lost traffic
+//! store never takes billed usage with it.
+//!
+//! # The walk of one log line
+//!
+//! 1. HAProxy writes a line in the [`s1`](core::log_line::s1) format.
+//! 2. [`intake`] reads it at a known position of a file that it recognises by device, inode and first bytes.
+//! 3. [`core::log_line::parse`] reads its columns in place, or names the reason for which it goes to quarantine.
+//! 4. A [`traffic::Batch`] fills with rows and with the deltas of the minute and hour rollups, for at most 200 ms or a
+//!    row group.
+//! 5. [`traffic::Writer::append`] commits rows, deltas, rejected lines **and the new position in one transaction**. A
+//!    crash before it reads the line again; a crash after it does not.
+//! 6. The commit pokes [`jobs`], which set the usage of the hours that changed and redraw the draft invoices of their
+//!    customers, in one transaction of the ledger.
+//! 7. The page's feed gathers one overview for all who watch and pushes it to them.
 
 pub mod app;
 pub mod bench;

@@ -2,7 +2,7 @@
 //!
 //! What is counted as sent has a line in HAProxy's log. Three things make that so: a request is never repeated behind
 //! our back; one that never got a connection is not counted; and a connection is not used again after
-//! [`POOL_IDLE`], long before HAProxy closes it, so that no request meets a connection that is closing.
+//! `POOL_IDLE`, long before HAProxy closes it, so that no request meets a connection that is closing.
 
 use std::error::Error;
 use std::sync::Arc;
