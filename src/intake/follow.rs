@@ -329,3 +329,22 @@ fn unreadable(path: &Path, error: &io::Error) -> SourceState {
     };
     SourceState::Unreadable(format!("{}: {error}; {advice}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hinders_reading_is_named_with_what_to_do() {
+        for (kind, advice) in [
+            (io::ErrorKind::PermissionDenied, "usermod -aG adm suiftly"),
+            (io::ErrorKind::InvalidInput, "set intake.log_file"),
+            (io::ErrorKind::Other, "can be read"),
+        ] {
+            let SourceState::Unreadable(reason) = unreadable(Path::new("/var/log/haproxy.log"), &kind.into()) else {
+                panic!("{kind}");
+            };
+            assert!(reason.contains("/var/log/haproxy.log") && reason.contains(advice), "{reason}");
+        }
+    }
+}

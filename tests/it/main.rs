@@ -9,6 +9,7 @@
 mod architecture;
 mod demo;
 mod exactly_once;
+mod metering;
 mod rotation;
 mod serve;
 mod sql_functions;

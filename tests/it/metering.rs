@@ -1,0 +1,155 @@
+//! Usage flows from the traffic store to draft invoices: whole, once, and again without harm.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use suiftly::app::{App, load_config_global, meter};
+use suiftly::clock::Clock;
+use suiftly::core::calendar::{Month, UtcMillis};
+use suiftly::core::customer::{Customer, CustomerStatus};
+use suiftly::core::id::CustomerId;
+use suiftly::core::log_line;
+use suiftly::core::source::SourceState;
+use suiftly::ledger::Ledger;
+use suiftly::ledger::customer::insert_customer;
+use suiftly::ledger::invoice::draft_of;
+use suiftly::ledger::usage::usage_of_month;
+use suiftly::traffic::{Batch, Traffic, Writer};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::support::{CUSTOMER, FIRST_LINE_MS, STORE, lines};
+
+/// Both stores in one folder, with a clock that stands in the month of the lines.
+struct Books {
+    _folder: TempDir,
+    app: App,
+    writer: Writer,
+}
+
+fn open_traffic(folder: &Path) -> (Traffic, Writer) {
+    Traffic::open(&folder.join("traffic.duckdb"), &STORE).unwrap()
+}
+
+impl Books {
+    /// With the customer that the lines belong to.
+    async fn open() -> Self {
+        let books = Self::without_customers();
+        let wallet = format!("0x{}", "ab".repeat(32));
+        let customer = Customer {
+            customer: customer(),
+            wallet_address: wallet.parse().unwrap(),
+            name: "Ada".to_owned(),
+            status: CustomerStatus::Active,
+            created_at: UtcMillis(FIRST_LINE_MS),
+        };
+        books.app.ledger.write(move |tx| insert_customer(tx, &customer)).await.unwrap();
+        books
+    }
+
+    fn without_customers() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        // The ledger's blocking calls are for plain threads.
+        let (ledger, prices) = std::thread::spawn(move || {
+            let ledger = Ledger::open(&path, 1).unwrap();
+            let prices = load_config_global(&ledger).unwrap();
+            (ledger, prices)
+        })
+        .join()
+        .unwrap();
+        let (traffic, writer) = open_traffic(folder.path());
+        let app = App {
+            clock: Clock::settable(UtcMillis(FIRST_LINE_MS)),
+            ledger,
+            traffic,
+            config_global: ArcSwap::from_pointee(prices),
+            committed: watch::channel(suiftly::traffic::Committed::default()).1,
+            source: Arc::new(Mutex::new(SourceState::Reading)),
+        };
+        Self { _folder: folder, app, writer }
+    }
+
+    fn append(&mut self, lines: &str) {
+        let mut batch = Batch::new(self.app.traffic.words().unwrap());
+        for line in lines.lines() {
+            batch.push(&log_line::parse(line.as_bytes()).unwrap());
+        }
+        self.writer.append(&batch.seal(1).unwrap()).unwrap();
+    }
+
+    /// Billable requests of the month in the ledger, and the draft's exact and whole-cent amounts.
+    async fn billed(&self) -> (u64, Option<(i64, i64)>) {
+        let month = Month::of(UtcMillis(FIRST_LINE_MS)).unwrap();
+        let read = move |tx: &suiftly::ledger::ReadTx<'_>| {
+            Ok((usage_of_month(tx, customer(), month)?, draft_of(tx, customer())?))
+        };
+        let (usage, draft) = self.app.ledger.read(read).await.unwrap();
+        let draft = draft.map(|stored| (stored.draft.usage_total.micros(), stored.draft.total.micros()));
+        (usage.iter().map(|usage| usage.billable_requests).sum(), draft)
+    }
+}
+
+fn customer() -> CustomerId {
+    CustomerId::new(CUSTOMER).unwrap()
+}
+
+#[tokio::test]
+async fn usage_and_its_cost_follow_the_rows_and_running_again_changes_nothing() {
+    let mut books = Books::open().await;
+    assert_eq!(meter(&books.app).await.unwrap(), 0);
+    assert_eq!(books.billed().await, (0, None));
+    books.append(&lines(0, 250));
+    for _ in 0..3 {
+        assert_eq!(meter(&books.app).await.unwrap(), 1);
+        assert_eq!(books.billed().await, (250, Some((25_000, 20_000))));
+    }
+    books.append(&lines(250, 300));
+    books.append(&lines(300, 12_345));
+    assert_eq!(meter(&books.app).await.unwrap(), 3);
+    assert_eq!(books.billed().await, (12_345, Some((1_234_500, 1_230_000))));
+}
+
+#[tokio::test]
+async fn merged_rollups_are_metered_the_same() {
+    let mut books = Books::open().await;
+    books.append(&lines(0, 100));
+    meter(&books.app).await.unwrap();
+    books.append(&lines(100, 300));
+    books.writer.compact(UtcMillis(FIRST_LINE_MS)).unwrap();
+    meter(&books.app).await.unwrap();
+    assert_eq!(books.billed().await, (300, Some((30_000, 30_000))));
+}
+
+#[tokio::test]
+async fn usage_of_a_number_that_is_no_customer_is_kept_and_nobody_is_invoiced() {
+    let mut books = Books::without_customers();
+    books.append(&lines(0, 100));
+    meter(&books.app).await.unwrap();
+    assert_eq!(books.billed().await, (100, None));
+}
+
+#[tokio::test]
+async fn another_traffic_store_is_metered_from_its_first_batch() {
+    let mut books = Books::open().await;
+    books.append(&lines(0, 100));
+    books.append(&lines(100, 150));
+    meter(&books.app).await.unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (traffic, writer) = open_traffic(elsewhere.path());
+    (books.app.traffic, books.writer) = (traffic, writer);
+    books.append(&lines(0, 170));
+    assert_eq!(meter(&books.app).await.unwrap(), 1);
+    assert_eq!(books.billed().await.0, 170, "set to what the new store counted, not added");
+}
+
+#[tokio::test]
+async fn last_months_requests_are_not_on_this_months_draft() {
+    let mut books = Books::open().await;
+    let next_month = Month::of(UtcMillis(FIRST_LINE_MS)).unwrap().end();
+    assert!(books.app.clock.set(next_month));
+    books.append(&lines(0, 1000));
+    meter(&books.app).await.unwrap();
+    assert_eq!(books.billed().await, (1000, Some((0, 0))));
+}
