@@ -13,7 +13,7 @@ use crate::core::tier::Tier;
 use crate::core::usage::ServiceMonthUsage;
 use crate::ledger::invoice::draft_of;
 use crate::ledger::usage::usage_of_month;
-use crate::traffic::{RecentBucket, RecentQuery};
+use crate::traffic::{Recent, RecentBucket, RecentQuery};
 
 const STEP_MS: u32 = 5000;
 const STEPS: usize = 60;
@@ -126,17 +126,40 @@ struct Account {
     invoice_total: Usd,
 }
 
+/// The traffic store's part of the page, taken first: the ledger's part must know these batches, too, or the month
+/// would show less than its last minutes.
+pub struct DemoCounts {
+    now: UtcMillis,
+    window: RecentQuery,
+    recent: Recent,
+}
+
+impl DemoCounts {
+    /// The newest batch in these counts.
+    pub fn through_batch(&self) -> u64 {
+        self.recent.through_batch
+    }
+}
+
 impl App {
-    /// Gathers the page: recent requests from the traffic store, this month's usage and cost from the ledger.
+    /// Counts the recent requests that the page shows.
     ///
     /// # Errors
-    /// [`AppError`] if a store cannot be read.
-    pub async fn demo_overview(&self, page: &DemoPage) -> Result<Overview, AppError> {
+    /// [`AppError`] if the traffic store cannot be read.
+    pub async fn demo_counts(&self) -> Result<DemoCounts, AppError> {
         let now = self.clock.now();
-        let month = Month::of(now)?;
         let window = window(now);
-        let (buckets, (rows, rejects)) =
-            self.query_traffic(move |traffic| Ok((traffic.recent_requests(window)?, traffic.line_counts()?))).await?;
+        let recent = self.query_traffic(move |traffic| traffic.recent(window)).await?;
+        Ok(DemoCounts { now, window, recent })
+    }
+
+    /// Completes the page with this month's usage and cost from the ledger.
+    ///
+    /// # Errors
+    /// [`AppError`] if the ledger cannot be read.
+    pub async fn demo_overview(&self, page: &DemoPage, counts: DemoCounts) -> Result<Overview, AppError> {
+        let DemoCounts { now, window, recent: Recent { rows, rejects, buckets, .. } } = counts;
+        let month = Month::of(now)?;
         let accounts = self.accounts(page, month).await?;
         let customers: Vec<_> = page
             .customers

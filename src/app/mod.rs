@@ -7,8 +7,8 @@ mod readiness;
 
 pub use config_global::load_config_global;
 pub use demo_page::{
-    DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice, OverviewSeries,
-    OverviewTotal,
+    DemoCounts, DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice,
+    OverviewSeries, OverviewTotal,
 };
 pub use metering::meter;
 pub use readiness::{Readiness, check_readiness};

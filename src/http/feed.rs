@@ -14,6 +14,8 @@ use crate::telemetry::chain;
 const LEAST_INTERVAL: Duration = Duration::from_millis(250);
 /// Without news the chart still moves.
 const IDLE_INTERVAL: Duration = Duration::from_secs(5);
+/// How long the ledger may take to learn of the newest rows before the page goes on without.
+const METERED_WITHIN: Duration = Duration::from_secs(2);
 /// Connections that may watch at once.
 const MAX_WATCHERS: usize = 64;
 
@@ -35,7 +37,8 @@ impl Feed {
         metered: watch::Receiver<u64>,
         stop: CancellationToken,
     ) -> Result<Self, AppError> {
-        let first = gather(&app, &page).await?;
+        let mut metered = metered;
+        let first = gather(&app, &page, &mut metered).await?;
         let (sender, current) = watch::channel(first);
         tokio::spawn(stop.run_until_cancelled_owned(keep_current(app, page, metered, sender)));
         Ok(Self { current, seats: Arc::new(Semaphore::new(MAX_WATCHERS)) })
@@ -58,14 +61,18 @@ async fn keep_current(
         if let Ok(Err(_)) = tokio::time::timeout(IDLE_INTERVAL, metered.changed()).await {
             return;
         }
-        match gather(&app, &page).await {
+        match gather(&app, &page, &mut metered).await {
             Ok(overview) => drop(sender.send_replace(overview)),
             Err(error) => error!(error = %chain(&error), "the demo's page cannot be gathered"),
         }
     }
 }
 
-async fn gather(app: &App, page: &DemoPage) -> Result<Arc<str>, AppError> {
-    let overview = app.demo_overview(page).await?;
+async fn gather(app: &App, page: &DemoPage, metered: &mut watch::Receiver<u64>) -> Result<Arc<str>, AppError> {
+    let counts = app.demo_counts().await?;
+    let through_batch = counts.through_batch();
+    // Late or never, the page shows what there is.
+    let _ = tokio::time::timeout(METERED_WITHIN, metered.wait_for(|batch| *batch >= through_batch)).await;
+    let overview = app.demo_overview(page, counts).await?;
     Ok(serde_json::to_string(&overview).map_err(|source| AppError::Json { source })?.into())
 }

@@ -18,7 +18,7 @@ mod writer;
 
 pub use batch::{Batch, Committed, FilePosition, QUARANTINE_HEAD_BYTES, Quarantined, SealedBatch};
 pub use open::Options;
-pub use overview::{RecentBucket, RecentQuery};
+pub use overview::{Recent, RecentBucket, RecentQuery};
 pub use usage::UsageChanges;
 pub use words::Words;
 pub use writer::Writer;

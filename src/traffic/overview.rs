@@ -2,6 +2,7 @@
 
 use duckdb::{Connection, params};
 
+use super::writer::last_batch;
 use super::{Traffic, TrafficError, failed};
 use crate::core::calendar::UtcMillis;
 use crate::core::log_line::TrafficClass;
@@ -26,28 +27,28 @@ pub struct RecentBucket {
     pub requests: u64,
 }
 
+/// What the store holds at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recent {
+    /// The newest batch in these counts.
+    pub through_batch: u64,
+    /// Rows and rejected lines ever counted.
+    pub rows: u64,
+    pub rejects: u64,
+    /// Requests by customer, step and class, in this order; steps without requests are left out.
+    pub buckets: Vec<RecentBucket>,
+}
+
 impl Traffic {
-    /// Requests by customer, step and class; steps without requests are left out.
+    /// Recent requests and all lines, counted at one moment.
     ///
     /// # Errors
     /// [`TrafficError`] if the store cannot be read.
-    pub fn recent_requests(&self, query: RecentQuery) -> Result<Vec<RecentBucket>, TrafficError> {
-        let reading = failed("count recent requests");
+    pub fn recent(&self, query: RecentQuery) -> Result<Recent, TrafficError> {
         self.read(|connection| {
-            let mut statement = connection
-                .prepare(
-                    "SELECT customer_id, ((epoch_ms(ts) - ?) // ?)::UBIGINT AS step, class, sum(repeat)::UBIGINT
-                     FROM requests
-                     WHERE ts >= make_timestamp(?) AND ts < make_timestamp(?) AND class <> 8
-                     GROUP BY customer_id, step, class
-                     ORDER BY customer_id, step, class",
-                )
-                .map_err(&reading)?;
-            let values = params![query.from.0, query.step_ms, query.from.micros(), query.to.micros()];
-            let rows = statement
-                .query_map(values, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-                .map_err(&reading)?;
-            rows.map(|row| bucket(row.map_err(&reading)?)).collect()
+            let (rows, rejects) = line_counts(connection)?;
+            let buckets = recent_buckets(connection, query)?;
+            Ok(Recent { through_batch: last_batch(connection)?, rows, rejects, buckets })
         })
     }
 
@@ -56,11 +57,7 @@ impl Traffic {
     /// # Errors
     /// [`TrafficError`] if the store cannot be read.
     pub fn line_counts(&self) -> Result<(u64, u64), TrafficError> {
-        self.read(|connection| {
-            let rows = count(connection, "SELECT count(*)::UBIGINT FROM requests")?;
-            let rejects = count(connection, "SELECT coalesce(sum(lines), 0)::UBIGINT FROM reject_counts")?;
-            Ok((rows, rejects))
-        })
+        self.read(line_counts)
     }
 
     /// Requests of the billable classes ever counted.
@@ -87,6 +84,30 @@ impl Traffic {
             rows.collect::<Result<_, _>>().map_err(&reading)
         })
     }
+}
+
+fn line_counts(connection: &Connection) -> Result<(u64, u64), TrafficError> {
+    let rows = count(connection, "SELECT count(*)::UBIGINT FROM requests")?;
+    let rejects = count(connection, "SELECT coalesce(sum(lines), 0)::UBIGINT FROM reject_counts")?;
+    Ok((rows, rejects))
+}
+
+fn recent_buckets(connection: &Connection, query: RecentQuery) -> Result<Vec<RecentBucket>, TrafficError> {
+    let reading = failed("count recent requests");
+    let mut statement = connection
+        .prepare(
+            "SELECT customer_id, ((epoch_ms(ts) - ?) // ?)::UBIGINT AS step, class, sum(repeat)::UBIGINT
+             FROM requests
+             WHERE ts >= make_timestamp(?) AND ts < make_timestamp(?) AND class <> 8
+             GROUP BY customer_id, step, class
+             ORDER BY customer_id, step, class",
+        )
+        .map_err(&reading)?;
+    let values = params![query.from.0, query.step_ms, query.from.micros(), query.to.micros()];
+    let rows = statement
+        .query_map(values, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .map_err(&reading)?;
+    rows.map(|row| bucket(row.map_err(&reading)?)).collect()
 }
 
 fn count(connection: &Connection, sql: &str) -> Result<u64, TrafficError> {

@@ -166,10 +166,11 @@ fn recent_requests_fall_into_their_steps() {
     let at = |ms, class| line(NINE_O_CLOCK + ms, "5", class, 1);
     store.append(&[at(-1, 1), at(0, 1), at(4999, 1), at(5000, 2), at(5001, 8), at(9999, 4), at(10_000, 1)]);
     let from = UtcMillis(NINE_O_CLOCK);
-    let buckets = store.traffic.recent_requests(RecentQuery { from, to: from.plus_ms(10_000), step_ms: 5000 }).unwrap();
+    let recent = store.traffic.recent(RecentQuery { from, to: from.plus_ms(10_000), step_ms: 5000 }).unwrap();
+    assert_eq!((recent.through_batch, recent.rows, recent.rejects), (1, 7, 0));
     let bucket = |step, class, requests| RecentBucket { customer_id: Some(5), step, class, requests };
     assert_eq!(
-        buckets,
+        recent.buckets,
         [
             bucket(0, TrafficClass::Guaranteed, 2),
             bucket(1, TrafficClass::Burst, 1),
