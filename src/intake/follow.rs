@@ -201,6 +201,7 @@ impl Follower {
         if file.len >= u64::from(HEAD_BYTES)
             && let Some(log) = LogFile::open_new(file, &self.source, file.len)?
         {
+            info!(path = %file.path.display(), "a file beside the log was not the log while it was followed: passed over");
             batch.set_position(log.position.clone());
             self.known.insert(file.identity, log.position);
         }
