@@ -101,7 +101,7 @@ fn open(path: &Path) -> File {
 fn write_config(folder: &Path) -> PathBuf {
     let path = folder.join("suiftly.toml");
     let text = format!(
-        "data_dir = {data:?}\nlog.level = \"warn\"\nhttp.listen = \"127.0.0.1:0\"\n\
+        "data_dir = {data:?}\nlog.level = \"info\"\nhttp.listen = \"127.0.0.1:0\"\n\
          [intake]\nlog_file = {log:?}\npoll_interval_ms = 20\nflush_after_ms = 20\n\
          [traffic]\nmemory_limit_mib = 256\nthreads = 1\n",
         data = folder.join("data"),
@@ -112,8 +112,18 @@ fn write_config(folder: &Path) -> PathBuf {
 }
 
 fn start(config: &Path, output: &Path) -> Child {
-    let output = open(output);
+    let output = File::create(output).unwrap();
     Command::new(binary()).args(["serve", "--config"]).arg(config).stdout(Stdio::null()).stderr(output).spawn().unwrap()
+}
+
+/// Each start has its own file for what it says.
+fn wait_until_ready(child: &mut Child, output: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !fs::read_to_string(output).unwrap().contains("\"ready\"") {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself: {}", fs::read_to_string(output).unwrap());
+        assert!(Instant::now() < deadline, "it does not get ready");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
@@ -132,7 +142,11 @@ fn exactly_once_although_the_process_is_killed_at_any_moment() {
     let mut rng = fastrand::Rng::with_seed(seed);
     for _ in 0..kills() {
         let mut child = start(&config, &output);
-        thread::sleep(Duration::from_millis(rng.u64(60..600)));
+        // One half dies while it starts or soon after; the other half gets somewhere first, or nothing ever would.
+        if rng.bool() {
+            wait_until_ready(&mut child, &output);
+        }
+        thread::sleep(Duration::from_millis(rng.u64(10..400)));
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself: {}", fs::read_to_string(&output).unwrap());
         child.kill().unwrap();
         child.wait().unwrap();
