@@ -5,6 +5,11 @@ CREATE TABLE IF NOT EXISTS traffic_store (
     last_batch UBIGINT NOT NULL
 );
 
+-- Logs that are followed. Files beside a log that is not yet here are history; later ones are its rotated files.
+CREATE TABLE IF NOT EXISTS intake_sources (
+    source VARCHAR NOT NULL
+);
+
 -- How far each log file has been read. Changes only together with the rows that were read.
 CREATE TABLE IF NOT EXISTS intake_files (
     source      VARCHAR NOT NULL, -- the configured path
@@ -16,7 +21,7 @@ CREATE TABLE IF NOT EXISTS intake_files (
     modified_ns BIGINT NOT NULL    -- the file's modification time when last seen
 );
 
--- Words that repeat in almost every request, by number. 0 stands for those that came when the table was full.
+-- Words that repeat in almost every request, by number. 0, which has no row, stands for all others.
 CREATE TABLE IF NOT EXISTS words (
     number USMALLINT NOT NULL,
     word   VARCHAR NOT NULL

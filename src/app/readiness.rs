@@ -24,6 +24,9 @@ pub async fn check_readiness(app: &App) -> Readiness {
     if app.committed.has_changed().is_err() {
         hindrances.push("intake has stopped".to_owned());
     }
+    if app.committed.borrow().stalled {
+        hindrances.push("rows cannot be stored: the log says why, and no line is lost".to_owned());
+    }
     if let SourceState::Unreadable(reason) = &*app.source.lock().unwrap_or_else(PoisonError::into_inner) {
         hindrances.push(format!("the log cannot be read: {reason}"));
     }

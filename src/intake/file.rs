@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use sha2::{Digest, Sha256};
+use tracing::warn;
 
 use super::listing::Listed;
 use crate::traffic::FilePosition;
@@ -48,8 +49,19 @@ impl LogFile {
     /// that an answer of yes covers the bytes that were read.
     pub(super) fn is_intact(&mut self) -> io::Result<bool> {
         let metadata = self.file.metadata()?;
-        if metadata.len() < self.position.read_offset || !has_head(&self.file, &self.position)? {
+        if !has_head(&self.file, &self.position)? {
             return Ok(false);
+        }
+        if metadata.len() < self.position.read_offset {
+            // The same file, shorter: a crash of the machine took an end that was already counted.
+            warn!(
+                inode = self.position.inode,
+                counted = self.position.read_offset,
+                length = metadata.len(),
+                "a log has lost lines that were counted; going on at its end"
+            );
+            self.position.read_offset = metadata.len();
+            self.scan_from = None;
         }
         self.position.modified_ns = modified_ns(&metadata);
         Ok(true)
@@ -75,10 +87,6 @@ impl LogFile {
         self.position.read_offset = 0;
         (self.position.head_bytes, self.position.head_hash) = (0, 0);
         self.scan_from = None;
-    }
-
-    pub(super) fn len(&self) -> io::Result<u64> {
-        self.file.metadata().map(|metadata| metadata.len())
     }
 
     pub(super) fn identity(&self) -> (u64, u64) {

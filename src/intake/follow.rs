@@ -44,8 +44,10 @@ pub struct Follower {
     /// Positions of all files of this log that still exist, open or not.
     known: BTreeMap<Identity, FilePosition>,
     current: Option<Identity>,
-    /// Set while a rotation is sorted out: see [`Self::note_rotation`].
-    adopt_from_ns: Option<i64>,
+    /// Until the next scan is over, unknown files beside the log were the log for a while.
+    rotated: bool,
+    /// Until the first scan of a log that was never followed is over.
+    is_first: bool,
     state: SourceState,
     reader: Reader,
 }
@@ -57,12 +59,12 @@ struct Open {
 }
 
 impl Follower {
-    /// Follows `log` from the positions that were stored for it. A retired file is finished when it has not grown for
-    /// `grace`.
+    /// Follows `log` from the positions that were stored for it; `None` if it was never followed, so that what lies
+    /// beside it now is history. A retired file is finished when it has not grown for `grace`.
     ///
     /// # Errors
     /// [`IntakeError::NotAFile`] if the path cannot be that of a file.
-    pub fn new(log: &Path, known: Vec<FilePosition>, grace: Duration) -> Result<Self, IntakeError> {
+    pub fn new(log: &Path, known: Option<Vec<FilePosition>>, grace: Duration) -> Result<Self, IntakeError> {
         if log.file_name().is_none() || log.parent().is_none() {
             return Err(IntakeError::NotAFile { path: log.to_owned() });
         }
@@ -71,9 +73,10 @@ impl Follower {
             source: log.to_string_lossy().into_owned(),
             grace,
             open: Vec::new(),
-            known: known.into_iter().map(|position| ((position.device, position.inode), position)).collect(),
+            is_first: known.is_none(),
+            known: known.into_iter().flatten().map(|position| ((position.device, position.inode), position)).collect(),
             current: None,
-            adopt_from_ns: None,
+            rotated: false,
             state: SourceState::Waiting,
             reader: Reader::new(),
         })
@@ -113,8 +116,12 @@ impl Follower {
                 }
                 Ok(ReadOutcome::AtEnd) => index += 1,
                 Ok(ReadOutcome::Replaced) => self.start_over(index, batch),
-                Err(error) => {
+                Err(error) if Some(open.log.identity()) == self.current => {
                     self.set_state(unreadable(&self.log, &error));
+                    index += 1;
+                }
+                Err(error) => {
+                    warn!(inode = open.log.identity().1, %error, "a rotated log cannot be read");
                     index += 1;
                 }
             }
@@ -130,8 +137,9 @@ impl Follower {
         self.forget_vanished(listing, batch);
         let current = listing.iter().find(|file| file.is_current);
         self.current = current.map(|file| file.identity);
-        if current.is_some_and(|file| !self.is_same(file)) {
-            self.note_rotation();
+        self.rotated |= current.is_some_and(|file| !self.is_certainly_same(file));
+        if self.is_first {
+            batch.begin_source(self.source.clone());
         }
         let mut state = SourceState::Waiting;
         for file in listing {
@@ -142,7 +150,7 @@ impl Follower {
                 (false, Err(error)) => warn!(path = %file.path.display(), %error, "a rotated log cannot be read"),
             }
         }
-        self.adopt_from_ns = None;
+        (self.rotated, self.is_first) = (false, false);
         self.set_state(state);
     }
 
@@ -152,11 +160,12 @@ impl Follower {
             || self.known.get(&file.identity).is_some_and(|position| begins_like(file, position).unwrap_or(true))
     }
 
-    /// From here until the next scan is over, unknown siblings that are not older than every known file are files
-    /// that were the log for a while. Nothing is known at the first start: then what lies there is history.
-    fn note_rotation(&mut self) {
-        let newest_ns = self.known.values().map(|position| position.modified_ns).max();
-        self.adopt_from_ns = self.adopt_from_ns.or(newest_ns);
+    /// The same, where doubt counts as no: of a file that was all but empty when last seen, nobody can tell.
+    fn is_certainly_same(&self, file: &Listed) -> bool {
+        let is_known_well = |position: &FilePosition| position.head_bytes >= LEAST_HEAD_OF_A_COPY;
+        self.is_same(file)
+            && (self.open.iter().any(|open| open.log.identity() == file.identity)
+                || self.known.get(&file.identity).is_some_and(is_known_well))
     }
 
     fn sort_out_file(&mut self, file: &Listed, listing: &[Listed], batch: &mut Batch) -> io::Result<()> {
@@ -181,26 +190,28 @@ impl Follower {
 
     fn sort_out_unknown(&mut self, file: &Listed, batch: &mut Batch) -> io::Result<()> {
         if !file.is_current {
+            if self.is_first {
+                return self.pass_over(file, batch);
+            }
             if self.is_copy_of_known(file)? {
                 return Ok(());
             }
-            if self.adopt_from_ns.is_none_or(|ns| file.modified_ns < ns) {
-                return self.pass_over(file, batch);
+            if !self.rotated {
+                // A short file is not noted yet: it may be a copy that has just begun.
+                return if file.len < u64::from(HEAD_BYTES) { Ok(()) } else { self.pass_over(file, batch) };
             }
         }
         if let Some(log) = LogFile::open_new(file, &self.source, 0)? {
             info!(path = %file.path.display(), inode = file.identity.1, "reading a log from its start");
+            batch.set_position(log.position.clone());
             self.push(log);
         }
         Ok(())
     }
 
-    /// Notes a sibling that was never the log while it was followed, so that no later rotation makes it seem so. A
-    /// short file is not noted yet: it may be a copy that has just begun.
+    /// Notes a sibling that was never the log while it was followed, so that no later rotation makes it seem so.
     fn pass_over(&mut self, file: &Listed, batch: &mut Batch) -> io::Result<()> {
-        if file.len >= u64::from(HEAD_BYTES)
-            && let Some(log) = LogFile::open_new(file, &self.source, file.len)?
-        {
+        if let Some(log) = LogFile::open_new(file, &self.source, file.len)? {
             info!(path = %file.path.display(), "a file beside the log was not the log while it was followed: passed over");
             batch.set_position(log.position.clone());
             self.known.insert(file.identity, log.position);
@@ -227,7 +238,7 @@ impl Follower {
     /// content are read, it is as if the file were unknown.
     fn start_over(&mut self, index: usize, batch: &mut Batch) {
         let Some(position) = self.open.get(index).map(|open| open.log.position.clone()) else { return };
-        self.note_rotation();
+        self.rotated = true;
         match list(&self.log).and_then(|listing| self.read_on_in_copy(&position, &listing, batch)) {
             Ok(true) => {}
             Ok(false) => warn!(path = %self.log.display(), offset = position.read_offset,
@@ -274,7 +285,11 @@ impl Follower {
             if idle_since.elapsed() >= self.grace {
                 let identity = open.log.identity();
                 match self.reader.take_unterminated(&mut open.log, batch) {
-                    Ok(()) => {
+                    Ok(false) => {
+                        open.idle_since = None;
+                        continue;
+                    }
+                    Ok(true) => {
                         info!(inode = identity.1, offset = open.log.position.read_offset, "finished a rotated log")
                     }
                     Err(error) => warn!(inode = identity.1, %error, "cannot read the end of a rotated log"),

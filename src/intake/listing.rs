@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use tracing::debug;
+
 use super::file::modified_ns;
 
 /// A file found beside the log.
@@ -35,7 +37,14 @@ pub(super) fn list(log: &Path) -> io::Result<Vec<Listed>> {
     for entry in entries {
         let entry = entry?;
         if belongs(&entry.file_name(), name) {
-            listed.extend(look_at(&entry.path(), entry.file_name() == name)?);
+            let is_current = entry.file_name() == name;
+            match look_at(&entry.path(), is_current) {
+                Ok(file) => listed.extend(file),
+                Err(error) if is_current => return Err(error),
+                Err(error) => {
+                    debug!(path = %entry.path().display(), %error, "a file beside the log cannot be looked at")
+                }
+            }
         }
     }
     listed.sort_by_key(|file| (file.is_current, file.modified_ns));

@@ -66,12 +66,19 @@ impl Intake {
         options: IntakeOptions,
         until: Until,
         traffic: &Traffic,
-        writer: Writer,
+        mut writer: Writer,
         clock: Clock,
     ) -> Result<Self, IntakeError> {
         let known = traffic.file_positions(&log.to_string_lossy())?;
-        let follower = Follower::new(log, known, options.rotation_grace)?;
-        let batch = Batch::new(traffic.words()?);
+        let is_first = known.is_none();
+        let mut follower = Follower::new(log, known, options.rotation_grace)?;
+        let mut batch = Batch::new(traffic.words()?);
+        if is_first {
+            // What is history must be on disk before anything is read: after a crash, a file that was rotated away
+            // meanwhile would look like history, too.
+            follower.scan(&mut batch);
+            writer.append(&batch.seal(0)?)?;
+        }
         let stop = Arc::new(AtomicBool::new(false));
         let state = Arc::new(Mutex::new(SourceState::Waiting));
         let (sender, receiver) = sync_channel(QUEUE_BATCHES);
@@ -133,6 +140,9 @@ impl Reading {
             if scanned.is_none_or(|at| at.elapsed() >= self.options.poll_interval) || follower.is_rotated() {
                 follower.scan(&mut batch);
                 scanned = Some(Instant::now());
+                if batch.lines() == 0 && self.send(&mut batch).is_err() {
+                    return;
+                }
                 self.state.lock().unwrap_or_else(PoisonError::into_inner).clone_from(follower.state());
             }
             let any = follower.read(&mut batch, self.options.max_batch_rows);
@@ -251,6 +261,7 @@ impl Appending {
                         error = %chain(&error),
                         "cannot append to the traffic store; intake waits"
                     );
+                    self.publish.send_modify(|committed| committed.stalled = true);
                     if error.is_fatal() || self.stop.load(Ordering::Relaxed) {
                         return false;
                     }
@@ -265,6 +276,7 @@ impl Appending {
         let lag = |end: UtcMillis| u64::try_from(now.0.saturating_sub(end.0)).unwrap_or(0);
         self.publish.send_modify(|committed| {
             committed.batch = number;
+            committed.stalled = false;
             committed.rows += u64::try_from(batch.rows()).unwrap_or(0);
             committed.rejects += u64::try_from(batch.rejects()).unwrap_or(0);
             committed.line_to_row_ms = batch.newest_end().map(lag).or(committed.line_to_row_ms);

@@ -81,14 +81,21 @@ impl Reader {
         Ok(ReadOutcome::Progress)
     }
 
-    /// Takes what is left in a file that will not grow: a last line without its end.
-    pub(super) fn take_unterminated(&mut self, log: &mut LogFile, batch: &mut Batch) -> io::Result<()> {
-        let end = log.len()?;
+    /// Takes what is left in a file that will not grow: a last line without its end. `false` if it has grown after
+    /// all, by a line's end.
+    pub(super) fn take_unterminated(&mut self, log: &mut LogFile, batch: &mut Batch) -> io::Result<bool> {
+        let from = log.scan_from.unwrap_or(log.position.read_offset);
+        let length = read_full_at(&log.file, &mut self.buffer, from)?;
+        let rest = self.buffer.get(..length).unwrap_or_default();
+        if length == CHUNK_BYTES || memchr::memchr(b'\n', rest).is_some() {
+            return Ok(false);
+        }
+        let end = from + to_u64(length);
         let head = line_head(log)?;
         if end > log.position.read_offset && log.is_intact()? {
             quarantine_up_to(log, end, Reject::Unterminated, head, batch);
         }
-        Ok(())
+        Ok(true)
     }
 }
 

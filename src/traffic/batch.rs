@@ -50,6 +50,7 @@ pub struct Batch {
     quarantined: Vec<Quarantined>,
     positions: BTreeMap<(u64, u64), FilePosition>,
     forgotten: Vec<FilePosition>,
+    begun: Option<String>,
     newest_end: Option<UtcMillis>,
 }
 
@@ -62,6 +63,7 @@ pub struct SealedBatch {
     pub(super) quarantined: Vec<Quarantined>,
     pub(super) positions: Vec<FilePosition>,
     pub(super) forgotten: Vec<FilePosition>,
+    pub(super) begun: Option<String>,
     newest_end: Option<UtcMillis>,
 }
 
@@ -74,6 +76,8 @@ pub struct Committed {
     pub rejects: u64,
     /// Between the end of the newest request in the last batch with any, and its commit.
     pub line_to_row_ms: Option<u64>,
+    /// Whether the newest batch cannot be appended at present, and is tried again and again.
+    pub stalled: bool,
 }
 
 impl Batch {
@@ -86,6 +90,7 @@ impl Batch {
             quarantined: Vec::new(),
             positions: BTreeMap::new(),
             forgotten: Vec::new(),
+            begun: None,
             newest_end: None,
         }
     }
@@ -112,6 +117,11 @@ impl Batch {
         self.forgotten.push(position);
     }
 
+    /// Notes that a source is followed from here on.
+    pub fn begin_source(&mut self, source: String) {
+        self.begun = Some(source);
+    }
+
     /// Lines in it, parsed and rejected.
     pub fn lines(&self) -> usize {
         self.requests.rows() + self.quarantined.len()
@@ -119,7 +129,7 @@ impl Batch {
 
     /// Whether committing it would change nothing.
     pub fn is_empty(&self) -> bool {
-        self.lines() == 0 && self.positions.is_empty() && self.forgotten.is_empty()
+        self.lines() == 0 && self.positions.is_empty() && self.forgotten.is_empty() && self.begun.is_none()
     }
 
     /// Takes what has been gathered, leaving an empty batch. Every sealed batch must be appended, in order: later ones
@@ -136,6 +146,7 @@ impl Batch {
             quarantined: std::mem::take(&mut self.quarantined),
             positions: std::mem::take(&mut self.positions).into_values().collect(),
             forgotten: std::mem::take(&mut self.forgotten),
+            begun: self.begun.take(),
             newest_end: self.newest_end.take(),
         };
         self.rollup.clear();

@@ -73,7 +73,7 @@ impl RequestColumns {
         self.client_ip_low.push(low);
         self.client_port.push(line.client_port);
         self.listener_port.push(line.listener_port);
-        self.method.push(words.id(line.method));
+        self.method.push(words.method_id(line.method));
         self.path.append_value(line.path);
         self.status.push(line.status);
         self.bytes_in.push(line.bytes_in);

@@ -52,8 +52,8 @@ macro_rules! merge_deltas {
                  GROUP BY start, customer_id, service, network, class, status_class HAVING count(*) > 1);
              CREATE TEMP TABLE merged AS
                  SELECT max(batch) AS batch, start, customer_id, service, network, class, status_class,
-                        sum(requests)::UBIGINT AS requests, sum(bytes_in)::UBIGINT AS bytes_in,
-                        sum(bytes_out)::UBIGINT AS bytes_out, sum(time_sum_ms)::UBIGINT AS time_sum_ms,
+                        least(sum(requests), 18446744073709551615)::UBIGINT AS requests, least(sum(bytes_in), 18446744073709551615)::UBIGINT AS bytes_in,
+                        least(sum(bytes_out), 18446744073709551615)::UBIGINT AS bytes_out, least(sum(time_sum_ms), 18446744073709551615)::UBIGINT AS time_sum_ms,
                         min(time_min_ms) AS time_min_ms, max(time_max_ms) AS time_max_ms
                  FROM ",
             $table,

@@ -5,12 +5,20 @@ use duckdb::{Connection, Row, params};
 use super::{FilePosition, Traffic, TrafficError, failed};
 
 impl Traffic {
-    /// The known files of a source, in no order.
+    /// The known files of a source, in no order; `None` if the source was never followed.
     ///
     /// # Errors
     /// [`TrafficError`] if the store cannot be read.
-    pub fn file_positions(&self, source: &str) -> Result<Vec<FilePosition>, TrafficError> {
+    pub fn file_positions(&self, source: &str) -> Result<Option<Vec<FilePosition>>, TrafficError> {
         self.read(|connection| {
+            let begun: bool = connection
+                .query_row("SELECT count(*) > 0 FROM intake_sources WHERE source = ?", params![source], |row| {
+                    row.get(0)
+                })
+                .map_err(failed("look for a source"))?;
+            if !begun {
+                return Ok(None);
+            }
             let mut statement = connection
                 .prepare(
                     "SELECT source, device, inode, head_bytes, head_hash, read_offset, modified_ns
@@ -18,9 +26,16 @@ impl Traffic {
                 )
                 .map_err(failed("read file positions"))?;
             let rows = statement.query_map(params![source], position).map_err(failed("read file positions"))?;
-            rows.collect::<Result<_, _>>().map_err(failed("read file positions"))
+            rows.collect::<Result<_, _>>().map(Some).map_err(failed("read file positions"))
         })
     }
+}
+
+pub(super) fn begin(connection: &Connection, source: &str) -> Result<(), TrafficError> {
+    connection
+        .execute("INSERT INTO intake_sources VALUES (?)", params![source])
+        .map_err(failed("begin a source"))
+        .map(|_| ())
 }
 
 fn position(row: &Row<'_>) -> Result<FilePosition, duckdb::Error> {

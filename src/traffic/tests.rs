@@ -51,6 +51,8 @@ fn position(inode: u64, read_offset: u64) -> FilePosition {
 #[test]
 fn rows_counts_rejects_and_positions_commit_together() {
     let mut store = Store::new();
+    assert_eq!(store.traffic.file_positions("/var/log/haproxy.log").unwrap(), None);
+    store.batch.begin_source("/var/log/haproxy.log".to_owned());
     store.batch.set_position(position(7, 100));
     store.batch.set_position(position(8, 5));
     store.batch.quarantine(Quarantined {
@@ -64,15 +66,15 @@ fn rows_counts_rejects_and_positions_commit_together() {
     assert_eq!(store.append(&[line(NINE_O_CLOCK, "5", 1, 100), line(NINE_O_CLOCK, "-", 3, 7)]), 1);
     assert_eq!(store.traffic.line_counts().unwrap(), (2, 1));
     assert_eq!(store.traffic.rejects_by_reason().unwrap(), [("empty line".to_owned(), 1)]);
-    let mut positions = store.traffic.file_positions("/var/log/haproxy.log").unwrap();
+    let mut positions = store.traffic.file_positions("/var/log/haproxy.log").unwrap().unwrap();
     positions.sort_by_key(|position| position.inode);
     assert_eq!(positions, [position(7, 100), position(8, 5)]);
-    assert!(store.traffic.file_positions("/elsewhere").unwrap().is_empty());
+    assert_eq!(store.traffic.file_positions("/elsewhere").unwrap(), None);
 
     store.batch.set_position(position(7, 200));
     store.batch.forget(position(8, 5));
     assert_eq!(store.append(&[]), 2);
-    assert_eq!(store.traffic.file_positions("/var/log/haproxy.log").unwrap(), [position(7, 200)]);
+    assert_eq!(store.traffic.file_positions("/var/log/haproxy.log").unwrap(), Some(vec![position(7, 200)]));
 }
 
 #[test]
@@ -91,13 +93,14 @@ fn a_batch_that_was_committed_is_not_appended_again() {
 #[test]
 fn a_batch_that_fails_leaves_nothing_behind() {
     let mut store = Store::new();
+    store.batch.begin_source("/var/log/haproxy.log".to_owned());
     store.batch.set_position(position(7, 100));
     store.batch.push(&log_line::parse(line(NINE_O_CLOCK, "5", 1, 1).as_bytes()).unwrap());
     let sealed = store.batch.seal(16).unwrap();
     store.writer.connection.execute_batch("ALTER TABLE hour_deltas RENAME TO elsewhere").unwrap();
     assert!(store.writer.append(&sealed).is_err());
     assert_eq!(store.traffic.line_counts().unwrap(), (0, 0));
-    assert!(store.traffic.file_positions("/var/log/haproxy.log").unwrap().is_empty());
+    assert_eq!(store.traffic.file_positions("/var/log/haproxy.log").unwrap(), None);
     store.writer.connection.execute_batch("ALTER TABLE elsewhere RENAME TO hour_deltas").unwrap();
     assert_eq!(store.writer.append(&sealed).unwrap(), 1);
     assert_eq!(store.traffic.line_counts().unwrap(), (1, 0));
@@ -158,6 +161,35 @@ fn usage_is_told_for_the_hours_that_changed_with_their_whole_counts() {
     store.append(&[line(NINE_O_CLOCK, "5", 1, 1000)]);
     let changes = store.traffic.usage_changed_after(2).unwrap();
     assert_eq!((changes.through_batch, changes.hours), (3, vec![hour(NINE_O_CLOCK, 4, 3, 1030)]));
+}
+
+#[test]
+fn what_is_billed_and_what_is_counted_is_what_the_core_says() {
+    for class in TrafficClass::ALL {
+        let mut store = Store::new();
+        store.append(&[line(NINE_O_CLOCK, "5", class.number(), 1)]);
+        let hours = store.traffic.usage_changed_after(0).unwrap().hours;
+        let counted: u64 = hours.iter().map(|hour| hour.requests).sum();
+        let billed: u64 = hours.iter().map(|hour| hour.billable_requests).sum();
+        assert_eq!((counted, billed), (class.is_counted().into(), class.is_billable().into()), "{class:?}");
+        assert_eq!(store.traffic.billable_requests().unwrap(), billed, "{class:?}");
+    }
+}
+
+#[test]
+fn any_line_that_is_accepted_can_be_metered_and_merged() {
+    let mut store = Store::new();
+    let greatest = log_line::s1::MAX_BYTES;
+    let line = line(NINE_O_CLOCK, "5", 1, greatest);
+    let line = format!("{} {}", line.strip_suffix(" 1").unwrap(), log_line::s1::MAX_REPEAT);
+    for _ in 0..3 {
+        store.append(&vec![line.clone(); 1000]);
+    }
+    let before = store.traffic.usage_changed_after(0).unwrap();
+    assert_eq!(before.hours[0].requests, 3000 * u64::from(log_line::s1::MAX_REPEAT));
+    assert_eq!(before.hours[0].billable_bytes, 3000 * greatest);
+    store.writer.compact(UtcMillis(NINE_O_CLOCK)).unwrap();
+    assert_eq!(store.traffic.usage_changed_after(0).unwrap(), before);
 }
 
 #[test]

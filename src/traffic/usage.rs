@@ -29,6 +29,7 @@ impl Traffic {
     }
 }
 
+/// An hour's counts end at 2⁵³, so that a month of them fits the ledger's integers whatever was counted.
 fn changed_hours(connection: &Connection, after_batch: u64) -> Result<Vec<HourUsage>, TrafficError> {
     let reading = failed("read changed usage");
     let mut statement = connection
@@ -37,9 +38,9 @@ fn changed_hours(connection: &Connection, after_batch: u64) -> Result<Vec<HourUs
                  SELECT DISTINCT start, customer_id, service FROM hour_deltas
                  WHERE batch > ? AND customer_id IS NOT NULL
              )
-             SELECT customer_id, service, epoch_ms(start), sum(requests)::UBIGINT,
-                    coalesce(sum(requests) FILTER (class IN (1, 2)), 0)::UBIGINT,
-                    coalesce(sum(bytes_out) FILTER (class IN (1, 2, 7)), 0)::UBIGINT
+             SELECT customer_id, service, epoch_ms(start), least(sum(requests), 9007199254740992)::UBIGINT,
+                    least(coalesce(sum(requests) FILTER (class IN (1, 2)), 0), 9007199254740992)::UBIGINT,
+                    least(coalesce(sum(bytes_out) FILTER (class IN (1, 2, 7)), 0), 9007199254740992)::UBIGINT
              FROM hour_deltas SEMI JOIN changed USING (start, customer_id, service)
              GROUP BY customer_id, service, start
              ORDER BY customer_id, service, start",

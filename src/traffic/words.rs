@@ -6,8 +6,12 @@ use hashbrown::HashMap;
 
 use super::{Traffic, TrafficError, failed};
 
-/// Clients choose methods, so the table is bounded. What comes when it is full is counted under this number.
+/// Stands for every word that has no number of its own.
 const OTHER: u16 = 0;
+
+/// Clients choose the method, so only these are told apart; HAProxy writes the last for what is not HTTP.
+const METHODS: [&str; 11] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI", "<BADREQ>"];
 
 /// A number and its word.
 pub(super) type Word = (u16, String);
@@ -20,7 +24,12 @@ pub struct Words {
 }
 
 impl Words {
-    /// The word's number, a new one if need be.
+    /// A method's number; all that are not standard share one.
+    pub(super) fn method_id(&mut self, method: &str) -> u16 {
+        if METHODS.contains(&method) { self.id(method) } else { OTHER }
+    }
+
+    /// The word's number, a new one if need be. Words come from HAProxy's configuration, so they are few.
     pub(super) fn id(&mut self, word: &str) -> u16 {
         if let Some(number) = self.numbers.get(word) {
             return *number;
@@ -78,5 +87,13 @@ mod tests {
         assert_eq!(words.id("one too many"), OTHER);
         assert_eq!(words.id("POST"), post);
         assert_eq!(words.take_fresh().len(), usize::from(u16::MAX) - 2);
+    }
+
+    #[test]
+    fn a_method_that_a_client_made_up_takes_no_room() {
+        let mut words = Words::default();
+        assert_eq!(words.method_id("MADEUP"), OTHER);
+        assert_ne!(words.method_id("PATCH"), OTHER);
+        assert_eq!(words.take_fresh().len(), 1);
     }
 }

@@ -79,6 +79,9 @@ fn append_all(connection: &Connection, number: u64, batch: &SealedBatch) -> Resu
     append_rows(connection, "minute_deltas", with_batch_number(number, &batch.minutes)?)?;
     append_rows(connection, "hour_deltas", with_batch_number(number, &batch.hours)?)?;
     append_quarantined(connection, number, batch)?;
+    if let Some(source) = &batch.begun {
+        positions::begin(connection, source)?;
+    }
     for position in &batch.forgotten {
         positions::forget(connection, position)?;
     }

@@ -30,7 +30,7 @@ impl Tail {
     fn with_grace(grace: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (traffic, writer) = Traffic::open(&folder.path().join("t.duckdb"), &STORE).unwrap();
-        let follower = Follower::new(&folder.path().join("ha.log"), Vec::new(), grace).unwrap();
+        let follower = Follower::new(&folder.path().join("ha.log"), None, grace).unwrap();
         let batch = Batch::new(traffic.words().unwrap());
         Self { folder, grace, traffic, writer, follower, batch }
     }
@@ -252,6 +252,92 @@ fn other_files_in_the_folder_and_old_rotated_ones_are_left_alone() {
     tail.poll();
     tail.restart();
     tail.poll();
+    tail.expect(5, 0);
+}
+
+#[test]
+fn a_log_that_was_empty_at_the_first_stop_is_read_after_its_rotation() {
+    let mut tail = Tail::new();
+    tail.write("ha.log.1", &lines(100, 110));
+    tail.write("ha.log", "");
+    tail.poll();
+    tail.write("ha.log", &lines(0, 50));
+    tail.rename("ha.log.1", "ha.log.2");
+    tail.rename("ha.log", "ha.log.1");
+    tail.write("ha.log", &lines(50, 52));
+    tail.restart();
+    tail.poll();
+    tail.expect(52, 0);
+}
+
+#[test]
+fn a_log_that_was_empty_at_the_first_stop_is_read_after_copy_and_truncate() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", "");
+    tail.poll();
+    tail.write("ha.log", &lines(0, 50));
+    fs::copy(tail.path("ha.log"), tail.path("ha.log.1")).unwrap();
+    tail.truncate("ha.log");
+    tail.write("ha.log", &lines(50, 52));
+    tail.restart();
+    tail.poll();
+    tail.expect(52, 0);
+}
+
+#[test]
+fn a_log_that_did_not_exist_at_the_first_stop_is_read_with_its_rotated_files() {
+    let mut tail = Tail::new();
+    tail.poll();
+    tail.write("ha.log.1", &lines(0, 20));
+    tail.write("ha.log", &lines(20, 22));
+    tail.restart();
+    tail.poll();
+    tail.expect(22, 0);
+}
+
+#[test]
+fn a_crash_before_the_first_lines_are_committed_loses_none_of_them() {
+    let mut tail = Tail::new();
+    tail.follower.scan(&mut tail.batch);
+    let baseline = tail.batch.seal(1).unwrap();
+    tail.writer.append(&baseline).unwrap();
+    tail.write("ha.log", &lines(0, 500));
+    tail.follower.scan(&mut tail.batch);
+    assert!(tail.follower.read(&mut tail.batch, 1_000_000));
+    tail.rename("ha.log", "ha.log.1");
+    tail.write("ha.log", &lines(500, 520));
+    tail.restart();
+    tail.poll();
+    tail.expect(520, 0);
+}
+
+#[test]
+fn a_log_that_lost_its_end_is_not_counted_again() {
+    for restart in [false, true] {
+        let mut tail = Tail::new();
+        tail.write("ha.log", &lines(0, 1000));
+        tail.poll();
+        let half = lines(0, 500).len();
+        let log = OpenOptions::new().write(true).open(tail.path("ha.log")).unwrap();
+        log.set_len(u64::try_from(half).unwrap()).unwrap();
+        if restart {
+            tail.restart();
+        }
+        tail.poll();
+        tail.expect(1000, 0);
+        tail.write("ha.log", &lines(1000, 1010));
+        tail.poll();
+        tail.expect(1010, 0);
+    }
+}
+
+#[test]
+fn a_file_beside_the_log_that_cannot_be_looked_at_does_not_hinder() {
+    let mut tail = Tail::new();
+    std::os::unix::fs::symlink("ha.log.x", tail.path("ha.log.x")).unwrap();
+    tail.write("ha.log", &lines(0, 5));
+    tail.poll();
+    assert_eq!(tail.follower.state(), &SourceState::Reading);
     tail.expect(5, 0);
 }
 

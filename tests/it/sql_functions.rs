@@ -7,7 +7,8 @@ use std::path::Path;
 
 use crate::architecture::statements_of;
 
-const ALLOWED: [&str; 8] = ["coalesce", "count", "epoch_ms", "make_timestamp", "max", "min", "sum", "concat_ws"];
+const ALLOWED: [&str; 9] =
+    ["least", "coalesce", "count", "epoch_ms", "make_timestamp", "max", "min", "sum", "concat_ws"];
 
 /// Words that stand before a parenthesis without being functions.
 const KEYWORDS: [&str; 12] =

@@ -19,6 +19,11 @@ use super::{Event, PhaseTimes, Reject, RequestLine, TrafficClass};
 use crate::core::calendar::UtcMillis;
 use crate::core::id::{CustomerId, Network, Service};
 
+/// A tebibyte: no request moves more, and sums of such numbers stay far from any limit.
+pub const MAX_BYTES: u64 = 1 << 40;
+/// A shipper merges requests of a few seconds; more than this would be a garbled line on somebody's invoice.
+pub const MAX_REPEAT: u32 = 1_000_000;
+
 /// What every line begins with.
 pub const MARK: &str = "s1 ";
 
@@ -53,13 +58,13 @@ pub(super) fn parse(line: &str) -> Result<RequestLine<'_>, Reject> {
     // HAProxy writes nothing where there is no path: `OPTIONS *`, or a whole URL that ends with the host.
     let path = Some(columns.next()?).filter(|path| !path.is_empty()).unwrap_or("-");
     let status = status(columns.next()?)?;
-    let bytes_in = columns.number("bytes in")?;
-    let bytes_out = columns.number("bytes out")?;
+    let bytes_in = at_most(MAX_BYTES, columns.number("bytes in")?, "bytes in")?;
+    let bytes_out = at_most(MAX_BYTES, columns.number("bytes out")?, "bytes out")?;
     let (idle_ms, times) = times(columns.next()?)?;
     let termination = termination(columns.next()?)?;
     let backend = columns.text("backend")?;
     let server = columns.text("server")?;
-    let repeat = columns.number("repeat")?;
+    let repeat = at_most(MAX_REPEAT, columns.number("repeat")?, "repeat")?;
     columns.finish()?;
     let event = if event == Event::OK { Event::from_termination(termination, status, server) } else { event };
     let ts = UtcMillis(accepted).plus_ms(i64::from(idle_ms));
@@ -90,6 +95,10 @@ pub(super) fn parse(line: &str) -> Result<RequestLine<'_>, Reject> {
         server,
         repeat: if repeat == 0 { return Err(Reject::BadColumn("repeat")) } else { repeat },
     })
+}
+
+fn at_most<T: PartialOrd>(limit: T, value: T, column: &'static str) -> Result<T, Reject> {
+    if value <= limit { Ok(value) } else { Err(Reject::BadColumn(column)) }
 }
 
 /// A clock that is off by centuries is a garbled line, and would not fit the stores' timestamps.

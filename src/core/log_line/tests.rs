@@ -107,6 +107,9 @@ fn what_is_wrong_with_a_line_is_named() {
         (&with_column(15, ""), Reject::BadColumn("method")),
         (&with_column(17, "1000"), Reject::BadColumn("status")),
         (&with_column(18, "-5"), Reject::BadColumn("bytes in")),
+        (&with_column(18, "1099511627777"), Reject::BadColumn("bytes in")),
+        (&with_column(19, "18446744073709551615"), Reject::BadColumn("bytes out")),
+        (&with_column(24, "1000001"), Reject::BadColumn("repeat")),
         (&with_column(20, "0/0/0"), Reject::BadColumn("times")),
         (&with_column(20, "0/0/0/0/1/2/3/4"), Reject::BadColumn("times")),
         (&with_column(21, "-"), Reject::BadColumn("termination")),
@@ -194,7 +197,7 @@ prop_compose! {
         (service, network, class, event) in (1..=3_u8, 0..=2_u8, 0..=8_u8, 1..=255_u8),
         client_ip in any::<u128>(),
         (method, path, backend, server) in (token(), token(), token(), token()),
-        (status, bytes_in, bytes_out, repeat) in (0..1000_u16, any::<u64>(), any::<u64>(), 1..=u32::MAX),
+        (status, bytes_in, bytes_out, repeat) in (0..1000_u16, 0..=s1::MAX_BYTES, 0..=s1::MAX_BYTES, 1..=s1::MAX_REPEAT),
         times in times(),
         termination in "[!-~]{2,4}",
     ) -> (RequestLine<'static>, [String; 5]) {
