@@ -97,8 +97,16 @@ impl Daemon {
             async move { stop.run_until_cancelled(run).await.unwrap_or_default() }
         });
         let demo = match demo {
-            Some(page) => Some(Feed::start(app.clone(), page, news, stop.clone()).await?),
             None => None,
+            Some(page) => match Feed::start(app.clone(), page, news, stop.clone()).await {
+                Ok(feed) => Some(feed),
+                Err(error) => {
+                    stop.cancel();
+                    jobs.await?;
+                    tokio::task::spawn_blocking(move || intake.stop()).await?;
+                    return Err(error.into());
+                }
+            },
         };
         let router = http::router(HttpState { app: app.clone(), demo });
         let serve = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());

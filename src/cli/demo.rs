@@ -53,24 +53,19 @@ pub(super) fn demo(args: &DemoArgs) -> Result<()> {
             None => drop(stop_signal().await),
         }
     };
-    let report = super::runtime()?
-        .block_on(run_demo(
-            &options,
-            |address, traffic| {
-                if !args.json {
-                    greet(address, traffic, args)
-                }
-            },
-            until,
-        ))
-        .context("the demo cannot run")?;
+    let ready = |address, traffic| {
+        if !args.json {
+            greet(address, traffic, args);
+        }
+    };
+    let report = super::block_on(run_demo(&options, ready, until))?.context("the demo cannot run")?;
     if args.json {
         super::print_json(&report)?
     } else {
         print(&report)
     }
     if !report.adds_up() {
-        bail!("requests, lines and rows differ");
+        bail!("requests, lines, rows and what is billed of them do not add up");
     }
     Ok(())
 }

@@ -70,7 +70,12 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
     Ok(())
 }
 
-/// The asynchronous runtime; blocking work has threads of its own.
-fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+/// Runs a task on the asynchronous runtime. Blocking work that is still going on when the task has ended is not waited
+/// for: a stop that took too long must end the process all the same.
+fn block_on<T>(task: impl Future<Output = T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the runtime")?;
+    let result = runtime.block_on(task);
+    runtime.shutdown_background();
+    Ok(result)
 }

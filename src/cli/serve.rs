@@ -18,7 +18,7 @@ pub(super) fn serve(path: &Path) -> Result<()> {
     for sentence in unused_overrides(&process_overrides()) {
         warn!("{sentence}");
     }
-    super::runtime()?.block_on(async {
+    super::block_on(async {
         let daemon = Daemon::start(&config, Clock::System, None).await?;
         // Without systemd there is nobody to tell.
         let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -29,7 +29,7 @@ pub(super) fn serve(path: &Path) -> Result<()> {
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
         let stopped = daemon.stop().await;
         ended.and(Ok(stopped?))
-    })
+    })?
 }
 
 /// Waits for SIGTERM or SIGINT.

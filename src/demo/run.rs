@@ -57,6 +57,9 @@ pub struct DemoReport {
     /// From the start of the program to the first request on the page.
     pub first_visible_s: Option<f64>,
     pub line_to_visible_s: Latency,
+    /// Whether the ledger knew every billable row in the end.
+    #[serde(skip)]
+    pub all_billed: bool,
 }
 
 /// Seconds from a line in the log file to the page's data that counts it, watched from outside.
@@ -67,9 +70,9 @@ pub struct Latency {
 }
 
 impl DemoReport {
-    /// Whether every request is one line and every line is one row.
+    /// Whether every request is one line, every line is one row, and every billable row is in the ledger.
     pub fn adds_up(&self) -> bool {
-        self.requests_sent == self.log_lines && self.log_lines == self.rows && self.rejects == 0
+        self.requests_sent == self.log_lines && self.log_lines == self.rows && self.rejects == 0 && self.all_billed
     }
 }
 
@@ -106,13 +109,13 @@ pub async fn run_demo(
 
     let counts = stage.send_until(options.seed, until).await?;
     let log_lines = stage.finish_log().await?;
-    let shown = stage.settle(log_lines).await;
+    let (shown, all_billed) = stage.settle(log_lines).await;
     watching.cancel();
     let lines = tokio::task::spawn_blocking(|| lines.join()).await?.unwrap_or_default();
     asking.await?;
     let mut rows = std::mem::take(&mut *rows.lock().unwrap_or_else(PoisonError::into_inner));
     note(&mut rows, Instant::now(), shown.rows);
-    let report = stage.report(begun, counts, log_lines, shown, &lines, &rows);
+    let report = DemoReport { all_billed, ..stage.report(begun, counts, log_lines, shown, &lines, &rows) };
     stage.daemon.stop().await?;
     Ok(report)
 }
@@ -173,8 +176,9 @@ impl Stage {
         LineCounter::open(&self.log).and_then(|mut lines| lines.count()).map_err(failed)
     }
 
-    /// Waits until the page shows every line, and every billable one of them on an invoice; gives what it shows then.
-    async fn settle(&self, log_lines: u64) -> Shown {
+    /// Waits until the page shows every line, and every billable one of them is in the ledger; gives what it
+    /// shows then, and whether the latter is so.
+    async fn settle(&self, log_lines: u64) -> (Shown, bool) {
         let deadline = Instant::now() + SETTLE;
         loop {
             let shown = self.api.shown().await.unwrap_or_default();
@@ -182,7 +186,7 @@ impl Stage {
             let counted = tokio::task::spawn_blocking(move || traffic.billable_requests()).await;
             let billed = matches!(counted, Ok(Ok(billable)) if billable == shown.billable_requests);
             if (billed && shown.rows + shown.rejects >= log_lines) || Instant::now() >= deadline {
-                return shown;
+                return (shown, billed);
             }
             tokio::time::sleep(ASK_EVERY).await;
         }
@@ -209,6 +213,7 @@ impl Stage {
             amount_micros: shown.amount_micros,
             first_visible_s: rows.first().map(|(at, _)| round(at.duration_since(begun).as_secs_f64())),
             line_to_visible_s: Latency { p50: seconds(0.5), p99: seconds(0.99) },
+            all_billed: false,
         }
     }
 }

@@ -15,6 +15,8 @@ mod follow;
 mod listing;
 mod pipeline;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 pub use follow::Follower;
 pub use pipeline::{Intake, IntakeOptions, Until};

@@ -106,6 +106,12 @@ impl Traffic {
         ended.map(|()| value)
     }
 
+    /// Breaks or mends the store, for tests of what happens then.
+    #[cfg(test)]
+    pub(crate) fn execute(&self, sql: &str) {
+        lock(&self.first).execute_batch(sql).expect("a test's statement is right");
+    }
+
     fn take_idle(&self) -> Result<Connection, TrafficError> {
         if let Some(connection) = lock(&self.idle).pop() {
             return Ok(connection);

@@ -1,0 +1,71 @@
+use std::fs;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::*;
+use crate::clock::Clock;
+use crate::traffic::{Committed, Options, Traffic};
+
+const OPTIONS: IntakeOptions = IntakeOptions {
+    poll_interval: Duration::from_millis(20),
+    flush_after: Duration::from_millis(20),
+    max_batch_rows: 100,
+    rotation_grace: Duration::from_secs(1),
+};
+
+fn lines(count: u64) -> String {
+    let line = |number| {
+        format!(
+            "s1 1795424400000 1 7 {number} {number} 5 1 1 1 0 0 ::1 5 20002 GET /a 200 1 2 0/0/0/0/0/4/5 ---- b s 1\n"
+        )
+    };
+    (0..count).map(line).collect()
+}
+
+#[track_caller]
+fn wait_for(committed: &watch::Receiver<Committed>, condition: impl Fn(&Committed) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !condition(&committed.borrow()) {
+        assert!(Instant::now() < deadline, "{:?}", *committed.borrow());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn batches_that_cannot_be_stored_wait_and_none_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("ha.log");
+    let store = Options { memory_limit_mib: 256, threads: 1 };
+    let (traffic, writer) = Traffic::open(&folder.path().join("t.duckdb"), &store).unwrap();
+    let intake = Intake::start(&log, OPTIONS, Until::Stopped, &traffic, writer, Clock::System).unwrap();
+    let committed = intake.committed();
+    traffic.execute("ALTER TABLE hour_deltas RENAME TO elsewhere");
+    fs::write(&log, lines(1000)).unwrap();
+    wait_for(&committed, |committed| committed.stalled);
+    assert_eq!(traffic.line_counts().unwrap(), (0, 0));
+    traffic.execute("ALTER TABLE elsewhere RENAME TO hour_deltas");
+    wait_for(&committed, |committed| committed.rows == 1000);
+    assert!(!committed.borrow().stalled);
+    assert_eq!(traffic.line_counts().unwrap(), (1000, 0));
+    intake.stop();
+    assert!(committed.has_changed().is_err(), "whoever waits for news learns that intake has ended");
+}
+
+#[test]
+fn what_is_history_is_stored_before_the_first_line_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("ha.log");
+    fs::write(&log, lines(10)).unwrap();
+    fs::write(folder.path().join("ha.log.1"), lines(20)).unwrap();
+    let store = Options { memory_limit_mib: 256, threads: 1 };
+    let (traffic, writer) = Traffic::open(&folder.path().join("t.duckdb"), &store).unwrap();
+    let patient = IntakeOptions { flush_after: Duration::from_secs(60), ..OPTIONS };
+    let intake = Intake::start(&log, patient, Until::Stopped, &traffic, writer, Clock::System).unwrap();
+    let known = traffic.file_positions(&log.to_string_lossy()).unwrap().unwrap();
+    let mut offsets: Vec<u64> = known.iter().map(|position| position.read_offset).collect();
+    offsets.sort_unstable();
+    assert_eq!(offsets, [0, u64::try_from(lines(20).len()).unwrap()]);
+    assert_eq!(traffic.line_counts().unwrap(), (0, 0));
+    intake.stop();
+}
