@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 60
 target := $(abspath $(or $(CARGO_TARGET_DIR),target))
 binary := $(target)/release/suiftly
 features := $(if $(FEATURES),--features $(FEATURES))
-scripts := packaging/setup.sh .ci/run
+scripts := packaging/setup.sh .ci/run $(wildcard bench/*.sh)
 browser_tests := $(wildcard tests/browser/*.test.*)
 cargo_deny := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/suiftly/tools/bin/cargo-deny
 cargo_fuzz := $(dir $(cargo_deny))cargo-fuzz
@@ -54,7 +54,7 @@ lint: setup deny ## Checks formatting, clippy, the dashboard, shell scripts and 
 	cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 	cargo clippy --release --locked --all-targets $(features) -- -D warnings
 	packaging/setup.sh npm run lint
-	@if command -v shellcheck >/dev/null; then echo shellcheck $(scripts); shellcheck $(scripts); \
+	@if command -v shellcheck >/dev/null; then echo shellcheck $(scripts); shellcheck -x $(scripts); \
 	else echo 'make: shell scripts were not checked: shellcheck is missing'; fi
 
 deny: ## Checks licences, sources, bans and, if its database is reachable, advisories
@@ -77,8 +77,8 @@ fuzz: setup ## Fuzzes each target for FUZZ_SECONDS=60: TARGET=name for one
 	    tests/fuzz/corpus/$$target tests/fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS); \
 	done
 
-bench: setup ## Runs the benchmarks
-	cargo bench --locked $(features) $(ARGS)
+bench: build ## Runs the benchmarks, a few minutes: RUNS=1 for one run of each
+	for benchmark in intake demo idle; do SUIFTLY_BIN=$(binary) bench/$$benchmark.sh; done
 
 clean: ## Removes what was built; downloads in the cache folder stay
 	cargo clean
