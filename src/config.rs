@@ -197,12 +197,14 @@ fn read_intake(fields: &mut Fields<'_>, default: IntakeConfig) -> IntakeConfig {
     }
 }
 
-/// A bare word must be a level: the filter itself would take a misspelt level for the name of a module.
+/// A bare word must be a level: the filter itself would take a misspelt level for the name of a module. Spaces around
+/// directives are dropped, because the filter miscounts by them: it panics, or takes `" info"` for a module.
 fn log_level(text: &str) -> Option<String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-    let is_known = |part: &str| part.contains('=') || LEVELS.contains(&part.trim());
-    let is_filter = text.split(',').all(is_known) && EnvFilter::builder().parse(text).is_ok();
-    is_filter.then(|| text.to_owned())
+    let directives: Vec<&str> = text.split(',').map(str::trim).collect();
+    let are_known = directives.iter().all(|part| part.contains('=') || LEVELS.contains(part));
+    let filter = directives.join(",");
+    (are_known && EnvFilter::builder().parse(&filter).is_ok()).then_some(filter)
 }
 
 fn log_format(text: &str) -> Option<LogFormat> {

@@ -122,6 +122,20 @@ fn a_mistake_names_line_key_value_and_what_is_allowed() {
 }
 
 #[test]
+fn spaces_around_the_directives_of_a_level_mean_nothing() {
+    for (written, read) in [
+        (" info", Some("info")),
+        ("warn, suiftly=info ", Some("warn,suiftly=info")),
+        (" \u{e9}=info", Some("\u{e9}=info")),
+        (" \u{e9}=x", None),
+        (" ", None),
+    ] {
+        let level = Config::parse(&format!("log.level = '{written}'"), &BTreeMap::new()).map(|config| config.log.level);
+        assert_eq!(level.ok().as_deref(), read, "{written:?}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_the_nearest_known_one() {
     for (text, expected) in [
         ("datadir = '/x'", "line 1: datadir = '/x': there is no such key; did you mean data_dir?"),

@@ -9,6 +9,7 @@
 mod architecture;
 mod demo;
 mod exactly_once;
+mod fuzz_seeds;
 mod metering;
 mod rotation;
 mod serve;

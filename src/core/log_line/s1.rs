@@ -172,6 +172,9 @@ fn times(column: &str) -> Result<(u32, PhaseTimes), Reject> {
 /// # Errors
 /// Those of the writer.
 pub fn write(line: &RequestLine<'_>, out: &mut impl Write) -> std::io::Result<()> {
+    /// The most that one phase can say; the rest of a longer idle time is written as handshake.
+    const LONGEST_PHASE_MS: u32 = u32::MAX >> 1;
+    let idle_ms = line.idle_ms.min(LONGEST_PHASE_MS);
     let PhaseTimes { request_ms, queue_ms, connect_ms, response_ms, total_ms } = line.times;
     write!(out, "{MARK}{} {} {} ", line.ts.0 - i64::from(line.idle_ms), line.gateway, line.pid)?;
     write!(out, "{} {} ", line.log_counter, line.request_counter)?;
@@ -181,7 +184,8 @@ pub fn write(line: &RequestLine<'_>, out: &mut impl Write) -> std::io::Result<()
     write!(out, "{} {} {:X} ", line.class.number(), line.event.0, line.key_fp)?;
     write!(out, "{} {} {} ", line.client_ip.to_canonical(), line.client_port, line.listener_port)?;
     write!(out, "{} {} {} {} {} ", line.method, line.path, line.status, line.bytes_in, line.bytes_out)?;
-    write!(out, "0/{}/{request_ms}/{queue_ms}/{connect_ms}/{response_ms}/{total_ms} ", line.idle_ms)?;
+    write!(out, "{}/{idle_ms}/{request_ms}/{queue_ms}/", line.idle_ms - idle_ms)?;
+    write!(out, "{connect_ms}/{response_ms}/{total_ms} ")?;
     writeln!(out, "{} {} {} {}", line.termination, line.backend, line.server, line.repeat)
 }
 

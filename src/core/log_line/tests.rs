@@ -79,6 +79,17 @@ fn time_on_an_idle_connection_moves_the_request_to_when_it_began() {
 }
 
 #[test]
+fn the_time_before_a_request_is_written_as_it_was_read() {
+    for times in ["0/0/0/0/1/2/3", "5/60000/0/0/1/2/3", "-1/-1/0/0/1/2/3", "2147483647/2147483647/0/0/1/2/3"] {
+        let text = with_column(20, times);
+        let line = parse(text.as_bytes()).unwrap();
+        let mut written = Vec::new();
+        s1::write(&line, &mut written).unwrap();
+        assert_eq!(parse(written.trim_ascii_end()), Ok(line.clone()), "{times}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_line_is_named() {
     let overlong = "x".repeat(MAX_LINE_BYTES + 1);
     for (line, reject) in [
