@@ -101,12 +101,13 @@ impl Follower {
         }
     }
 
-    /// Reads until the batch has `max_lines` or every file is at its end. Tells whether there was anything.
-    pub fn read(&mut self, batch: &mut Batch, max_lines: usize) -> bool {
+    /// Reads until the batch has `max_lines`, every file is at its end, or the batch is due: however much has piled up,
+    /// a process that lives for a moment gets a part of it done. Tells whether there was anything.
+    pub fn read(&mut self, batch: &mut Batch, max_lines: usize, due: Instant) -> bool {
         let mut any = false;
         let mut index = 0;
         while let Some(open) = self.open.get_mut(index) {
-            if batch.lines() >= max_lines {
+            if batch.lines() >= max_lines || (any && Instant::now() >= due) {
                 return true;
             }
             match self.reader.read_lines(&mut open.log, batch, max_lines) {

@@ -145,7 +145,8 @@ impl Reading {
                 }
                 self.state.lock().unwrap_or_else(PoisonError::into_inner).clone_from(follower.state());
             }
-            let any = follower.read(&mut batch, self.options.max_batch_rows);
+            let due = first_line.unwrap_or_else(Instant::now) + self.options.flush_after;
+            let any = follower.read(&mut batch, self.options.max_batch_rows, due);
             if batch.lines() > 0 {
                 first_line.get_or_insert_with(Instant::now);
             }
@@ -159,7 +160,8 @@ impl Reading {
             if !any && self.until == Until::EndOfFile {
                 break;
             }
-            if batch.lines() < self.options.max_batch_rows {
+            // A batch that was sent while there was more to read is followed by the next at once.
+            if !any || first_line.is_some() {
                 self.rest(any, first_line);
             }
         }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ use suiftly::ledger::usage::usage_of_month;
 use crate::support::{CUSTOMER, FIRST_LINE_MS, binary, line, lines};
 
 const OLD_FILES: u32 = 25;
+/// A life is one in which the process got ready and had some time to work.
+const ROTATIONS_PER_LIFE: u32 = 3;
 
 /// `make soak` sets more.
 fn kills() -> u32 {
@@ -48,7 +50,7 @@ impl Scribe {
         }
     }
 
-    fn write_until(mut self, stop: &AtomicBool) -> (u64, u32) {
+    fn write_until(mut self, stop: &AtomicBool, lives: &AtomicU32) -> (u64, u32) {
         while !stop.load(Ordering::Relaxed) {
             let count = self.rng.u64(1..200);
             self.log.write_all(lines(self.written, self.written + count).as_bytes()).unwrap();
@@ -56,7 +58,9 @@ impl Scribe {
             if self.rng.u8(..) < 20 {
                 self.write_in_halves();
             }
-            if self.rotated.elapsed() > Duration::from_millis(self.rng.u64(100..900)) {
+            // A file that is gone before it was read is lost with any tool, so a slow machine gets time.
+            let may_rotate = self.rotations < ROTATIONS_PER_LIFE * (1 + lives.load(Ordering::Relaxed));
+            if may_rotate && self.rotated.elapsed() > Duration::from_millis(self.rng.u64(100..900)) {
                 self.rotate();
             }
             thread::sleep(Duration::from_millis(self.rng.u64(1..8)));
@@ -133,20 +137,31 @@ fn exactly_once_although_the_process_is_killed_at_any_moment() {
     let output = folder.path().join("output");
     let seed = fastrand::u64(..);
     println!("seed {seed}");
+    // What lies beside a log at the very first start is history, so the rotating begins after it.
+    let mut first = start(&config, &output);
+    wait_until_ready(&mut first, &output);
+    first.kill().unwrap();
+    first.wait().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
+    let lives = Arc::new(AtomicU32::new(0));
     let scribe = Scribe::new(folder.path(), seed);
     let writing = thread::spawn({
-        let stop = stop.clone();
-        move || scribe.write_until(&stop)
+        let (stop, lives) = (stop.clone(), lives.clone());
+        move || scribe.write_until(&stop, &lives)
     });
     let mut rng = fastrand::Rng::with_seed(seed);
     for _ in 0..kills() {
         let mut child = start(&config, &output);
         // One half dies while it starts or soon after; the other half gets somewhere first, or nothing ever would.
-        if rng.bool() {
+        let is_life = rng.bool();
+        if is_life {
             wait_until_ready(&mut child, &output);
         }
-        thread::sleep(Duration::from_millis(rng.u64(10..400)));
+        let lived = Duration::from_millis(rng.u64(10..400));
+        thread::sleep(lived);
+        if is_life && lived > Duration::from_millis(200) {
+            lives.fetch_add(1, Ordering::Relaxed);
+        }
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself: {}", fs::read_to_string(&output).unwrap());
         child.kill().unwrap();
         child.wait().unwrap();

@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use suiftly::core::source::SourceState;
 use suiftly::intake::Follower;
@@ -20,6 +20,11 @@ struct Tail {
     writer: Writer,
     follower: Follower,
     batch: Batch,
+}
+
+/// No batch of a test is due before it is full.
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
 }
 
 impl Tail {
@@ -55,7 +60,7 @@ impl Tail {
     /// One round of the reader, committed.
     fn poll(&mut self) {
         self.follower.scan(&mut self.batch);
-        while self.follower.read(&mut self.batch, 1_000_000) {}
+        while self.follower.read(&mut self.batch, 1_000_000, far()) {}
         let sealed = self.batch.seal(1).unwrap();
         self.writer.append(&sealed).unwrap();
     }
@@ -94,6 +99,18 @@ fn lines_are_counted_as_they_come_and_half_a_line_waits_for_its_rest() {
     tail.expect(4, 0);
     tail.poll();
     tail.expect(4, 0);
+}
+
+#[test]
+fn a_batch_that_is_due_ends_although_there_is_more_to_read() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", &lines(0, 30_000));
+    tail.follower.scan(&mut tail.batch);
+    assert!(tail.follower.read(&mut tail.batch, 1_000_000, Instant::now()));
+    let first = tail.batch.lines();
+    assert!(first > 0 && first < 30_000, "{first}");
+    tail.poll();
+    tail.expect(30_000, 0);
 }
 
 #[test]
@@ -303,7 +320,7 @@ fn a_crash_before_the_first_lines_are_committed_loses_none_of_them() {
     tail.writer.append(&baseline).unwrap();
     tail.write("ha.log", &lines(0, 500));
     tail.follower.scan(&mut tail.batch);
-    assert!(tail.follower.read(&mut tail.batch, 1_000_000));
+    assert!(tail.follower.read(&mut tail.batch, 1_000_000, far()));
     tail.rename("ha.log", "ha.log.1");
     tail.write("ha.log", &lines(500, 520));
     tail.restart();
@@ -399,7 +416,7 @@ fn a_crash_before_the_commit_reads_the_same_lines_again() {
     tail.poll();
     tail.write("ha.log", &lines(5, 9));
     tail.follower.scan(&mut tail.batch);
-    assert!(tail.follower.read(&mut tail.batch, 1_000_000));
+    assert!(tail.follower.read(&mut tail.batch, 1_000_000, far()));
     tail.restart();
     tail.poll();
     tail.expect(9, 0);
