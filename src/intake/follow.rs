@@ -12,6 +12,10 @@
 //!                 the truncated file starts again at byte 0
 //! ```
 //!
+//! What lies beside the log at the very first start is history and is noted as such before anything is read. From
+//! then on an unknown file beside it is a rotated one if the log itself has become another file, and is passed over if
+//! not: somebody put it there.
+//!
 //! What was written between a copy and the truncation that follows it is in neither file: that loss is the rotating
 //! tool's, and its manual says so. Renaming loses nothing.
 
@@ -143,7 +147,8 @@ impl Follower {
             batch.begin_source(self.source.clone());
         }
         let mut state = SourceState::Waiting;
-        for file in listing {
+        // The log first: a copy that is being made of it must not be taken for a file of its own.
+        for file in listing.iter().rev() {
             match (file.is_current, self.sort_out_file(file, listing, batch)) {
                 (true, Ok(())) => state = SourceState::Reading,
                 (false, Ok(())) => {}

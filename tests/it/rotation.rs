@@ -209,6 +209,23 @@ fn copy_and_truncate_reads_the_rest_from_the_copy() {
 }
 
 #[test]
+fn a_copy_of_a_new_log_that_is_not_yet_truncated_is_not_counted_as_well() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", &lines(0, 20));
+    tail.poll();
+    tail.rename("ha.log", "ha.log.2");
+    tail.write("ha.log", &lines(20, 50));
+    fs::copy(tail.path("ha.log"), tail.path("ha.log.1")).unwrap();
+    tail.restart();
+    tail.poll();
+    tail.expect(50, 0);
+    tail.truncate("ha.log");
+    tail.write("ha.log", &lines(50, 55));
+    tail.poll();
+    tail.expect(55, 0);
+}
+
+#[test]
 fn copy_and_truncate_is_recognised_although_the_log_has_grown_past_the_old_position() {
     let mut tail = Tail::new();
     tail.write("ha.log", &lines(0, 3));
