@@ -4,6 +4,7 @@ pub mod api_key;
 pub mod calendar;
 pub mod config_global;
 pub mod customer;
+pub mod field_error;
 pub mod haproxy_config;
 pub mod haproxy_map;
 pub mod id;
