@@ -203,7 +203,7 @@ impl App {
                 })
                 .collect()
         });
-        Ok(accounts.await?)
+        accounts.await
     }
 
     fn overview_customer(

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::core::customer::WalletAddress;
 use crate::core::id::CustomerId;
@@ -37,6 +38,10 @@ pub enum LedgerError {
 
     #[error("{operation} ({subject})")]
     Statement { operation: &'static str, subject: String, source: rusqlite::Error },
+
+    /// Nothing of it is on disk, nor of the work that shared its transaction.
+    #[error("{operation}")]
+    NotCommitted { operation: &'static str, source: Arc<rusqlite::Error> },
 
     #[error("customer number {0} is taken")]
     CustomerIdTaken(CustomerId),

@@ -10,10 +10,11 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use tokio::sync::oneshot;
 
 use crate::ledger::connection::{Use, open_for_work, prove_ddl_refused, refuse_ddl};
-use crate::ledger::transaction::{run_read, run_write};
-use crate::ledger::worker::Pool;
+use crate::ledger::transaction::{WriteJob, run_read, run_writes, write_job};
+use crate::ledger::worker::{Pool, Service};
 
 pub mod config_global;
 mod connection;
@@ -34,9 +35,14 @@ pub use crate::ledger::transaction::{ReadTx, WriteTx};
 
 /// The open ledger. Shared by reference; all methods can be called at the same time.
 pub struct Ledger {
-    writer: Pool,
-    readers: Pool,
+    writer: Pool<WriteJob>,
+    readers: Pool<ReadJob>,
 }
+
+type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// Writes that are committed together at most: enough to share the disk's time, few enough to wait for.
+const WRITES_AT_ONCE: usize = 128;
 
 impl Ledger {
     /// Opens or creates the ledger, brings its schema up to date and starts its threads: one writer and `readers`
@@ -51,56 +57,70 @@ impl Ledger {
         let readers = (1..=readers.max(1))
             .map(|number| connect(path, Use::Read, format!("reader-{number}")))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { writer: Pool::start(vec![writer], checkpoint)?, readers: Pool::start(readers, |_| ())? })
+        let write = Service { serve: run_writes, at_once: WRITES_AT_ONCE, at_end: checkpoint };
+        let read = Service { serve: run_reads, at_once: 1, at_end: |_: &_| () };
+        Ok(Self { writer: Pool::start(vec![writer], write)?, readers: Pool::start(readers, read)? })
     }
 
-    /// Runs `work` in a write transaction on the writer thread. `Ok` commits, `Err` and a panic roll back. If the
-    /// caller goes away while waiting, queued work is done all the same.
+    /// Runs `work` in a write transaction on the writer thread, possibly together with other work that waits. `Ok`
+    /// commits, `Err` and a panic roll back. If the caller goes away while waiting, queued work is done all the same.
     ///
     /// # Errors
     /// What `work` returned, [`LedgerError::Panicked`], [`LedgerError::Closed`], or why it could not be committed.
-    pub async fn write<T, F>(&self, work: F) -> Result<T, LedgerError>
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: FnOnce(&WriteTx<'_>) -> Result<T, LedgerError> + Send + 'static,
+        E: From<LedgerError> + Send + 'static,
+        F: FnOnce(&WriteTx<'_>) -> Result<T, E> + Send + 'static,
     {
-        self.writer.run(move |connection| run_write(connection, work)).await
+        let (sender, reply) = oneshot::channel();
+        self.writer.send(write_job(work, answer(sender))).await?;
+        reply.await.unwrap_or_else(|_| Err(LedgerError::Closed.into()))
     }
 
     /// Runs `work` in a read transaction on a reader thread.
     ///
     /// # Errors
     /// What `work` returned, [`LedgerError::Panicked`] or [`LedgerError::Closed`].
-    pub async fn read<T, F>(&self, work: F) -> Result<T, LedgerError>
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: FnOnce(&ReadTx<'_>) -> Result<T, LedgerError> + Send + 'static,
+        E: From<LedgerError> + Send + 'static,
+        F: FnOnce(&ReadTx<'_>) -> Result<T, E> + Send + 'static,
     {
-        self.readers.run(move |connection| run_read(connection, work)).await
+        let (sender, reply) = oneshot::channel();
+        self.readers.send(read_job(work, answer(sender))).await?;
+        reply.await.unwrap_or_else(|_| Err(LedgerError::Closed.into()))
     }
 
     /// [`Self::write`] for plain threads. Panics within an asynchronous task.
     ///
     /// # Errors
     /// As [`Self::write`].
-    pub fn write_blocking<T, F>(&self, work: F) -> Result<T, LedgerError>
+    pub fn write_blocking<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: FnOnce(&WriteTx<'_>) -> Result<T, LedgerError> + Send + 'static,
+        E: From<LedgerError> + Send + 'static,
+        F: FnOnce(&WriteTx<'_>) -> Result<T, E> + Send + 'static,
     {
-        self.writer.run_blocking(move |connection| run_write(connection, work))
+        let (sender, reply) = oneshot::channel();
+        self.writer.send_blocking(write_job(work, answer(sender)))?;
+        reply.blocking_recv().unwrap_or_else(|_| Err(LedgerError::Closed.into()))
     }
 
     /// [`Self::read`] for plain threads. Panics within an asynchronous task.
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn read_blocking<T, F>(&self, work: F) -> Result<T, LedgerError>
+    pub fn read_blocking<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: FnOnce(&ReadTx<'_>) -> Result<T, LedgerError> + Send + 'static,
+        E: From<LedgerError> + Send + 'static,
+        F: FnOnce(&ReadTx<'_>) -> Result<T, E> + Send + 'static,
     {
-        self.readers.run_blocking(move |connection| run_read(connection, work))
+        let (sender, reply) = oneshot::channel();
+        self.readers.send_blocking(read_job(work, answer(sender)))?;
+        reply.blocking_recv().unwrap_or_else(|_| Err(LedgerError::Closed.into()))
     }
 
     /// Takes no more work, has what is queued done, moves the write-ahead log into the main file and ends the
@@ -119,6 +139,22 @@ fn connect(path: &Path, usage: Use, name: String) -> Result<(String, Connection)
     refuse_ddl(&connection).map_err(opening)?;
     prove_ddl_refused(&connection, &name)?;
     Ok((name, connection))
+}
+
+/// Whoever asked may have gone; the work counts all the same.
+fn answer<R: Send + 'static>(sender: oneshot::Sender<R>) -> impl FnOnce(R) + Send + 'static {
+    move |result| drop(sender.send(result))
+}
+
+fn read_job<T, E: From<LedgerError>>(
+    work: impl FnOnce(&ReadTx<'_>) -> Result<T, E> + Send + 'static,
+    reply: impl FnOnce(Result<T, E>) + Send + 'static,
+) -> ReadJob {
+    Box::new(move |connection| reply(run_read(connection, work)))
+}
+
+fn run_reads(connection: &mut Connection, jobs: Vec<ReadJob>) {
+    jobs.into_iter().for_each(|job| job(connection));
 }
 
 /// Best effort: what is not moved stays in the log, which belongs to the database and is read at the next opening.

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, Params, Row, Transaction, TransactionBehavior, ffi};
 
@@ -71,26 +72,93 @@ impl WriteTx<'_> {
     }
 }
 
-/// Runs `work` in a write transaction of its own: committed if it returns `Ok`, else rolled back.
-pub(in crate::ledger) fn run_write<T>(
-    connection: &mut Connection,
-    work: impl FnOnce(&WriteTx<'_>) -> Result<T, LedgerError>,
-) -> Result<T, LedgerError> {
+/// A piece of work for the writer: does it, and tells what became of it once that is known.
+pub(in crate::ledger) type WriteJob = Box<dyn FnOnce(Result<&WriteTx<'_>, &NotCommitted>) -> Outcome + Send>;
+
+/// Work that has been done, and is not on disk yet.
+pub(in crate::ledger) struct Outcome {
+    keep: bool,
+    reply: Box<dyn FnOnce(Result<(), NotCommitted>)>,
+}
+
+/// Why a transaction came to nothing; told to everybody whose work was in it.
+#[derive(Debug, Clone)]
+pub(in crate::ledger) struct NotCommitted {
+    operation: &'static str,
+    source: Arc<rusqlite::Error>,
+}
+
+impl NotCommitted {
+    fn when(operation: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
+        move |source| Self { operation, source: Arc::new(source) }
+    }
+}
+
+impl From<NotCommitted> for LedgerError {
+    fn from(NotCommitted { operation, source }: NotCommitted) -> Self {
+        Self::NotCommitted { operation, source }
+    }
+}
+
+/// Packs `work` for the writer; `reply` is called when its transaction is on disk, or failed.
+pub(in crate::ledger) fn write_job<T, E>(
+    work: impl FnOnce(&WriteTx<'_>) -> Result<T, E> + Send + 'static,
+    reply: impl FnOnce(Result<T, E>) + Send + 'static,
+) -> WriteJob
+where
+    T: 'static,
+    E: From<LedgerError> + 'static,
+{
+    Box::new(move |tx| {
+        let done = match tx {
+            Ok(tx) => caught(|| work(tx)),
+            Err(failure) => Err(LedgerError::from(failure.clone()).into()),
+        };
+        match done {
+            Ok(value) => Outcome {
+                keep: true,
+                reply: Box::new(move |committed| {
+                    reply(committed.map(|()| value).map_err(|failure| LedgerError::from(failure).into()));
+                }),
+            },
+            Err(error) => Outcome { keep: false, reply: Box::new(move |_| reply(Err(error))) },
+        }
+    })
+}
+
+/// Does every job in one transaction, each behind a savepoint of its own: a job that fails leaves no trace and the
+/// others stay. Writing to disk once for all that wait is what makes many small writes fast.
+pub(in crate::ledger) fn run_writes(connection: &mut Connection, jobs: Vec<WriteJob>) {
     // IMMEDIATE takes the lock here, where waiting is possible; a later upgrade from reading would fail instead.
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(failed("beginning a transaction", "write"))?;
+    let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+    let transaction = match begun.map_err(NotCommitted::when("beginning a transaction")) {
+        Ok(transaction) => transaction,
+        Err(failure) => return jobs.into_iter().for_each(|job| (job(Err(&failure)).reply)(Err(failure.clone()))),
+    };
     let tx = WriteTx { read: ReadTx { transaction } };
-    let value = caught(|| work(&tx))?;
-    tx.read.transaction.commit().map_err(failed("committing a transaction", "write"))?;
-    Ok(value)
+    let outcomes: Vec<Outcome> = jobs.into_iter().map(|job| run_behind_savepoint(&tx, job)).collect();
+    let committed = tx.read.transaction.commit().map_err(NotCommitted::when("committing a transaction"));
+    outcomes.into_iter().for_each(|outcome| (outcome.reply)(committed.clone()));
+}
+
+/// What goes wrong with a savepoint has ended the whole transaction, so that committing it fails as well.
+fn run_behind_savepoint(tx: &WriteTx<'_>, job: WriteJob) -> Outcome {
+    if let Err(failure) = tx.execute("SAVEPOINT work", ()).map_err(NotCommitted::when("beginning a savepoint")) {
+        return job(Err(&failure));
+    }
+    let outcome = job(Ok(tx));
+    if !outcome.keep {
+        let _ = tx.execute("ROLLBACK TO work", ());
+    }
+    let _ = tx.execute("RELEASE work", ());
+    outcome
 }
 
 /// Runs `work` in a read transaction of its own.
-pub(in crate::ledger) fn run_read<T>(
+pub(in crate::ledger) fn run_read<T, E: From<LedgerError>>(
     connection: &mut Connection,
-    work: impl FnOnce(&ReadTx<'_>) -> Result<T, LedgerError>,
-) -> Result<T, LedgerError> {
+    work: impl FnOnce(&ReadTx<'_>) -> Result<T, E>,
+) -> Result<T, E> {
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Deferred)
         .map_err(failed("beginning a transaction", "read"))?;
@@ -98,11 +166,11 @@ pub(in crate::ledger) fn run_read<T>(
     caught(|| work(&tx))
 }
 
-/// A panic ends the work, not the thread that all other work depends on. The transaction is dropped by the caller,
-/// which rolls it back, so nothing that a panic left half done is seen again.
-fn caught<T>(work: impl FnOnce() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+/// A panic ends the work, not the thread that all other work depends on. What it left half done is rolled back by
+/// the caller, so nobody sees it.
+fn caught<T, E: From<LedgerError>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|payload| Err(LedgerError::Panicked { message: message(&*payload) }))
+        .unwrap_or_else(|payload| Err(LedgerError::Panicked { message: message(&*payload) }.into()))
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {

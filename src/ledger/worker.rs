@@ -1,7 +1,7 @@
 //! The threads that SQLite works on, and the bounded queues in front of them.
 //!
 //! ```text
-//! write() ─▶ queue ─▶ ledger-writer ─▶ reply
+//! write() ─▶ queue ─▶ ledger-writer, everything that waits in one transaction ─▶ replies once it is on disk
 //! read()  ─▶ queue ─▶ ledger-reader-1 … n ─▶ reply
 //! ```
 //!
@@ -12,66 +12,65 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::ledger::error::LedgerError;
 
 /// Work waiting for a thread, at most, per queue.
 const QUEUED_WORK: usize = 1024;
 
-type Work = Box<dyn FnOnce(&mut Connection) + Send>;
-
-/// A queue with the threads that serve it.
-pub(in crate::ledger) struct Pool {
-    state: Mutex<Option<Running>>,
+/// A queue of work `W` with the threads that serve it.
+pub(in crate::ledger) struct Pool<W> {
+    state: Mutex<Option<Running<W>>>,
 }
 
-struct Running {
-    sender: mpsc::Sender<Work>,
+struct Running<W> {
+    sender: mpsc::Sender<W>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Pool {
-    /// Starts one thread per connection; each runs `at_end` on its connection when the queue has ended.
+/// How a thread serves its queue.
+pub(in crate::ledger) struct Service<W> {
+    /// Does everything in the list, in order, and replies.
+    pub serve: fn(&mut Connection, Vec<W>),
+    /// Work that is taken from the queue at once, if so much is waiting.
+    pub at_once: usize,
+    /// Runs when the queue has ended.
+    pub at_end: fn(&Connection),
+}
+
+impl<W: Send + 'static> Pool<W> {
+    /// Starts one thread per connection.
     pub(in crate::ledger) fn start(
         connections: Vec<(String, Connection)>,
-        at_end: fn(&Connection),
+        service: Service<W>,
     ) -> Result<Self, LedgerError> {
         let (sender, receiver) = mpsc::channel(QUEUED_WORK);
         let receiver = Arc::new(Mutex::new(receiver));
+        let Service { serve, at_once, at_end } = service;
         let mut threads = Vec::with_capacity(connections.len());
         for (thread, mut connection) in connections {
             let receiver = Arc::clone(&receiver);
-            let serve = move || {
-                while let Some(work) = next(&receiver) {
-                    work(&mut connection);
+            let run = move || {
+                while let Some(work) = next(&receiver, at_once) {
+                    serve(&mut connection, work);
                 }
                 at_end(&connection);
             };
-            let started = Builder::new().name(format!("ledger-{thread}")).spawn(serve);
+            let started = Builder::new().name(format!("ledger-{thread}")).spawn(run);
             threads.push(started.map_err(|source| LedgerError::Thread { thread, source })?);
         }
         Ok(Self { state: Mutex::new(Some(Running { sender, threads })) })
     }
 
-    /// Has `work` done by a thread and waits for it without blocking.
-    pub(in crate::ledger) async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, LedgerError> + Send + 'static,
-    ) -> Result<T, LedgerError> {
-        let (work, reply) = with_reply(work);
-        self.sender()?.send(work).await.map_err(|_| LedgerError::Closed)?;
-        reply.await.unwrap_or(Err(LedgerError::Closed))
+    /// Queues work, and waits without blocking while the queue is full.
+    pub(in crate::ledger) async fn send(&self, work: W) -> Result<(), LedgerError> {
+        self.sender()?.send(work).await.map_err(|_| LedgerError::Closed)
     }
 
-    /// Has `work` done by a thread and blocks until it is.
-    pub(in crate::ledger) fn run_blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, LedgerError> + Send + 'static,
-    ) -> Result<T, LedgerError> {
-        let (work, reply) = with_reply(work);
-        self.sender()?.blocking_send(work).map_err(|_| LedgerError::Closed)?;
-        reply.blocking_recv().unwrap_or(Err(LedgerError::Closed))
+    /// Queues work, and blocks while the queue is full.
+    pub(in crate::ledger) fn send_blocking(&self, work: W) -> Result<(), LedgerError> {
+        self.sender()?.blocking_send(work).map_err(|_| LedgerError::Closed)
     }
 
     /// Takes no more work, has what is queued done, and waits for the threads. Again: does nothing.
@@ -86,24 +85,16 @@ impl Pool {
         }
     }
 
-    fn sender(&self) -> Result<mpsc::Sender<Work>, LedgerError> {
+    fn sender(&self) -> Result<mpsc::Sender<W>, LedgerError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.as_ref().map(|running| running.sender.clone()).ok_or(LedgerError::Closed)
     }
 }
 
-fn next(receiver: &Mutex<mpsc::Receiver<Work>>) -> Option<Work> {
+/// Waits for work, then takes what else is waiting.
+fn next<W>(receiver: &Mutex<mpsc::Receiver<W>>, at_once: usize) -> Option<Vec<W>> {
     // One idle thread waits in the queue, the other idle ones for the lock; nobody works while holding it.
-    receiver.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv()
-}
-
-fn with_reply<T: Send + 'static>(
-    work: impl FnOnce(&mut Connection) -> Result<T, LedgerError> + Send + 'static,
-) -> (Work, oneshot::Receiver<Result<T, LedgerError>>) {
-    let (reply, receiver) = oneshot::channel();
-    let work: Work = Box::new(move |connection| {
-        // Whoever asked may have gone; the work counts all the same.
-        let _ = reply.send(work(connection));
-    });
-    (work, receiver)
+    let mut receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut work = Vec::new();
+    (receiver.blocking_recv_many(&mut work, at_once) > 0).then_some(work)
 }

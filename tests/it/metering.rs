@@ -11,10 +11,10 @@ use suiftly::core::customer::{Customer, CustomerStatus};
 use suiftly::core::id::CustomerId;
 use suiftly::core::log_line;
 use suiftly::core::source::SourceState;
-use suiftly::ledger::Ledger;
 use suiftly::ledger::customer::insert_customer;
 use suiftly::ledger::invoice::draft_of;
 use suiftly::ledger::usage::usage_of_month;
+use suiftly::ledger::{Ledger, LedgerError};
 use suiftly::traffic::{Batch, Traffic, Writer};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -83,7 +83,7 @@ impl Books {
     async fn billed(&self) -> (u64, Option<(i64, i64)>) {
         let month = Month::of(UtcMillis(FIRST_LINE_MS)).unwrap();
         let read = move |tx: &suiftly::ledger::ReadTx<'_>| {
-            Ok((usage_of_month(tx, customer(), month)?, draft_of(tx, customer())?))
+            Ok::<_, LedgerError>((usage_of_month(tx, customer(), month)?, draft_of(tx, customer())?))
         };
         let (usage, draft) = self.app.ledger.read(read).await.unwrap();
         let draft = draft.map(|stored| (stored.draft.usage_total.micros(), stored.draft.total.micros()));

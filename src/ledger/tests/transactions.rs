@@ -45,7 +45,7 @@ fn work_that_panics_leaves_no_trace_and_the_threads_go_on() {
             panic!("on purpose: {}", 42)
         });
         assert!(matches!(&error, Err(LedgerError::Panicked { message }) if message == "on purpose: 42"), "{error:?}");
-        let error = test.ledger.read_blocking(|_| -> Result<(), _> { panic!("on purpose") });
+        let error = test.ledger.read_blocking(|_| -> Result<(), LedgerError> { panic!("on purpose") });
         assert!(matches!(&error, Err(LedgerError::Panicked { message }) if message == "on purpose"), "{error:?}");
     }
     assert_eq!(count_customers(&test), 0);
@@ -119,7 +119,7 @@ fn asynchronous_work_is_done_in_order_and_also_when_nobody_waits() {
         test.ledger.write(|tx| customer::insert_customer(tx, &customer(2))).await.unwrap();
         let all = test.ledger.read(|tx| customer::list_customers(tx, None, 10)).await.unwrap();
         assert_eq!(all, [customer(1), customer(2)]);
-        let error = test.ledger.write(|_| -> Result<(), _> { panic!("on purpose") }).await;
+        let error = test.ledger.write(|_| -> Result<(), LedgerError> { panic!("on purpose") }).await;
         assert!(matches!(error, Err(LedgerError::Panicked { .. })), "{error:?}");
     });
 }
@@ -156,7 +156,58 @@ fn work_that_goes_on_after_sqlite_has_rolled_back_commits_nothing() {
         tx.execute(sql, ()).unwrap_err();
         Ok(customer::insert_customer(tx, &customer(2)).is_ok())
     });
-    let LedgerError::Statement { operation, .. } = outcome.unwrap_err() else { panic!("reported as something else") };
+    let LedgerError::NotCommitted { operation, .. } = outcome.unwrap_err() else { panic!("reported as something else") };
     assert_eq!(operation, "committing a transaction");
     assert_eq!(count_customers(&test), 0);
+}
+
+#[test]
+fn of_work_that_waits_together_what_fails_leaves_no_trace_and_the_rest_stays() {
+    let test = TestLedger::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let outcomes = runtime.block_on(async {
+        // Holds the writer until everything else is queued behind it.
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let holding = test.ledger.write(move |_| {
+            let _ = gate.recv();
+            Ok::<_, LedgerError>(())
+        });
+        let writes = (1..=30).map(|number| {
+            test.ledger.write(move |tx| -> Result<u32, LedgerError> {
+                customer::insert_customer(tx, &customer(number))?;
+                match number % 3 {
+                    0 => Err(LedgerError::NoSuchCustomer(id(number))),
+                    1 => panic!("on purpose"),
+                    _ => Ok(number),
+                }
+            })
+        });
+        let mut waiting: Vec<_> = writes.map(Box::pin).collect();
+        let opening = async {
+            tokio::task::yield_now().await;
+            drop(open);
+        };
+        let all = async {
+            let mut outcomes = Vec::new();
+            // Each is queued by its first poll, before the gate opens.
+            for write in &mut waiting {
+                tokio::select! { biased; _ = write => unreachable!(), () = std::future::ready(()) => () }
+            }
+            for write in waiting {
+                outcomes.push(write.await);
+            }
+            outcomes
+        };
+        let (held, outcomes, ()) = tokio::join!(biased; holding, all, opening);
+        held.unwrap();
+        outcomes
+    });
+    for (number, outcome) in (1..).zip(outcomes) {
+        match number % 3 {
+            0 => assert!(matches!(outcome, Err(LedgerError::NoSuchCustomer(_))), "{number}: {outcome:?}"),
+            1 => assert!(matches!(outcome, Err(LedgerError::Panicked { .. })), "{number}: {outcome:?}"),
+            _ => assert_eq!(outcome.unwrap(), number),
+        }
+    }
+    assert_eq!(count_customers(&test), 10);
 }
