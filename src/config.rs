@@ -2,18 +2,23 @@
 //!
 //! This file is what an operator can set; `fields` is how it is read. Three promises: a key that is not known is
 //! refused, every mistake is reported in one go, and [`Config::default`] equals the shipped `etc/suiftly.toml`.
-//! Only names that start with `SUIFTLY_` are looked at in the environment, and only here.
+//! Only names that start with `SUIFTLY_` are looked at in the environment, and only here, besides the folder that
+//! systemd hands credentials over in. [`Secrets`] are in a file of their own.
 
 mod fields;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
 
 use self::fields::Fields;
+pub use self::secrets::{Secrets, SecretsError};
+use crate::core::id::Network;
 
 /// Where the configuration is read from unless `--config` names another file.
 pub const DEFAULT_PATH: &str = "/etc/suiftly/suiftly.toml";
@@ -26,10 +31,16 @@ const RESERVED_VARIABLES: [&str; 3] = ["SUIFTLY_CONFIG", "SUIFTLY_BIN", "SUIFTLY
 pub struct Config {
     /// Folder of both databases; created at start, owned by one process at a time.
     pub data_dir: PathBuf,
+    /// The file of [`Secrets`].
+    pub secrets_file: PathBuf,
     /// `[log]`
     pub log: LogConfig,
     /// `[http]`
     pub http: HttpConfig,
+    /// `[limits]`
+    pub limits: LimitsConfig,
+    /// `[chain]`
+    pub chain: ChainConfig,
     /// `[intake]`
     pub intake: IntakeConfig,
     /// `[traffic]`
@@ -65,6 +76,38 @@ pub enum LogFormat {
 pub struct HttpConfig {
     /// Port 0 lets the system choose one.
     pub listen: SocketAddr,
+    /// What customers see in their browser's address bar; none is `http://` and the address listened on.
+    pub public_url: Option<PublicUrl>,
+    /// Whether cookies may cross a network unencrypted.
+    pub allow_plain_http: bool,
+    /// Who may say in `X-Forwarded-For` whom a request came from.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Connections at once; more wait to be accepted.
+    pub max_connections: usize,
+}
+
+/// Scheme, host and port, as browsers write an origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    /// `https` or not.
+    pub is_secure: bool,
+    /// Host and, unless it is the scheme's own, port.
+    pub authority: String,
+}
+
+/// Requests a minute, from one place or one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitsConfig {
+    pub ip_per_min: u32,
+    pub customer_per_min: u32,
+    pub sign_in_ip_per_min: u32,
+    pub sign_in_address_per_min: u32,
+}
+
+/// The Sui chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainConfig {
+    pub network: Network,
 }
 
 /// Reading HAProxy's log.
@@ -111,7 +154,21 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from("/var/lib/suiftly"),
             log: LogConfig { level: "info".to_owned(), format: LogFormat::Auto },
-            http: HttpConfig { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 22700)) },
+            secrets_file: PathBuf::from("/etc/suiftly/secrets.toml"),
+            http: HttpConfig {
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 22700)),
+                public_url: None,
+                allow_plain_http: false,
+                trusted_proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+                max_connections: 1024,
+            },
+            limits: LimitsConfig {
+                ip_per_min: 1200,
+                customer_per_min: 1200,
+                sign_in_ip_per_min: 30,
+                sign_in_address_per_min: 10,
+            },
+            chain: ChainConfig { network: Network::Mainnet },
             intake: IntakeConfig {
                 log_file: PathBuf::from("/var/log/haproxy.log"),
                 poll_interval_ms: 1000,
@@ -165,8 +222,11 @@ impl Config {
                 level: fields.text("log.level", default.log.level, LEVELS_ALLOWED, log_level),
                 format: fields.text("log.format", default.log.format, FORMATS_ALLOWED, log_format),
             },
-            http: HttpConfig {
-                listen: fields.text("http.listen", default.http.listen, LISTEN_ALLOWED, |text| text.parse().ok()),
+            secrets_file: fields.path("secrets_file", default.secrets_file),
+            http: read_http(fields, default.http),
+            limits: read_limits(fields, default.limits),
+            chain: ChainConfig {
+                network: fields.text("chain.network", default.chain.network, NETWORKS_ALLOWED, Network::from_name),
             },
             intake: read_intake(fields, default.intake),
             traffic: TrafficConfig {
@@ -187,6 +247,41 @@ const LEVELS_ALLOWED: &str = "error, warn, info, debug, trace, or directives lik
 const FORMATS_ALLOWED: &str = "auto, text or json";
 const LISTEN_ALLOWED: &str = "an IP address and a port, like \"127.0.0.1:22700\" or \"[::1]:22700\"";
 
+const NETWORKS_ALLOWED: &str = "mainnet or testnet";
+const PROXIES_ALLOWED: &str = "IP addresses separated by commas, like \"127.0.0.1, ::1\", or \"\" for none";
+
+fn read_http(fields: &mut Fields<'_>, default: HttpConfig) -> HttpConfig {
+    let url = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
+    HttpConfig {
+        listen: fields.text("http.listen", default.listen, LISTEN_ALLOWED, |text| text.parse().ok()),
+        public_url: fields.text("http.public_url", default.public_url, PublicUrl::ALLOWED, url),
+        allow_plain_http: fields.flag("http.allow_plain_http", default.allow_plain_http),
+        trusted_proxies: fields.text("http.trusted_proxies", default.trusted_proxies, PROXIES_ALLOWED, addresses),
+        max_connections: fields.integer("http.max_connections", default.max_connections, 16..=65_536),
+    }
+}
+
+fn addresses(text: &str) -> Option<Vec<IpAddr>> {
+    if text.trim().is_empty() {
+        Some(Vec::new())
+    } else {
+        text.split(',').map(|part| part.trim().parse().ok()).collect()
+    }
+}
+
+fn read_limits(fields: &mut Fields<'_>, default: LimitsConfig) -> LimitsConfig {
+    let mut per_min = |key, default| fields.integer(key, default, 1..=MOST_PER_MIN);
+    LimitsConfig {
+        ip_per_min: per_min("limits.ip_per_min", default.ip_per_min),
+        customer_per_min: per_min("limits.customer_per_min", default.customer_per_min),
+        sign_in_ip_per_min: per_min("limits.sign_in_ip_per_min", default.sign_in_ip_per_min),
+        sign_in_address_per_min: per_min("limits.sign_in_address_per_min", default.sign_in_address_per_min),
+    }
+}
+
+/// More than a machine can answer: as good as no limit.
+const MOST_PER_MIN: u32 = 100_000_000;
+
 fn read_intake(fields: &mut Fields<'_>, default: IntakeConfig) -> IntakeConfig {
     IntakeConfig {
         log_file: fields.path("intake.log_file", default.log_file),
@@ -194,6 +289,45 @@ fn read_intake(fields: &mut Fields<'_>, default: IntakeConfig) -> IntakeConfig {
         flush_after_ms: fields.integer("intake.flush_after_ms", default.flush_after_ms, 1..=10_000),
         max_batch_rows: fields.integer("intake.max_batch_rows", default.max_batch_rows, 1024..=1_048_576),
         rotation_grace_s: fields.integer("intake.rotation_grace_s", default.rotation_grace_s, 0..=3600),
+    }
+}
+
+impl PublicUrl {
+    const ALLOWED: &str =
+        "an address without a path, like \"https://dashboard.example.com\", or \"\" for the one listened on";
+
+    /// The address listened on, without encryption.
+    pub fn of_listener(address: SocketAddr) -> Self {
+        Self { is_secure: false, authority: address.to_string() }
+    }
+
+    /// As browsers send it in `Origin`.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", if self.is_secure { "https" } else { "http" }, self.authority)
+    }
+
+    /// Whether cookies stay on this machine or are encrypted.
+    pub fn keeps_cookies_safe(&self) -> bool {
+        let host = self.authority.rsplit_once(':').map_or(self.authority.as_str(), |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        self.is_secure || host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let url: axum::http::Uri = text.strip_suffix('/').unwrap_or(text).parse().map_err(|_| ())?;
+        let is_secure = match url.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(()),
+        };
+        let authority = url.authority().ok_or(())?.as_str().to_ascii_lowercase();
+        let is_bare = url.path_and_query().is_none_or(|path| path == "/") && !authority.contains('@');
+        let authority = authority.strip_suffix(if is_secure { ":443" } else { ":80" }).unwrap_or(&authority).to_owned();
+        if is_bare && !authority.is_empty() { Ok(Self { is_secure, authority }) } else { Err(()) }
     }
 }
 

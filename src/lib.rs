@@ -57,5 +57,6 @@ pub mod http;
 pub mod intake;
 pub mod jobs;
 pub mod ledger;
+pub mod random;
 pub mod telemetry;
 pub mod traffic;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::core::calendar::UtcMillis;
 use crate::core::id::CustomerId;
+use crate::core::money::Usd;
 
 const ADDRESS_DIGITS: usize = 64;
 
@@ -76,6 +77,70 @@ pub struct Customer {
     pub name: String,
     pub status: CustomerStatus,
     pub created_at: UtcMillis,
+    /// Which terms were accepted last, and when.
+    pub terms: Option<TermsAcceptance>,
+    /// The customer's account object on the chain; set once.
+    pub escrow_contract_id: Option<String>,
+    /// A copy of the chain's limit for 28 days; 0 = unlimited.
+    pub spending_limit: Usd,
+    /// A copy of the chain's balance.
+    pub balance: Usd,
+}
+
+/// The version of the terms, from 1, and when it was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TermsAcceptance {
+    pub version: u32,
+    pub at: UtcMillis,
+}
+
+/// What an escrow account starts with.
+pub const DEFAULT_SPENDING_LIMIT: Usd = Usd::from_dollars(250);
+
+impl Customer {
+    /// Somebody who has just come.
+    pub fn new(customer: CustomerId, wallet_address: WalletAddress, created_at: UtcMillis) -> Self {
+        Self {
+            customer,
+            wallet_address,
+            name: String::new(),
+            status: CustomerStatus::Active,
+            created_at,
+            terms: None,
+            escrow_contract_id: None,
+            spending_limit: DEFAULT_SPENDING_LIMIT,
+            balance: Usd::ZERO,
+        }
+    }
+}
+
+/// What a customer wants to be called: at most 80 characters, on one line; may be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerName(String);
+
+/// The text is no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("use at most {NAME_CHARS} characters, without line breaks and other control characters")]
+pub struct NotACustomerName;
+
+/// Characters of a customer's name, at most.
+pub const NAME_CHARS: usize = 80;
+
+impl CustomerName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Blanks around it are dropped.
+impl FromStr for CustomerName {
+    type Err = NotACustomerName;
+
+    fn from_str(text: &str) -> Result<Self, NotACustomerName> {
+        let name = text.trim();
+        let right = name.chars().count() <= NAME_CHARS && !name.chars().any(char::is_control);
+        if right { Ok(Self(name.to_owned())) } else { Err(NotACustomerName) }
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +162,22 @@ mod tests {
             (String::new(), None),
         ] {
             assert_eq!(text.parse::<WalletAddress>().ok().as_ref().map(WalletAddress::as_str), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_short_and_on_one_line() {
+        let longest = "é".repeat(NAME_CHARS);
+        for (text, expected) in [
+            ("Ada's wallet app", Some("Ada's wallet app")),
+            ("  Ada ", Some("Ada")),
+            ("", Some("")),
+            (longest.as_str(), Some(longest.as_str())),
+            (&format!("{longest}x"), None),
+            ("a\nb", None),
+            ("a\u{0}b", None),
+        ] {
+            assert_eq!(text.parse::<CustomerName>().ok().as_ref().map(CustomerName::as_str), expected, "{text:?}");
         }
     }
 

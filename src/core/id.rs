@@ -3,6 +3,8 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use data_encoding::BASE32_NOPAD;
+
 /// A customer's number: random in 1…2³²−1, never sequential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CustomerId(NonZeroU32);
@@ -94,6 +96,93 @@ impl Network {
         match self {
             Self::Testnet => "testnet",
             Self::Mainnet => "mainnet",
+        }
+    }
+
+    /// `None` for any other word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Testnet, Self::Mainnet].into_iter().find(|network| network.name() == name)
+    }
+}
+
+macro_rules! record_ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// From random bytes.
+            pub fn new(random: [u8; RECORD_ID_BYTES]) -> Self {
+                Self(record_id($prefix, random))
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = NotARecordId;
+
+            fn from_str(text: &str) -> Result<Self, NotARecordId> {
+                is_record_id($prefix, text).then(|| Self(text.to_owned())).ok_or(NotARecordId)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+record_ids! {
+    /// A sign-in and what followed from it.
+    SessionId = "ses_";
+    /// A personal API token.
+    ApiTokenId = "tok_";
+    /// An API key.
+    ApiKeyId = "key_";
+    /// A Seal key.
+    SealKeyId = "sk_";
+    /// A package of a Seal key.
+    SealPackageId = "pkg_";
+}
+
+/// Random bytes of a record's id: enough that two never meet, short enough to read out.
+pub const RECORD_ID_BYTES: usize = 15;
+const RECORD_ID_CHARS: usize = 24;
+
+/// The text is no id of this kind of record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no id of this kind")]
+pub struct NotARecordId;
+
+fn record_id(prefix: &str, random: [u8; RECORD_ID_BYTES]) -> String {
+    format!("{prefix}{}", BASE32_NOPAD.encode(&random).to_ascii_lowercase())
+}
+
+fn is_record_id(prefix: &str, text: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|rest| {
+        rest.len() == RECORD_ID_CHARS && rest.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_have_ids_that_say_what_they_are() {
+        let id = ApiKeyId::new([0xff; RECORD_ID_BYTES]);
+        assert_eq!(id.as_str(), "key_777777777777777777777777");
+        assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        for text in
+            ["", "key_", "tok_777777777777777777777777", "key_77777777777777777777777", "key_77777777777777777777777A"]
+        {
+            assert_eq!(text.parse::<ApiKeyId>(), Err(NotARecordId), "{text}");
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Pure: values in, values out. No IO, no clock, no randomness: time and random bytes are arguments.
 
+pub mod activity;
 pub mod api_key;
 pub mod calendar;
 pub mod config_global;
 pub mod customer;
+pub mod error_code;
+pub mod field_cipher;
 pub mod field_error;
 pub mod haproxy_config;
 pub mod haproxy_map;
@@ -13,6 +16,7 @@ pub mod log_line;
 pub mod money;
 pub mod rating;
 pub mod rollup;
+pub mod session;
 pub mod source;
 pub mod tier;
 pub mod usage;

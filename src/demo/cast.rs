@@ -9,7 +9,7 @@ use crate::app::DemoCustomer;
 use crate::core::api_key::{Access, ApiKey, ApiKeySecret, KeyMeta, ProcessGroup, Source, encode};
 use crate::core::calendar::UtcMillis;
 use crate::core::config_global::{ConfigGlobal, TierLimits};
-use crate::core::customer::{Customer, CustomerStatus};
+use crate::core::customer::Customer;
 use crate::core::haproxy_map::{KeyEntry, KeyHash, LimitEntry, LimitKey};
 use crate::core::id::{CustomerId, Network, Service};
 use crate::core::tier::Tier;
@@ -74,8 +74,7 @@ impl Part {
     /// As the ledger keeps it.
     pub(super) fn customer(&self, now: UtcMillis) -> Result<Customer, DemoError> {
         let wallet_address = self.wallet.parse().map_err(|_| DemoError::NoRandomness)?;
-        let name = self.name.to_owned();
-        Ok(Customer { customer: self.customer, wallet_address, name, status: CustomerStatus::Active, created_at: now })
+        Ok(Customer { name: self.name.to_owned(), ..Customer::new(self.customer, wallet_address, now) })
     }
 
     /// As the page shows it.

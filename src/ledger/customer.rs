@@ -2,7 +2,8 @@
 
 use rusqlite::{ErrorCode, Row, ffi};
 
-use crate::core::customer::Customer;
+use crate::core::calendar::UtcMillis;
+use crate::core::customer::{Customer, CustomerName, TermsAcceptance, WalletAddress};
 use crate::core::id::CustomerId;
 use crate::ledger::error::{LedgerError, failed};
 use crate::ledger::transaction::{ReadTx, WriteTx};
@@ -29,12 +30,40 @@ pub fn insert_customer(tx: &WriteTx<'_>, new: &Customer) -> Result<(), LedgerErr
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn find_customer(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<Customer>, LedgerError> {
-    tx.first(
-        "SELECT customer_id, wallet_address, name, status, created_at_ms FROM customers WHERE customer_id = ?1",
-        (customer,),
-        read_customer,
+    tx.first("SELECT * FROM customers WHERE customer_id = ?1", (customer,), read_customer)
+        .map_err(failed("finding a customer", customer))
+}
+
+/// The customer who has a wallet.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn find_customer_by_wallet(tx: &ReadTx<'_>, wallet: &WalletAddress) -> Result<Option<Customer>, LedgerError> {
+    tx.first("SELECT * FROM customers WHERE wallet_address = ?1", (wallet,), read_customer)
+        .map_err(failed("finding the customer of a wallet", wallet))
+}
+
+/// Gives a customer another name.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn set_customer_name(tx: &WriteTx<'_>, customer: CustomerId, name: &CustomerName) -> Result<(), LedgerError> {
+    tx.execute("UPDATE customers SET name = ?2 WHERE customer_id = ?1", (customer, name.as_str()))
+        .map(drop)
+        .map_err(failed("naming a customer", customer))
+}
+
+/// Notes which terms a customer has accepted.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn set_terms(tx: &WriteTx<'_>, customer: CustomerId, terms: TermsAcceptance) -> Result<(), LedgerError> {
+    tx.execute(
+        "UPDATE customers SET terms_version = ?2, terms_accepted_at_ms = ?3 WHERE customer_id = ?1",
+        (customer, terms.version, terms.at),
     )
-    .map_err(failed("finding a customer", customer))
+    .map(drop)
+    .map_err(failed("noting accepted terms of customer", customer))
 }
 
 /// At most `limit` customers in the order of their numbers, those after `after` or from the first.
@@ -44,8 +73,7 @@ pub fn find_customer(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<Cus
 pub fn list_customers(tx: &ReadTx<'_>, after: Option<CustomerId>, limit: u32) -> Result<Vec<Customer>, LedgerError> {
     let after = after.map_or(0, CustomerId::get);
     tx.all(
-        "SELECT customer_id, wallet_address, name, status, created_at_ms FROM customers
-         WHERE customer_id > ?1 ORDER BY customer_id LIMIT ?2",
+        "SELECT * FROM customers WHERE customer_id > ?1 ORDER BY customer_id LIMIT ?2",
         (after, limit),
         read_customer,
     )
@@ -59,7 +87,17 @@ fn read_customer(row: &Row<'_>) -> rusqlite::Result<Customer> {
         name: row.get("name")?,
         status: row.get("status")?,
         created_at: row.get("created_at_ms")?,
+        terms: read_terms(row)?,
+        escrow_contract_id: row.get("escrow_contract_id")?,
+        spending_limit: row.get("spending_limit_micros")?,
+        balance: row.get("balance_micros")?,
     })
+}
+
+fn read_terms(row: &Row<'_>) -> rusqlite::Result<Option<TermsAcceptance>> {
+    let version: Option<u32> = row.get("terms_version")?;
+    let at: Option<UtcMillis> = row.get("terms_accepted_at_ms")?;
+    Ok(version.zip(at).map(|(version, at)| TermsAcceptance { version, at }))
 }
 
 enum Taken {

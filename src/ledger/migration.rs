@@ -11,10 +11,8 @@ use crate::ledger::connection::{open_for_steps, set_wal};
 use crate::ledger::error::LedgerError;
 
 /// In order, from schema 1.
-pub(in crate::ledger) const STEPS: &[&str] = &[
-    include_str!("../../schema/ledger/0001_initial.sql"),
-    include_str!("../../schema/ledger/0002_accounts.sql"),
-];
+pub(in crate::ledger) const STEPS: &[&str] =
+    &[include_str!("../../schema/ledger/0001_initial.sql"), include_str!("../../schema/ledger/0002_accounts.sql")];
 
 /// Creates the ledger or brings it up to date, in one transaction. A database of a later version is left untouched.
 ///

@@ -16,12 +16,15 @@ use crate::ledger::connection::{Use, open_for_work, prove_ddl_refused, refuse_dd
 use crate::ledger::transaction::{WriteJob, run_read, run_writes, write_job};
 use crate::ledger::worker::{Pool, Service};
 
+pub mod activity;
 pub mod config_global;
 mod connection;
 pub mod customer;
 mod error;
+pub mod idempotency;
 pub mod invoice;
 mod migration;
+pub mod session;
 mod transaction;
 pub mod usage;
 mod values;

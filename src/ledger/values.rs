@@ -5,7 +5,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRe
 
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::customer::{CustomerStatus, WalletAddress};
-use crate::core::id::{CustomerId, Service};
+use crate::core::id::{ApiKeyId, ApiTokenId, CustomerId, SealKeyId, SealPackageId, Service, SessionId};
 use crate::core::invoice::LineKind;
 use crate::core::money::Usd;
 
@@ -81,18 +81,6 @@ impl FromSql for Month {
     }
 }
 
-impl ToSql for WalletAddress {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
-    }
-}
-
-impl FromSql for WalletAddress {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        word(value, |text| text.parse().ok())
-    }
-}
-
 impl ToSql for CustomerStatus {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.name().into())
@@ -116,6 +104,24 @@ impl FromSql for LineKind {
         word(value, Self::from_name)
     }
 }
+
+macro_rules! texts {
+    ($($name:ident),*) => {$(
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.as_str().into())
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                word(value, |text| text.parse().ok())
+            }
+        }
+    )*};
+}
+
+texts!(WalletAddress, SessionId, ApiTokenId, ApiKeyId, SealKeyId, SealPackageId);
 
 /// A count that a column holds. SQLite's integers end at 2⁶³−1; what is larger is an error and not stored.
 pub(in crate::ledger) struct Count(pub u64);

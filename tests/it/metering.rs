@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use suiftly::app::{App, load_config_global, meter};
 use suiftly::clock::Clock;
 use suiftly::core::calendar::{Month, UtcMillis};
-use suiftly::core::customer::{Customer, CustomerStatus};
+use suiftly::core::customer::Customer;
 use suiftly::core::id::CustomerId;
 use suiftly::core::log_line;
 use suiftly::core::source::SourceState;
@@ -36,13 +36,10 @@ impl Books {
     /// With the customer that the lines belong to.
     async fn open() -> Self {
         let books = Self::without_customers();
-        let wallet = format!("0x{}", "ab".repeat(32));
+        let wallet_address = format!("0x{CUSTOMER:064x}").parse().unwrap();
         let customer = Customer {
-            customer: customer(),
-            wallet_address: wallet.parse().unwrap(),
             name: "Ada".to_owned(),
-            status: CustomerStatus::Active,
-            created_at: UtcMillis(FIRST_LINE_MS),
+            ..Customer::new(CustomerId::new(CUSTOMER).unwrap(), wallet_address, UtcMillis(FIRST_LINE_MS))
         };
         books.app.ledger.write(move |tx| insert_customer(tx, &customer)).await.unwrap();
         books

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::core::calendar::UtcMillis;
-use crate::core::customer::{Customer, CustomerStatus};
+use crate::core::customer::Customer;
 use crate::core::id::{CustomerId, Service};
 use crate::core::usage::HourUsage;
 
@@ -47,13 +47,9 @@ fn id(number: u32) -> CustomerId {
 }
 
 fn customer(number: u32) -> Customer {
-    Customer {
-        customer: id(number),
-        wallet_address: format!("0x{number:064x}").parse().unwrap(),
-        name: format!("customer {number}"),
-        status: CustomerStatus::Active,
-        created_at: UtcMillis(1_700_000_000_000),
-    }
+    let wallet_address = format!("0x{number:064x}").parse().unwrap();
+    let created_at = UtcMillis(1_700_000_000_000);
+    Customer { name: format!("customer {number}"), ..Customer::new(id(number), wallet_address, created_at) }
 }
 
 /// All requests billable, ten bytes each; `hour` counts from November 2026.

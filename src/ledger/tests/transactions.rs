@@ -156,7 +156,9 @@ fn work_that_goes_on_after_sqlite_has_rolled_back_commits_nothing() {
         tx.execute(sql, ()).unwrap_err();
         Ok(customer::insert_customer(tx, &customer(2)).is_ok())
     });
-    let LedgerError::NotCommitted { operation, .. } = outcome.unwrap_err() else { panic!("reported as something else") };
+    let LedgerError::NotCommitted { operation, .. } = outcome.unwrap_err() else {
+        panic!("reported as something else")
+    };
     assert_eq!(operation, "committing a transaction");
     assert_eq!(count_customers(&test), 0);
 }

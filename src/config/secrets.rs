@@ -1,0 +1,233 @@
+//! The secrets: one file that only this user may read, apart from the configuration and from every backup of data.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+const KEY_BYTES: usize = 32;
+/// Fewer different bytes than random ones ever have: a key that somebody typed.
+const LEAST_DIFFERENT_BYTES: usize = 12;
+/// The secret of the published test vectors of API keys.
+const PUBLISHED: &str = "8776c4c0e84428c6e86fca4647abe16459649aa78fe4c72e7643dc3a14343337";
+/// How systemd hands over a file named by `LoadCredential=secrets.toml:…`.
+const CREDENTIAL: &str = "secrets.toml";
+
+/// A key of 32 bytes, wiped when it is dropped.
+pub type Key = Zeroizing<[u8; KEY_BYTES]>;
+
+/// What the process must know and nobody else may.
+#[derive(Clone)]
+pub struct Secrets {
+    /// API keys are minted and read with it. Permanent: without it no key can be read again.
+    pub api_key: Key,
+    /// Sign sessions, by number; the highest signs, all verify.
+    pub session_keys: BTreeMap<u32, Key>,
+    /// Encrypt fields of the ledger, by number; the highest encrypts, all decrypt.
+    pub field_keys: BTreeMap<u32, Key>,
+}
+
+/// Shows nothing of them.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(…)")
+    }
+}
+
+/// Why there are no secrets to work with. Never holds one.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    #[error("cannot read the secrets {}: {source}; `suiftly init` creates them", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("the secrets {} can be read by others (mode {mode:03o}): chmod 600 {}", path.display(), path.display())]
+    Exposed { path: PathBuf, mode: u32 },
+    #[error("the secrets {} are not right:{}", path.display(), problems.iter().map(|line| format!("\n  {line}")).collect::<String>())]
+    Wrong { path: PathBuf, problems: Vec<String> },
+    #[error("cannot write the secrets {}", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    api_key: String,
+    session_keys: BTreeMap<String, String>,
+    field_keys: BTreeMap<String, String>,
+}
+
+impl Secrets {
+    /// Reads the file, or in its place the credential that systemd hands over.
+    ///
+    /// # Errors
+    /// [`SecretsError`]: unreadable, readable by others, or with everything that is wrong in it.
+    pub fn load(path: &Path) -> Result<Self, SecretsError> {
+        let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(CREDENTIAL));
+        let path = credential.filter(|path| path.exists()).unwrap_or_else(|| path.to_owned());
+        let unreadable = |source| SecretsError::Unreadable { path: path.clone(), source };
+        let mode = fs::metadata(&path).map_err(unreadable)?.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(SecretsError::Exposed { path, mode });
+        }
+        let text = Zeroizing::new(fs::read_to_string(&path).map_err(unreadable)?);
+        Self::parse(&text).map_err(|problems| SecretsError::Wrong { path, problems })
+    }
+
+    /// Makes new ones and writes them to a file that must not exist yet, readable by this user only.
+    ///
+    /// # Errors
+    /// [`SecretsError::Unwritable`], also if the file exists.
+    pub fn create(
+        path: &Path,
+        api_key: [u8; 32],
+        session_key: [u8; 32],
+        field_key: [u8; 32],
+    ) -> Result<(), SecretsError> {
+        let text = Zeroizing::new(document(api_key, session_key, field_key));
+        let write = || {
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            io::Write::write_all(&mut file, text.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(|source| SecretsError::Unwritable { path: path.to_owned(), source })
+    }
+
+    /// From keys, for a process whose data is temporary.
+    pub fn temporary(api_key: [u8; 32], session_key: [u8; 32], field_key: [u8; 32]) -> Self {
+        let only = |key| BTreeMap::from([(1, Zeroizing::new(key))]);
+        Self { api_key: Zeroizing::new(api_key), session_keys: only(session_key), field_keys: only(field_key) }
+    }
+
+    fn parse(text: &str) -> Result<Self, Vec<String>> {
+        // The parser's own message would quote the line.
+        let document: Document =
+            toml::from_str(text).map_err(|error| vec![format!("not a document of secrets: {}", error.message())])?;
+        let mut problems = Vec::new();
+        let api_key = read_key("api_key", &document.api_key, &mut problems);
+        let session_keys = read_keys("session_keys", &document.session_keys, &mut problems);
+        let field_keys = read_keys("field_keys", &document.field_keys, &mut problems);
+        let all = api_key.iter().chain(session_keys.values()).chain(field_keys.values());
+        let mut seen: Vec<&Key> = Vec::new();
+        for key in all {
+            if seen.contains(&key) {
+                problems.push("the same key is used twice: each needs its own".to_owned());
+            }
+            seen.push(key);
+        }
+        match api_key {
+            Some(api_key) if problems.is_empty() => Ok(Self { api_key, session_keys, field_keys }),
+            _ => Err(problems),
+        }
+    }
+}
+
+fn read_keys(section: &str, written: &BTreeMap<String, String>, problems: &mut Vec<String>) -> BTreeMap<u32, Key> {
+    if written.is_empty() {
+        problems.push(format!("[{section}] is empty: it needs a key, such as 1 = \"…\""));
+    }
+    let mut keys = BTreeMap::new();
+    for (number, text) in written {
+        let name = format!("{section}.{number}");
+        match number.parse::<u32>() {
+            Ok(number) if number > 0 => keys.extend(read_key(&name, text, problems).map(|key| (number, key))),
+            _ => problems.push(format!("{name}: keys are numbered from 1; the highest is the one in use")),
+        }
+    }
+    keys
+}
+
+fn read_key(name: &str, text: &str, problems: &mut Vec<String>) -> Option<Key> {
+    let problem = match HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map(<[u8; KEY_BYTES]>::try_from) {
+        Ok(Ok(_)) if text.eq_ignore_ascii_case(PUBLISHED) => "it is the one of the published test vectors",
+        Ok(Ok(key)) if different_bytes(&key) < LEAST_DIFFERENT_BYTES => "it is not random",
+        Ok(Ok(key)) => return Some(Zeroizing::new(key)),
+        Ok(Err(_)) | Err(_) => "it must be 64 hexadecimal digits",
+    };
+    problems.push(format!("{name}: {problem}; make one with: openssl rand -hex 32"));
+    None
+}
+
+fn different_bytes(key: &[u8]) -> usize {
+    key.iter().collect::<std::collections::BTreeSet<_>>().len()
+}
+
+fn document(api_key: [u8; 32], session_key: [u8; 32], field_key: [u8; 32]) -> String {
+    let [api_key, session_key, field_key] = [api_key, session_key, field_key].map(|key| HEXLOWER.encode(&key));
+    format!(
+        "# The secrets of suiftly. Only its user may read this file (mode 600). Keep a copy apart from the backups of\n\
+         # data: without it sessions end, and no API key can be read again.\n\
+         \n\
+         # API keys are minted and read with it. Permanent: a change makes every API key invalid.\n\
+         api_key = \"{api_key}\"\n\
+         \n\
+         # Sign sessions. To change the key, add one with a higher number; remove the old one 30 days later.\n\
+         [session_keys]\n\
+         1 = \"{session_key}\"\n\
+         \n\
+         # Encrypt what is secret in the ledger. To change the key, add one with a higher number; old ones must stay.\n\
+         [field_keys]\n\
+         1 = \"{field_key}\"\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(first: u8) -> [u8; 32] {
+        std::array::from_fn(|index| first.wrapping_add(u8::try_from(index).unwrap().wrapping_mul(7)))
+    }
+
+    #[test]
+    fn what_is_created_is_read_again_and_belongs_to_its_user() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.toml");
+        Secrets::create(&path, key(1), key(2), key(3)).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        let secrets = Secrets::load(&path).unwrap();
+        assert_eq!((*secrets.api_key, *secrets.session_keys[&1], *secrets.field_keys[&1]), (key(1), key(2), key(3)));
+        assert!(matches!(Secrets::create(&path, key(1), key(2), key(3)), Err(SecretsError::Unwritable { .. })));
+        assert_eq!(format!("{secrets:?}"), "Secrets(…)");
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.toml");
+        Secrets::create(&path, key(1), key(2), key(3)).unwrap();
+        for mode in [0o640, 0o604, 0o620, 0o666] {
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+            let refused = Secrets::load(&path).unwrap_err().to_string();
+            assert!(refused.contains("chmod 600"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once_and_no_secret_with_it() {
+        let good = HEXLOWER.encode(&key(1));
+        let text = format!(
+            "api_key = \"{PUBLISHED}\"\n[session_keys]\n0 = \"{good}\"\n1 = \"{}\"\n2 = \"abc\"\n[field_keys]\n",
+            "00".repeat(32)
+        );
+        let problems = Secrets::parse(&text).unwrap_err().join("\n");
+        for part in [
+            "api_key: it is the one of the published",
+            "session_keys.0: keys are numbered",
+            "session_keys.1: it is not random",
+            "session_keys.2: it must be 64",
+            "[field_keys] is empty",
+        ] {
+            assert!(problems.contains(part), "{part} in {problems}");
+        }
+        assert!(!problems.contains(&good) && !problems.contains(PUBLISHED));
+        let twice = format!("api_key = \"{good}\"\n[session_keys]\n1 = \"{good}\"\n[field_keys]\n1 = \"{good}\"\n");
+        assert!(Secrets::parse(&twice).unwrap_err().join("").contains("used twice"));
+        let unknown = Secrets::parse(&format!("api_key = \"{good}\"\nother = \"{good}\"\n")).unwrap_err().join("");
+        assert!(unknown.contains("other") && !unknown.contains(&good), "{unknown}");
+    }
+}
