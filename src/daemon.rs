@@ -20,13 +20,15 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::app::{App, AppError, DemoPage, load_config_global};
+use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, load_config_global};
 use crate::clock::Clock;
-use crate::config::{Config, IntakeConfig};
-use crate::http::{self, Feed, HttpState};
+use crate::config::{Config, HttpConfig, IntakeConfig, PublicUrl, Secrets};
+use crate::core::challenge::Site;
+use crate::http::{self, Feed, GateOptions, HttpState, Quotas};
 use crate::intake::{Intake, IntakeError, IntakeOptions, Until};
 use crate::jobs;
 use crate::ledger::{Ledger, LedgerError};
+use crate::random::{NoRandomness, random};
 use crate::traffic::{Committed, Options, Traffic, TrafficError};
 
 /// Requests that are being answered may take this long once a stop was asked for.
@@ -56,6 +58,15 @@ pub enum DaemonError {
     Intake(#[from] IntakeError),
     #[error(transparent)]
     App(#[from] AppError),
+    #[error(
+        "customers would send their cookies to {0} unencrypted: put TLS in front and set http.public_url to its https \
+         address, or set http.allow_plain_http = true if nobody else is on this network"
+    )]
+    PlainHttp(String),
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    #[error(transparent)]
+    NoKey(#[from] NoKey),
     #[error("a task of the daemon has panicked")]
     Panicked(#[from] JoinError),
     #[error("intake has stopped: see the log for the reason, then start again; no line is lost")]
@@ -81,12 +92,19 @@ impl Daemon {
     ///
     /// # Errors
     /// [`DaemonError`], with nothing left running.
-    pub async fn start(config: &Config, clock: Clock, demo: Option<DemoPage>) -> Result<Self, DaemonError> {
+    pub async fn start(
+        config: &Config,
+        secrets: &Secrets,
+        clock: Clock,
+        demo: Option<DemoPage>,
+    ) -> Result<Self, DaemonError> {
         let lock = lock_data_dir(&config.data_dir)?;
         let listener = listen(config.http.listen).await?;
         let address = listener.local_addr().map_err(|source| DaemonError::Serve { source })?;
+        let public_url = public_url(&config.http, address)?;
+        let accounts = accounts(config, secrets, &public_url)?;
         let opening = config.clone();
-        let (app, intake) = tokio::task::spawn_blocking(move || open(&opening, clock)).await??;
+        let (app, intake) = tokio::task::spawn_blocking(move || open(&opening, clock, accounts)).await??;
         let app = Arc::new(app);
         let stop = CancellationToken::new();
         let (metered, news) = watch::channel(0);
@@ -108,9 +126,10 @@ impl Daemon {
                 }
             },
         };
-        let router = http::router(HttpState { app: app.clone(), demo });
-        let serve = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let http = tokio::spawn(async move { serve.await });
+        let state = HttpState::new(app.clone(), gate(config, &public_url), demo);
+        tokio::spawn(stop.clone().run_until_cancelled_owned(state.clone().forget_quiet_clients()));
+        let router = http::router(state);
+        let http = tokio::spawn(http::serve(listener, router, config.http.max_connections, stop.clone()));
         info!(%address, data_dir = %config.data_dir.display(), "ready");
         Ok(Self { address, committed: intake.committed(), app, intake, stop, jobs, http, _lock: lock })
     }
@@ -160,7 +179,7 @@ impl Daemon {
 }
 
 /// Opens the stores and starts intake. Blocks.
-fn open(config: &Config, clock: Clock) -> Result<(App, Intake), DaemonError> {
+fn open(config: &Config, clock: Clock, accounts: Accounts) -> Result<(App, Intake), DaemonError> {
     let ledger = Ledger::open(&config.data_dir.join("ledger.db"), config.ledger.readers)?;
     let options = Options { memory_limit_mib: config.traffic.memory_limit_mib, threads: config.traffic.threads };
     let (traffic, writer) = Traffic::open(&config.data_dir.join("traffic.duckdb"), &options)?;
@@ -174,8 +193,50 @@ fn open(config: &Config, clock: Clock) -> Result<(App, Intake), DaemonError> {
         config_global: ArcSwap::from_pointee(config_global),
         committed: intake.committed(),
         source: intake.source_state(),
+        accounts,
     };
     Ok((app, intake))
+}
+
+/// What customers see in their address bar. Cookies that would cross a network unencrypted are refused unless the
+/// operator has said that it is meant.
+fn public_url(config: &HttpConfig, address: SocketAddr) -> Result<PublicUrl, DaemonError> {
+    let url = config.public_url.clone().unwrap_or_else(|| PublicUrl::of_listener(address));
+    if url.keeps_cookies_safe() || config.allow_plain_http {
+        Ok(url)
+    } else {
+        Err(DaemonError::PlainHttp(url.origin()))
+    }
+}
+
+fn accounts(config: &Config, secrets: &Secrets, public_url: &PublicUrl) -> Result<Accounts, DaemonError> {
+    let site = Site {
+        domain: public_url.authority.clone(),
+        uri: public_url.origin(),
+        chain: format!("sui:{}", config.chain.network.name()),
+    };
+    let options = AccountsOptions {
+        api_key_secret: secrets.api_key.clone(),
+        session_keys: secrets.session_keys.clone(),
+        field_keys: secrets.field_keys.clone(),
+        challenge_key: random()?,
+        site,
+    };
+    Ok(Accounts::new(options)?)
+}
+
+fn gate(config: &Config, public_url: &PublicUrl) -> GateOptions {
+    let limits = &config.limits;
+    GateOptions {
+        public_origin: public_url.origin(),
+        trusted_proxies: config.http.trusted_proxies.clone(),
+        quotas: Quotas {
+            ip_per_min: limits.ip_per_min,
+            customer_per_min: limits.customer_per_min,
+            sign_in_ip_per_min: limits.sign_in_ip_per_min,
+            sign_in_address_per_min: limits.sign_in_address_per_min,
+        },
+    }
 }
 
 /// The configured way of reading.

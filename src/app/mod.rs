@@ -1,17 +1,36 @@
 //! Use cases: read the clock once, load, ask `core` to decide, apply in one transaction.
 
+mod accounts;
+mod activity;
+mod api_tokens;
+mod cache;
+mod caller;
+mod change;
 mod config_global;
+mod customer;
 mod demo_page;
 mod metering;
 mod readiness;
+mod refusal;
+mod sessions;
+mod sign_in;
 
+pub use accounts::{Accounts, AccountsOptions, NoKey, NumberedKeys};
+pub use activity::{ActivityPage, ActivityView, Audit, audit};
+pub use api_tokens::{ApiTokenList, ApiTokenView, CreatedApiToken, NewApiToken};
+pub use caller::{Caller, Credential};
+pub use change::Once;
 pub use config_global::load_config_global;
+pub use customer::{CustomerChange, CustomerView, TermsAccepted};
 pub use demo_page::{
     DemoCounts, DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice,
     OverviewSeries, OverviewTotal,
 };
 pub use metering::meter;
 pub use readiness::{Readiness, check_readiness};
+pub use refusal::Refusal;
+pub use sessions::{SessionList, SessionView};
+pub use sign_in::{ChallengeView, SignedIn, SignedInView};
 
 use std::sync::{Arc, Mutex};
 
@@ -19,11 +38,14 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::core::access_token::BadToken;
 use crate::core::calendar::NotAMonth;
 use crate::core::config_global::{BadConfig, ConfigGlobal};
+use crate::core::field_cipher::CipherError;
 use crate::core::money::MoneyOverflow;
 use crate::core::source::SourceState;
 use crate::ledger::{Ledger, LedgerError};
+use crate::random::NoRandomness;
 use crate::traffic::{Committed, Traffic, TrafficError};
 
 /// What use cases work with. Shared by everything that serves requests or runs jobs.
@@ -37,6 +59,8 @@ pub struct App {
     pub committed: watch::Receiver<Committed>,
     /// How the log that is followed fares.
     pub source: Arc<Mutex<SourceState>>,
+    /// Signs people in, and keeps what is theirs.
+    pub accounts: Accounts,
 }
 
 /// A use case that could not be carried out.
@@ -56,6 +80,21 @@ pub enum AppError {
     Json { source: serde_json::Error },
     #[error("a query has panicked")]
     Panicked,
+    /// The client can do something about it.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    #[error("a field of the ledger cannot be decrypted")]
+    Cipher(#[from] CipherError),
+    #[error("a token cannot be signed")]
+    Token(#[from] BadToken),
+}
+
+impl From<Refusal> for AppError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
 }
 
 impl App {

@@ -18,3 +18,8 @@ pub(super) fn man() -> Result<()> {
     let command = Cli::command().flatten_help(true);
     Ok(clap_mangen::Man::new(command).render(&mut io::stdout())?)
 }
+
+pub(super) fn openapi() -> Result<()> {
+    println!("{}", crate::http::openapi().to_pretty_json()?);
+    Ok(())
+}

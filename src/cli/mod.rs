@@ -1,9 +1,11 @@
 //! The command line.
 
+mod accounts;
 mod bench;
 mod config;
 mod demo;
 mod docs;
+mod init;
 mod serve;
 
 use std::path::PathBuf;
@@ -28,6 +30,18 @@ enum Command {
     /// Shows the product at work with temporary data and, where HAProxy is installed, real traffic
     #[command(after_help = "Examples: suiftly demo\n          suiftly demo --for 20s --json")]
     Demo(demo::DemoArgs),
+    /// Creates configuration, secrets and data directory, and says what to do next
+    #[command(after_help = "Examples: suiftly init\n          suiftly init --dir ./try --json")]
+    Init(init::InitArgs),
+    /// Reads API keys
+    #[command(subcommand, name = "apikey")]
+    ApiKey(accounts::ApiKeyCommand),
+    /// Checks the activity log
+    #[command(subcommand)]
+    Audit(accounts::AuditCommand),
+    /// Prints the API's description (OpenAPI 3.1, JSON)
+    #[command(after_help = "Example: suiftly openapi > openapi.json")]
+    Openapi,
     /// Checks a configuration and says everything that is wrong with it
     #[command(after_help = "Example: suiftly check-config --config ./suiftly.toml")]
     CheckConfig(ConfigArgs),
@@ -57,6 +71,10 @@ pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Serve(args) => serve::serve(&args.config),
         Command::Demo(args) => demo::demo(&args),
+        Command::Init(args) => init::init(&args),
+        Command::ApiKey(command) => accounts::api_key(&command),
+        Command::Audit(command) => accounts::audit(&command),
+        Command::Openapi => docs::openapi(),
         Command::CheckConfig(args) => config::check(&args.config),
         Command::Bench(command) => bench::run(&command),
         Command::Completions { shell } => docs::completions(shell),

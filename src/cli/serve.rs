@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 
 use crate::clock::Clock;
-use crate::config::{Config, process_overrides, unused_overrides};
+use crate::config::{Config, Secrets, process_overrides, unused_overrides};
 use crate::daemon::Daemon;
 use crate::telemetry;
 
@@ -18,8 +18,9 @@ pub(super) fn serve(path: &Path) -> Result<()> {
     for sentence in unused_overrides(&process_overrides()) {
         warn!("{sentence}");
     }
+    let secrets = Secrets::load(&config.secrets_file)?;
     super::block_on(async {
-        let daemon = Daemon::start(&config, Clock::System, None).await?;
+        let daemon = Daemon::start(&config, &secrets, Clock::System, None).await?;
         // Without systemd there is nobody to tell.
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         let ended = tokio::select! {

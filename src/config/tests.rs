@@ -57,7 +57,17 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
         ("data_dir", "/srv/suiftly"),
         ("log.level", "warn,suiftly::intake=trace"),
         ("log.format", "json"),
+        ("secrets_file", "/srv/secrets.toml"),
         ("http.listen", "[::1]:0"),
+        ("http.public_url", "https://Dash.example.com:443/"),
+        ("http.allow_plain_http", "true"),
+        ("http.trusted_proxies", "10.0.0.2, ::1"),
+        ("http.max_connections", "16"),
+        ("limits.ip_per_min", "1"),
+        ("limits.customer_per_min", "2"),
+        ("limits.sign_in_ip_per_min", "3"),
+        ("limits.sign_in_address_per_min", "4"),
+        ("chain.network", "testnet"),
         ("intake.log_file", "/srv/haproxy.log"),
         ("intake.poll_interval_ms", "10"),
         ("intake.flush_after_ms", "10000"),
@@ -73,7 +83,8 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
     let mut text = String::new();
     for (key, value) in values {
         overridden.insert(fields::variable(key), value.to_owned());
-        let quoted = if value.parse::<u64>().is_ok() { value.to_owned() } else { format!("{value:?}") };
+        let quoted =
+            if value.parse::<u64>().is_ok() || value == "true" { value.to_owned() } else { format!("{value:?}") };
         text.push_str(&format!("{key} = {quoted}\n"));
     }
     let from_file = Config::parse(&text, &BTreeMap::new()).unwrap();
@@ -84,6 +95,13 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
     assert_eq!(from_file.data_dir, Path::new("/srv/suiftly"));
     assert_eq!(from_file.log.format, LogFormat::Json);
     assert_eq!(from_file.http.listen.to_string(), "[::1]:0");
+    let http = &from_file.http;
+    assert_eq!(http.public_url.as_ref().map(PublicUrl::origin).as_deref(), Some("https://dash.example.com"));
+    assert_eq!((http.allow_plain_http, http.trusted_proxies.len(), http.max_connections), (true, 2, 16));
+    let limits = &from_file.limits;
+    assert_eq!((limits.ip_per_min, limits.customer_per_min), (1, 2));
+    assert_eq!((limits.sign_in_ip_per_min, limits.sign_in_address_per_min), (3, 4));
+    assert_eq!(from_file.chain.network, Network::Testnet);
     let IntakeConfig { poll_interval_ms, flush_after_ms, max_batch_rows, rotation_grace_s, .. } = from_file.intake;
     assert_eq!((poll_interval_ms, flush_after_ms, max_batch_rows, rotation_grace_s), (10, 10_000, 1024, 0));
     assert_eq!(from_file.traffic, TrafficConfig { memory_limit_mib: 128, threads: 64 });
@@ -148,7 +166,7 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
         ("[trafic]\nthreads = 1", "line 1: [trafic]: there is no such section; did you mean [traffic]?"),
         (
             "[kubernetes]",
-            "line 1: [kubernetes]: there is no such section; known are http, intake, jobs, ledger, log, traffic",
+            "line 1: [kubernetes]: there is no such section; known are chain, http, intake, jobs, ledger, limits, log, traffic",
         ),
     ] {
         check_mistake(text, expected);
@@ -166,7 +184,7 @@ fn all_mistakes_are_reported_at_once() {
         [
             "line 2: http.listen = 5: must be an IP address and a port, like \"127.0.0.1:22700\" or \"[::1]:22700\"",
             "line 3: duplicate key",
-            "line 4: http.port = 22700: there is no such key; known are http.listen",
+            "line 4: http.port = 22700: there is no such key; known are http.listen, http.public_url, http.allow_plain_http, http.trusted_proxies, http.max_connections",
             "line 7: ledger.readers = 99: must be a whole number from 1 to 16",
             "line 10: extra `=`, expected nothing",
             "environment: SUIFTLY_LOG_FORMAT=\"xml\" (log.format): must be auto, text or json",
@@ -227,5 +245,27 @@ proptest! {
         let at = text.floor_char_boundary(at.min(text.len()));
         text.insert_str(at, &junk);
         let _ = Config::parse(&text, &BTreeMap::new());
+    }
+}
+
+#[test]
+fn a_public_address_is_scheme_host_and_port() {
+    for (text, origin, is_safe) in [
+        ("https://dash.example.com", Some("https://dash.example.com"), true),
+        ("https://dash.example.com:8443/", Some("https://dash.example.com:8443"), true),
+        ("http://localhost:22700", Some("http://localhost:22700"), true),
+        ("http://[::1]:22700", Some("http://[::1]:22700"), true),
+        ("http://127.0.0.1:80", Some("http://127.0.0.1"), true),
+        ("http://dash.example.com", Some("http://dash.example.com"), false),
+        ("http://localhost.example.com", Some("http://localhost.example.com"), false),
+        ("https://dash.example.com/path", None, false),
+        ("https://dash.example.com?x", None, false),
+        ("https://user@dash.example.com", None, false),
+        ("dash.example.com", None, false),
+        ("ftp://dash.example.com", None, false),
+    ] {
+        let url = text.parse::<PublicUrl>().ok();
+        assert_eq!(url.as_ref().map(PublicUrl::origin).as_deref(), origin, "{text}");
+        assert_eq!(url.is_some_and(|url| url.keeps_cookies_safe()), is_safe, "{text}");
     }
 }

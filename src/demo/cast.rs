@@ -13,6 +13,7 @@ use crate::core::customer::Customer;
 use crate::core::haproxy_map::{KeyEntry, KeyHash, LimitEntry, LimitKey};
 use crate::core::id::{CustomerId, Network, Service};
 use crate::core::tier::Tier;
+use crate::random::random;
 
 /// How often a random number may be 0 before the machine's randomness is not believed.
 const DRAWS: usize = 8;
@@ -62,12 +63,6 @@ fn draw_customer() -> Result<CustomerId, DemoError> {
         }
     }
     Err(DemoError::NoRandomness)
-}
-
-fn random<const BYTES: usize>() -> Result<[u8; BYTES], DemoError> {
-    let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(|_| DemoError::NoRandomness)?;
-    Ok(bytes)
 }
 
 impl Part {

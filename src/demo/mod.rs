@@ -50,6 +50,8 @@ pub enum DemoError {
     #[error("the system gave no random bytes")]
     NoRandomness,
     #[error(transparent)]
+    Random(#[from] crate::random::NoRandomness),
+    #[error(transparent)]
     Maps(#[from] MapFileError),
     #[error(transparent)]
     Prices(#[from] BadConfig),

@@ -20,12 +20,13 @@ use super::upstream::Upstream;
 use super::{DemoError, LiveCounts, LoadCounts};
 use crate::app::{DemoPage, DemoTraffic};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Secrets};
 use crate::core::config_global::{ConfigGlobal, KEYS};
 use crate::core::id::Service;
 use crate::daemon::Daemon;
 use crate::gateway::map_files::{write_keys, write_limits};
 use crate::ledger::customer::insert_customer;
+use crate::random::random;
 
 /// After the last request, the page must show all of them within this.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -138,7 +139,9 @@ impl Stage {
         };
         let traffic = if haproxy.is_some() { DemoTraffic::Haproxy } else { DemoTraffic::Synthetic };
         let page = DemoPage { traffic, customers: cast.iter().map(Part::on_page).collect() };
-        let daemon = Daemon::start(&config(options, folder.path(), &log), Clock::System, Some(page)).await?;
+        let secrets = Secrets::temporary(random()?, random()?, random()?);
+        let config = config(options, folder.path(), &log);
+        let daemon = Daemon::start(&config, &secrets, Clock::System, Some(page)).await?;
         register(&daemon, &cast).await?;
         let plans = cast.iter().filter_map(|part| part.plan(&listen, &prices)).collect();
         let api = Api::new(daemon.address());

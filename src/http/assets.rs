@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::Problem;
+use crate::core::error_code::Code;
 
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets/dist"]
@@ -32,8 +33,7 @@ pub(super) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Respon
 
 fn serve(path: &str, caching: &'static str, headers: &HeaderMap) -> Response {
     let Some(plain) = Dist::get(path) else {
-        let problem = Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here");
-        return problem.with_detail(format!("no file {path}")).into_response();
+        return Problem::new(Code::NotFound, format!("no file {path}")).into_response();
     };
     let content_type = plain.metadata.mimetype().to_owned();
     let (file, encoding) = best_encoding(path, headers).map_or((plain, None), |(file, name)| (file, Some(name)));

@@ -9,15 +9,24 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use super::HttpState;
 
-#[derive(Serialize)]
-struct FrontendConfig<'a> {
-    values: BTreeMap<&'a str, &'a str>,
+/// Public prices and limits.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FrontendConfig)]
+pub(super) struct FrontendConfig {
+    /// Every key that begins with `f`, with its value as text. Load the page again when `fver` changes.
+    values: BTreeMap<String, String>,
 }
 
-/// Every `f*` key with its value, and an `ETag` that changes when one of them does.
+/// Gives the public prices and limits. The `ETag` changes when one of them does.
+#[utoipa::path(
+    get, path = "/api/config/frontend", tag = "config",
+    params(("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, body = FrontendConfig), (status = 304, description = "As known"))
+)]
 pub(super) async fn frontend(State(state): State<HttpState>, headers: HeaderMap) -> Response {
     let config = state.app.config_global.load();
     let values = config.public();
@@ -31,5 +40,6 @@ pub(super) async fn frontend(State(state): State<HttpState>, headers: HeaderMap)
     if known {
         return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
+    let values = values.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     (caching, Json(FrontendConfig { values })).into_response()
 }

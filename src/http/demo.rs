@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +12,7 @@ use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt};
 
 use super::{Feed, HttpState, Problem};
+use crate::core::error_code::Code;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -27,10 +27,7 @@ pub(super) async fn events(
     State(state): State<HttpState>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let feed = feed(&state)?;
-    let seat = Arc::clone(&feed.seats).try_acquire_owned().map_err(|_| {
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_watchers", "Too many are watching");
-        problem.with_detail("close another page of the demo and reload")
-    })?;
+    let seat = Arc::clone(&feed.seats).try_acquire_owned().map_err(|_| Problem::of(Code::TooManyWatchers))?;
     let overviews = WatchStream::new(feed.watch()).map(move |overview| {
         let _held_while_watching = &seat;
         Ok(Event::default().event("overview").data(&*overview))
@@ -39,5 +36,5 @@ pub(super) async fn events(
 }
 
 fn feed(state: &HttpState) -> Result<&Feed, Problem> {
-    state.demo.as_ref().ok_or(Problem::INTERNAL)
+    state.demo.as_ref().ok_or_else(|| Problem::of(Code::Internal))
 }

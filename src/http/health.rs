@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Serialize;
 
 use super::{HttpState, Problem};
 use crate::app::check_readiness;
+use crate::core::error_code::Code;
 
 #[derive(Serialize)]
 pub(super) struct Status {
@@ -27,6 +27,5 @@ pub(super) async fn ready(State(state): State<HttpState>) -> Result<Json<Status>
     if readiness.hindrances.is_empty() {
         return Ok(Json(Status { status: "ready", version: VERSION }));
     }
-    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Not ready");
-    Err(problem.with_detail(readiness.hindrances.join("; ")))
+    Err(Problem::new(Code::NotReady, readiness.hindrances.join("; ")))
 }

@@ -1,25 +1,52 @@
 //! The HTTP API and the embedded dashboard. Handlers extract typed input, call `app` once, and answer.
 
+mod api;
 mod assets;
 mod config;
+mod cookies;
 mod demo;
+mod extract;
 mod feed;
+mod gate;
 mod health;
+mod limits;
+mod openapi;
 mod problem;
 mod router;
+mod server;
 
 pub use feed::Feed;
+pub use gate::GateOptions;
+pub use limits::Quotas;
+pub use openapi::openapi;
 pub use problem::Problem;
 pub use router::router;
+pub use server::serve;
 
 use std::sync::Arc;
 
 use crate::app::App;
+use gate::Gate;
 
 /// What handlers share.
 #[derive(Clone)]
 pub struct HttpState {
-    pub app: Arc<App>,
+    app: Arc<App>,
+    gate: Arc<Gate>,
     /// Only in a demo: what its page shows.
-    pub demo: Option<Feed>,
+    demo: Option<Feed>,
+}
+
+impl HttpState {
+    pub fn new(app: Arc<App>, gate: GateOptions, demo: Option<Feed>) -> Self {
+        Self { app, gate: Arc::new(Gate::new(gate)), demo }
+    }
+
+    /// Keeps the memory of rate limits small, for ever.
+    pub async fn forget_quiet_clients(self) {
+        loop {
+            tokio::time::sleep(limits::FORGET_EVERY).await;
+            self.gate.limits.forget_quiet();
+        }
+    }
 }

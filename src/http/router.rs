@@ -1,18 +1,28 @@
 //! All routes on one screen.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
 
-use super::{HttpState, Problem, assets, config, demo, health};
+use super::{HttpState, Problem, api, assets, demo, gate, health};
+use crate::core::error_code::Code;
+
+/// From the end of a request's head to the beginning of its answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// No request of the API needs more yet.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -30,13 +40,15 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// The public listener's routes. The demo's page and its data exist only where a demo is running: nothing else is
-/// reachable without authentication.
+/// The public listener's routes. The demo's page and its data exist only where a demo is running.
 pub fn router(state: HttpState) -> Router {
-    let mut routes = Router::new()
+    let (api, document) = api::routes().split_for_parts();
+    let document = Arc::<str>::from(document.to_json().unwrap_or_default());
+    let mut routes = api
+        .route("/api/openapi.json", get(move || async move { json(&document) }))
+        .route_layer(from_fn_with_state(state.clone(), gate::pass))
         .route("/health", get(health::live))
-        .route("/ready", get(health::ready))
-        .route("/api/config/frontend", get(config::frontend));
+        .route("/ready", get(health::ready));
     if state.demo.is_some() {
         routes = routes
             .route("/api/demo/overview", get(demo::overview))
@@ -47,18 +59,32 @@ pub fn router(state: HttpState) -> Router {
     let routes = routes.method_not_allowed_fallback(not_allowed).fallback(not_found).with_state(state);
     let routes = routes
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-        .layer(CatchPanicLayer::custom(|_| Problem::INTERNAL.into_response()));
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
+        .layer(map_response(as_problem))
+        .layer(CatchPanicLayer::custom(|_| Problem::of(Code::Internal).into_response()));
     SECURITY_HEADERS.into_iter().fold(routes, |routes, (name, value)| {
         routes.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
     })
 }
 
+fn json(document: &str) -> Response {
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], document.to_owned()).into_response()
+}
+
 async fn not_found(request: Request) -> Response {
-    let problem = Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here");
-    problem.with_detail(format!("no route {}", request.uri().path())).into_response()
+    Problem::new(Code::NotFound, format!("no route {}", request.uri().path())).into_response()
 }
 
 async fn not_allowed(method: Method) -> Response {
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method");
-    problem.with_detail(format!("{method} is not possible here")).into_response()
+    Problem::new(Code::MethodNotAllowed, format!("{method} is not possible here")).into_response()
+}
+
+/// Layers that refuse or give up before a handler runs answer in plain text.
+async fn as_problem(response: Response) -> Response {
+    let is_problem = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE if !is_problem => Problem::of(Code::BodyTooLarge).into_response(),
+        StatusCode::SERVICE_UNAVAILABLE if !is_problem => Problem::of(Code::RequestTimeout).into_response(),
+        _ => response,
+    }
 }

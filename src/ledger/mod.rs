@@ -8,15 +8,19 @@
 //! - Work that fails or panics leaves no trace.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::core::id::CustomerId;
 use crate::ledger::connection::{Use, open_for_work, prove_ddl_refused, refuse_ddl};
 use crate::ledger::transaction::{WriteJob, run_read, run_writes, write_job};
+use crate::ledger::versions::Versions;
 use crate::ledger::worker::{Pool, Service};
 
 pub mod activity;
+pub mod api_token;
 pub mod config_global;
 mod connection;
 pub mod customer;
@@ -28,6 +32,7 @@ pub mod session;
 mod transaction;
 pub mod usage;
 mod values;
+mod versions;
 mod worker;
 
 #[cfg(test)]
@@ -40,6 +45,7 @@ pub use crate::ledger::transaction::{ReadTx, WriteTx};
 pub struct Ledger {
     writer: Pool<WriteJob>,
     readers: Pool<ReadJob>,
+    versions: Arc<Versions>,
 }
 
 type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -60,9 +66,17 @@ impl Ledger {
         let readers = (1..=readers.max(1))
             .map(|number| connect(path, Use::Read, format!("reader-{number}")))
             .collect::<Result<Vec<_>, _>>()?;
-        let write = Service { serve: run_writes, at_once: WRITES_AT_ONCE, at_end: checkpoint };
-        let read = Service { serve: run_reads, at_once: 1, at_end: |_: &_| () };
-        Ok(Self { writer: Pool::start(vec![writer], write)?, readers: Pool::start(readers, read)? })
+        let versions = Arc::new(Versions::new());
+        let raising = Arc::clone(&versions);
+        let serve = move |connection: &mut Connection, jobs| run_writes(connection, jobs, &raising);
+        let write = Service { serve: Arc::new(serve), at_once: WRITES_AT_ONCE, at_end: checkpoint };
+        let read = Service { serve: Arc::new(run_reads), at_once: 1, at_end: |_| () };
+        Ok(Self { writer: Pool::start(vec![writer], write)?, readers: Pool::start(readers, read)?, versions })
+    }
+
+    /// A number that is higher after each change of a customer, and at times without one.
+    pub fn version_of(&self, customer: CustomerId) -> u64 {
+        self.versions.of(customer)
     }
 
     /// Runs `work` in a write transaction on the writer thread, possibly together with other work that waits. `Ok`

@@ -1,13 +1,16 @@
 //! Read and write transactions, two types: a function that changes something says so in its signature.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, Params, Row, Transaction, TransactionBehavior, ffi};
 
+use crate::core::id::CustomerId;
 use crate::ledger::error::{LedgerError, failed};
+use crate::ledger::versions::Versions;
 
 /// Sees the ledger as it was at one moment.
 pub struct ReadTx<'conn> {
@@ -17,6 +20,7 @@ pub struct ReadTx<'conn> {
 /// The only writer while it lasts. Reads what it has written; everything becomes visible to others at once.
 pub struct WriteTx<'conn> {
     read: ReadTx<'conn>,
+    touched: RefCell<Vec<CustomerId>>,
 }
 
 /// Whatever can be asked can be asked while writing.
@@ -66,6 +70,13 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
+    /// Says that something of a customer is changed: once that is on disk, [`Ledger::version_of`] it is higher.
+    ///
+    /// [`Ledger::version_of`]: crate::ledger::Ledger::version_of
+    pub fn touch(&self, customer: CustomerId) {
+        self.touched.borrow_mut().push(customer);
+    }
+
     /// Runs a statement and tells how many rows it changed.
     pub(in crate::ledger) fn execute(&self, sql: &'static str, params: impl Params) -> rusqlite::Result<usize> {
         self.prepare(sql)?.execute(params)
@@ -128,16 +139,19 @@ where
 
 /// Does every job in one transaction, each behind a savepoint of its own: a job that fails leaves no trace and the
 /// others stay. Writing to disk once for all that wait is what makes many small writes fast.
-pub(in crate::ledger) fn run_writes(connection: &mut Connection, jobs: Vec<WriteJob>) {
+pub(in crate::ledger) fn run_writes(connection: &mut Connection, jobs: Vec<WriteJob>, versions: &Versions) {
     // IMMEDIATE takes the lock here, where waiting is possible; a later upgrade from reading would fail instead.
     let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
     let transaction = match begun.map_err(NotCommitted::when("beginning a transaction")) {
         Ok(transaction) => transaction,
         Err(failure) => return jobs.into_iter().for_each(|job| (job(Err(&failure)).reply)(Err(failure.clone()))),
     };
-    let tx = WriteTx { read: ReadTx { transaction } };
+    let tx = WriteTx { read: ReadTx { transaction }, touched: RefCell::default() };
     let outcomes: Vec<Outcome> = jobs.into_iter().map(|job| run_behind_savepoint(&tx, job)).collect();
+    let touched = tx.touched.into_inner();
     let committed = tx.read.transaction.commit().map_err(NotCommitted::when("committing a transaction"));
+    // Before anybody is told: who has been told must not read something older.
+    touched.into_iter().for_each(|customer| versions.raise(customer));
     outcomes.into_iter().for_each(|outcome| (outcome.reply)(committed.clone()));
 }
 

@@ -29,10 +29,12 @@ struct Running<W> {
     threads: Vec<JoinHandle<()>>,
 }
 
+pub(in crate::ledger) type Serve<W> = Arc<dyn Fn(&mut Connection, Vec<W>) + Send + Sync>;
+
 /// How a thread serves its queue.
 pub(in crate::ledger) struct Service<W> {
     /// Does everything in the list, in order, and replies.
-    pub serve: fn(&mut Connection, Vec<W>),
+    pub serve: Serve<W>,
     /// Work that is taken from the queue at once, if so much is waiting.
     pub at_once: usize,
     /// Runs when the queue has ended.
@@ -50,7 +52,7 @@ impl<W: Send + 'static> Pool<W> {
         let Service { serve, at_once, at_end } = service;
         let mut threads = Vec::with_capacity(connections.len());
         for (thread, mut connection) in connections {
-            let receiver = Arc::clone(&receiver);
+            let (receiver, serve) = (Arc::clone(&receiver), Arc::clone(&serve));
             let run = move || {
                 while let Some(work) = next(&receiver, at_once) {
                     serve(&mut connection, work);

@@ -16,7 +16,7 @@ use suiftly::core::id::CustomerId;
 use suiftly::daemon::Daemon;
 use suiftly::ledger::usage::usage_of_month;
 
-use crate::support::{CUSTOMER, FIRST_LINE_MS, binary, line, lines};
+use crate::support::{CUSTOMER, FIRST_LINE_MS, binary, line, lines, secrets};
 
 const OLD_FILES: u32 = 25;
 /// A life is one in which the process got ready and had some time to work.
@@ -176,7 +176,7 @@ fn exactly_once_although_the_process_is_killed_at_any_moment() {
 
 /// What is left is read by one more start; then rows, distinct rows, and usage in the ledger equal the lines.
 async fn check(config: &Config, written: u64) {
-    let daemon = Daemon::start(config, Clock::System, None).await.unwrap();
+    let daemon = Daemon::start(config, &secrets(), Clock::System, None).await.unwrap();
     let app = daemon.app().clone();
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {

@@ -13,5 +13,8 @@ mod fuzz_seeds;
 mod metering;
 mod rotation;
 mod serve;
+mod server;
+mod sign_in;
 mod sql_functions;
 mod support;
+mod wallet;

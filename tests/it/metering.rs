@@ -19,7 +19,7 @@ use suiftly::traffic::{Batch, Traffic, Writer};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use crate::support::{CUSTOMER, FIRST_LINE_MS, STORE, lines};
+use crate::support::{CUSTOMER, FIRST_LINE_MS, STORE, accounts, lines};
 
 /// Both stores in one folder, with a clock that stands in the month of the lines.
 struct Books {
@@ -64,6 +64,7 @@ impl Books {
             config_global: ArcSwap::from_pointee(prices),
             committed: watch::channel(suiftly::traffic::Committed::default()).1,
             source: Arc::new(Mutex::new(SourceState::Reading)),
+            accounts: accounts(),
         };
         Self { _folder: folder, app, writer }
     }

@@ -1,99 +1,13 @@
 //! `suiftly serve` and `check-config` as an operator meets them.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-
+use crate::server::{Server, write_config};
 use crate::support::{binary, lines};
-
-/// A server on a free port, with everything in a folder of its own.
-struct Server {
-    folder: TempDir,
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let config = write_config(folder.path(), "");
-        let mut child = serve(&config).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let address = loop {
-            let mut line = String::new();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended before it was ready");
-            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if event["message"] == "ready" {
-                break event["address"].as_str().unwrap().to_owned();
-            }
-        };
-        // Whoever does not read its log must not block it.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { folder, child, address }
-    }
-
-    fn config(&self) -> PathBuf {
-        self.folder.path().join("suiftly.toml")
-    }
-
-    /// Status, headers and body of one request.
-    fn request(&self, request: &str) -> (u16, String, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "{request}\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).unwrap();
-        let (head, body) = response.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, head.to_lowercase(), body.to_owned())
-    }
-
-    fn get(&self, path: &str) -> (u16, String, String) {
-        self.request(&format!("GET {path} HTTP/1.1"))
-    }
-
-    /// Sends SIGTERM and gives the exit code.
-    fn terminate(&mut self) -> i32 {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code().unwrap();
-            }
-            assert!(Instant::now() < deadline, "it does not end by SIGTERM");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn write_config(folder: &Path, more: &str) -> PathBuf {
-    let path = folder.join("suiftly.toml");
-    let text = format!(
-        "data_dir = {:?}\nhttp.listen = \"127.0.0.1:0\"\nintake.log_file = {:?}\ntraffic.memory_limit_mib = 256\n{more}",
-        folder.join("data"),
-        folder.join("ha.log"),
-    );
-    fs::write(&path, text).unwrap();
-    path
-}
-
-fn serve(config: &Path) -> Command {
-    let mut command = Command::new(binary());
-    command.args(["serve", "--config"]).arg(config).stdout(Stdio::null());
-    command
-}
 
 fn run(command: &str, config: &Path) -> (Output, String) {
     let output = Command::new(binary()).args([command, "--config"]).arg(config).output().unwrap();
@@ -148,9 +62,7 @@ fn prices_are_public_and_cached_by_their_tag() {
 #[test]
 fn nothing_else_is_reachable_without_a_demo() {
     let server = Server::start();
-    for path in
-        ["/", "/index.html", "/assets/index.js", "/api/demo/overview", "/api/demo/events", "/api/customer", "/x"]
-    {
+    for path in ["/", "/index.html", "/assets/index.js", "/api/demo/overview", "/api/demo/events", "/x"] {
         let (status, head, body) = server.get(path);
         assert_eq!(status, 404, "{path}");
         assert!(head.contains("application/problem+json") && body.contains("\"code\":\"not_found\""), "{path}: {body}");

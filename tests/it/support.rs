@@ -2,6 +2,10 @@
 
 use std::path::Path;
 
+use suiftly::app::{Accounts, AccountsOptions};
+use suiftly::config::Secrets;
+use suiftly::core::challenge::Site;
+use suiftly::random::random;
 use suiftly::traffic::Options;
 
 /// A small store, so that many tests fit beside each other.
@@ -30,4 +34,18 @@ pub fn line(number: u64) -> String {
 /// Lines `from..to`, one after the other.
 pub fn lines(from: u64, to: u64) -> String {
     (from..to).map(line).collect()
+}
+
+/// Secrets of a process whose data is temporary.
+pub fn secrets() -> Secrets {
+    Secrets::temporary(random().unwrap(), random().unwrap(), random().unwrap())
+}
+
+/// Accounts for an application that is put together by hand.
+pub fn accounts() -> Accounts {
+    let Secrets { api_key, session_keys, field_keys } = secrets();
+    let (domain, chain) = ("localhost".to_owned(), "sui:mainnet".to_owned());
+    let site = Site { uri: format!("http://{domain}"), domain, chain };
+    let challenge_key = random().unwrap();
+    Accounts::new(AccountsOptions { api_key_secret: api_key, session_keys, field_keys, challenge_key, site }).unwrap()
 }

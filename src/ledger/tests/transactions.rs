@@ -213,3 +213,20 @@ fn of_work_that_waits_together_what_fails_leaves_no_trace_and_the_rest_stays() {
     }
     assert_eq!(count_customers(&test), 10);
 }
+
+#[test]
+fn a_customers_version_rises_with_each_write_that_touches_it() {
+    let test = TestLedger::new();
+    let (touched, other) = (test.ledger.version_of(id(1)), test.ledger.version_of(id(2)));
+    let write = |fails: bool| {
+        test.write(move |tx| {
+            tx.touch(id(1));
+            customer::insert_customer(tx, &customer(1))?;
+            if fails { Err(LedgerError::NoSuchCustomer(id(1))) } else { Ok(()) }
+        })
+    };
+    write(true).unwrap_err();
+    write(false).unwrap();
+    assert!(test.ledger.version_of(id(1)) > touched);
+    assert_eq!(test.ledger.version_of(id(2)), other);
+}

@@ -1,0 +1,33 @@
+//! The API's operations, by noun. All routes on one screen.
+
+pub(super) mod account;
+pub(super) mod auth;
+pub(super) mod page;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::HttpState;
+use super::config;
+use super::openapi::{described, with_errors};
+
+/// Every operation that the OpenAPI document describes.
+pub(super) fn routes() -> OpenApiRouter<HttpState> {
+    let mut router = described()
+        .routes(routes!(auth::connect_wallet))
+        .routes(routes!(auth::verify_signature))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
+        .routes(routes!(auth::list_sessions))
+        .routes(routes!(auth::revoke_other_sessions))
+        .routes(routes!(auth::revoke_session))
+        .routes(routes!(auth::list_tokens, auth::create_token))
+        .routes(routes!(auth::revoke_token))
+        .routes(routes!(account::get_customer, account::update_customer))
+        .routes(routes!(account::accept_terms))
+        .routes(routes!(account::list_activity))
+        .routes(routes!(config::frontend));
+    let document = router.get_openapi_mut();
+    *document = with_errors(std::mem::take(document));
+    router
+}

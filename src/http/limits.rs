@@ -1,0 +1,157 @@
+//! Rate limits: so many requests a minute from one place, of one customer, and of attempts to sign in.
+
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use super::Problem;
+use crate::app::Refusal;
+use crate::core::customer::WalletAddress;
+use crate::core::error_code::Code;
+use crate::core::id::CustomerId;
+
+const WINDOW_S: u64 = 60;
+/// How often limiters forget those who have been quiet.
+pub(super) const FORGET_EVERY: Duration = Duration::from_secs(WINDOW_S);
+
+/// Requests a minute, each at least 1.
+#[derive(Debug, Clone, Copy)]
+pub struct Quotas {
+    pub ip_per_min: u32,
+    pub customer_per_min: u32,
+    pub sign_in_ip_per_min: u32,
+    pub sign_in_address_per_min: u32,
+}
+
+/// All limiters of a process.
+pub(super) struct Limits {
+    pub ip: Limiter<IpAddr>,
+    pub customer: Limiter<CustomerId>,
+    pub sign_in_ip: Limiter<IpAddr>,
+    pub sign_in_address: Limiter<WalletAddress>,
+}
+
+/// One limit for each key (the generic cell rate algorithm: a minute's worth at once, then at its pace).
+pub(super) struct Limiter<K: Hash + Eq + Clone> {
+    name: &'static str,
+    per_min: u32,
+    limiter: RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>,
+    clock: DefaultClock,
+}
+
+/// What is left, for the answer's headers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Left {
+    name: &'static str,
+    per_min: u32,
+    remaining: u32,
+}
+
+impl Limits {
+    pub(super) fn new(quotas: Quotas) -> Self {
+        Self {
+            ip: Limiter::new("ip", quotas.ip_per_min),
+            customer: Limiter::new("customer", quotas.customer_per_min),
+            sign_in_ip: Limiter::new("sign-in-ip", quotas.sign_in_ip_per_min),
+            sign_in_address: Limiter::new("sign-in-address", quotas.sign_in_address_per_min),
+        }
+    }
+
+    /// Without it, everybody who ever came would be remembered.
+    pub(super) fn forget_quiet(&self) {
+        self.ip.limiter.retain_recent();
+        self.customer.limiter.retain_recent();
+        self.sign_in_ip.limiter.retain_recent();
+        self.sign_in_address.limiter.retain_recent();
+    }
+}
+
+impl<K: Hash + Eq + Clone> Limiter<K> {
+    fn new(name: &'static str, per_min: u32) -> Self {
+        let quota = Quota::per_minute(NonZeroU32::new(per_min).unwrap_or(NonZeroU32::MIN));
+        let limiter = RateLimiter::dashmap(quota).with_middleware();
+        Self { name, per_min, limiter, clock: DefaultClock::default() }
+    }
+
+    /// Counts a request.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`] with the time to wait.
+    pub(super) fn check(&self, key: &K) -> Result<Left, Problem> {
+        match self.limiter.check_key(key) {
+            Ok(state) => {
+                Ok(Left { name: self.name, per_min: self.per_min, remaining: state.remaining_burst_capacity() })
+            }
+            Err(until) => {
+                let wait_s = until.wait_time_from(self.clock.now()).as_secs().saturating_add(1);
+                let detail = format!("at most {} a minute ({})", self.per_min, self.name);
+                Err(Refusal::new(Code::RateLimited, detail).retry_after(wait_s).into())
+            }
+        }
+    }
+}
+
+impl Left {
+    /// As in the IETF's draft `ratelimit-headers`.
+    pub(super) fn write(self, headers: &mut HeaderMap) {
+        let Self { name, per_min, remaining } = self;
+        let policy = format!("\"{name}\";q={per_min};w={WINDOW_S}");
+        let left = format!("\"{name}\";r={remaining};t={WINDOW_S}");
+        for (header, value) in [("ratelimit-policy", policy), ("ratelimit", left)] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(HeaderName::from_static(header), value);
+            }
+        }
+    }
+}
+
+/// Who has one IPv6 address has its whole /64 network.
+pub(super) fn place(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(ip),
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minutes_worth_passes_and_the_next_waits() {
+        let limiter = Limiter::new("ip", 3);
+        let (one, other): (IpAddr, IpAddr) = ("203.0.113.9".parse().unwrap(), "203.0.113.10".parse().unwrap());
+        for remaining in [2, 1, 0] {
+            assert_eq!(limiter.check(&one).unwrap().remaining, remaining);
+        }
+        assert_eq!(limiter.check(&one).unwrap_err().code(), Code::RateLimited);
+        assert_eq!(limiter.check(&other).unwrap().remaining, 2);
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_place() {
+        for (ip, expected) in [
+            ("203.0.113.9", "203.0.113.9"),
+            ("::ffff:203.0.113.9", "203.0.113.9"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("::1", "::"),
+        ] {
+            assert_eq!(place(ip.parse().unwrap()), expected.parse::<IpAddr>().unwrap(), "{ip}");
+        }
+    }
+
+    #[test]
+    fn headers_say_the_policy_and_what_is_left() {
+        let mut headers = HeaderMap::new();
+        Left { name: "customer", per_min: 1200, remaining: 7 }.write(&mut headers);
+        assert_eq!(headers["ratelimit-policy"], "\"customer\";q=1200;w=60");
+        assert_eq!(headers["ratelimit"], "\"customer\";r=7;t=60");
+    }
+}
