@@ -5,19 +5,24 @@ use std::sync::{Arc, Mutex};
 
 use zeroize::Zeroizing;
 
+use crate::app::api_keys::PageKey;
 use crate::app::cache::Kept;
 use crate::app::customer::CustomerView;
 use crate::core::access_token::TokenKeys;
 use crate::core::api_key::ApiKeySecret;
 use crate::core::challenge::{CHALLENGE_LIFE_MS, ChallengeKey, Site};
 use crate::core::field_cipher::FieldCipher;
-use crate::core::id::{CustomerId, SessionId};
+use crate::core::id::{CustomerId, Service, SessionId};
+use crate::core::service_instance::ServiceInstance;
 use crate::core::session::Session;
 use crate::core::used_nonces::UsedNonces;
+use crate::ledger::api_key::StoredApiKey;
 use crate::ledger::api_token::StoredApiToken;
 
 /// Sessions, tokens and profiles kept in memory, at most, of each.
 const KEPT: usize = 20_000;
+/// Pages of keys, each of which can hold many.
+const KEPT_PAGES: usize = 4_000;
 
 /// Keys by number, of which the highest is in use.
 pub type NumberedKeys = std::collections::BTreeMap<u32, Zeroizing<[u8; 32]>>;
@@ -46,6 +51,8 @@ pub struct Accounts {
     pub(super) token_owners: quick_cache::sync::Cache<[u8; 32], CustomerId>,
     pub(super) tokens: Kept<[u8; 32], Option<Arc<StoredApiToken>>>,
     pub(super) profiles: Kept<CustomerId, Arc<CustomerView>>,
+    pub(super) services: Kept<CustomerId, Arc<Vec<(Service, ServiceInstance)>>>,
+    pub(super) api_keys: Kept<PageKey, Arc<Vec<StoredApiKey>>>,
 }
 
 /// There is no key to use.
@@ -74,6 +81,8 @@ impl Accounts {
             token_owners: quick_cache::sync::Cache::new(KEPT),
             tokens: Kept::new(KEPT),
             profiles: Kept::new(KEPT),
+            services: Kept::new(KEPT),
+            api_keys: Kept::new(KEPT_PAGES),
         })
     }
 }

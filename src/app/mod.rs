@@ -2,6 +2,7 @@
 
 mod accounts;
 mod activity;
+mod api_keys;
 mod api_tokens;
 mod cache;
 mod caller;
@@ -9,14 +10,19 @@ mod change;
 mod config_global;
 mod customer;
 mod demo_page;
+mod forgetting;
 mod metering;
 mod readiness;
 mod refusal;
+mod services;
 mod sessions;
 mod sign_in;
 
 pub use accounts::{Accounts, AccountsOptions, NoKey, NumberedKeys};
 pub use activity::{ActivityPage, ActivityView, Audit, audit};
+pub use api_keys::{
+    ApiKeyAction, ApiKeyChange, ApiKeyPage, ApiKeyView, CreatedApiKey, NewApiKey, RevealedApiKey, Rotation,
+};
 pub use api_tokens::{ApiTokenList, ApiTokenView, CreatedApiToken, NewApiToken};
 pub use caller::{Caller, Credential};
 pub use change::Once;
@@ -29,6 +35,7 @@ pub use demo_page::{
 pub use metering::meter;
 pub use readiness::{Readiness, check_readiness};
 pub use refusal::Refusal;
+pub use services::{ServiceAction, ServiceList, ServiceSettingsChange, ServiceView, TierChoice};
 pub use sessions::{SessionList, SessionView};
 pub use sign_in::{ChallengeView, SignedIn, SignedInView};
 

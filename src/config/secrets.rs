@@ -43,8 +43,8 @@ impl fmt::Debug for Secrets {
 /// Why there are no secrets to work with. Never holds one.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
-    #[error("cannot read the secrets {}: {source}; `suiftly init` creates them", path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    #[error("cannot read the secrets {}: {cause}; `suiftly init` creates them", path.display())]
+    Unreadable { path: PathBuf, cause: io::Error },
     #[error("the secrets {} can be read by others (mode {mode:03o}): chmod 600 {}", path.display(), path.display())]
     Exposed { path: PathBuf, mode: u32 },
     #[error("the secrets {} are not right:{}", path.display(), problems.iter().map(|line| format!("\n  {line}")).collect::<String>())]
@@ -69,7 +69,7 @@ impl Secrets {
     pub fn load(path: &Path) -> Result<Self, SecretsError> {
         let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(CREDENTIAL));
         let path = credential.filter(|path| path.exists()).unwrap_or_else(|| path.to_owned());
-        let unreadable = |source| SecretsError::Unreadable { path: path.clone(), source };
+        let unreadable = |cause| SecretsError::Unreadable { path: path.clone(), cause };
         let mode = fs::metadata(&path).map_err(unreadable)?.mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(SecretsError::Exposed { path, mode });

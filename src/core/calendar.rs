@@ -53,7 +53,7 @@ pub struct Month {
 }
 
 /// The text was no month like `2026-11`, or the instant lies outside years −9999…9999.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[error("not a calendar month: {0}")]
 pub struct NotAMonth(String);
 

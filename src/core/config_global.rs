@@ -166,6 +166,11 @@ impl ConfigGlobal {
         self.request_price
     }
 
+    /// The number of a key that counts something; 0 for any other key.
+    pub fn count(&self, key: &str) -> u64 {
+        self.texts.get(key).and_then(|text| parse_whole(text)).unwrap_or(0)
+    }
+
     /// `bglim_*` and `bblim_*`.
     pub fn limits(&self, tier: Tier) -> TierLimits {
         match tier {

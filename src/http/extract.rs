@@ -41,6 +41,10 @@ needs! {
     Person = None;
     AccountRead = Some(Scope::AccountRead);
     AccountWrite = Some(Scope::AccountWrite);
+    ServicesRead = Some(Scope::ServicesRead);
+    ServicesWrite = Some(Scope::ServicesWrite);
+    KeysRead = Some(Scope::KeysRead);
+    KeysWrite = Some(Scope::KeysWrite);
     ActivityRead = Some(Scope::ActivityRead);
 }
 

@@ -21,6 +21,12 @@ pub async fn run(app: Arc<App>, interval: Duration, metered: watch::Sender<u64>)
             Ok(batch) => drop(metered.send_if_modified(|last| std::mem::replace(last, batch) != batch)),
             Err(error) => error!(error = %chain(&error), "usage could not be metered"),
         }
+        if let Err(error) = app.advance_due_services().await {
+            error!(error = %chain(&error), "scheduled changes of services could not be made");
+        }
+        if let Err(error) = app.forget_what_has_ended().await {
+            error!(error = %chain(&error), "ended sessions and old answers could not be forgotten");
+        }
         tokio::time::sleep(LEAST_INTERVAL).await;
         // An error means that intake has stopped: then only the clock is left to wait for.
         if let Ok(Err(_)) = tokio::time::timeout(interval, committed.changed()).await {

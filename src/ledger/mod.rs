@@ -20,6 +20,7 @@ use crate::ledger::versions::Versions;
 use crate::ledger::worker::{Pool, Service};
 
 pub mod activity;
+pub mod api_key;
 pub mod api_token;
 pub mod config_global;
 mod connection;
@@ -28,6 +29,7 @@ mod error;
 pub mod idempotency;
 pub mod invoice;
 mod migration;
+pub mod service;
 pub mod session;
 mod transaction;
 pub mod usage;

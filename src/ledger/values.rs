@@ -3,11 +3,14 @@
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 
+use crate::core::api_key::ProcessGroup;
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::customer::{CustomerStatus, WalletAddress};
-use crate::core::id::{ApiKeyId, ApiTokenId, CustomerId, SealKeyId, SealPackageId, Service, SessionId};
+use crate::core::id::{ApiKeyId, ApiTokenId, CustomerId, Network, SealKeyId, SealPackageId, Service, SessionId};
 use crate::core::invoice::LineKind;
 use crate::core::money::Usd;
+use crate::core::service_instance::ServiceState;
+use crate::core::tier::Tier;
 
 /// A word in a table that its column does not allow.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +125,37 @@ macro_rules! texts {
 }
 
 texts!(WalletAddress, SessionId, ApiTokenId, ApiKeyId, SealKeyId, SealPackageId);
+
+macro_rules! words {
+    ($($name:ident),*) => {$(
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                word(value, Self::from_name)
+            }
+        }
+    )*};
+}
+
+words!(ServiceState, Tier);
+
+impl FromSql for Network {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = u8::column_result(value)?;
+        Self::from_number(number).ok_or(FromSqlError::OutOfRange(number.into()))
+    }
+}
+
+impl FromSql for ProcessGroup {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = u8::column_result(value)?;
+        Self::new(number).ok_or(FromSqlError::OutOfRange(number.into()))
+    }
+}
+
+/// For a text that was checked before it was written and can no longer be read.
+pub(in crate::ledger) fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    FromSqlError::other(error).into()
+}
 
 /// A count that a column holds. SQLite's integers end at 2⁶³−1; what is larger is an error and not stored.
 pub(in crate::ledger) struct Count(pub u64);

@@ -16,7 +16,7 @@ use suiftly::core::id::CustomerId;
 use suiftly::daemon::Daemon;
 use suiftly::ledger::usage::usage_of_month;
 
-use crate::support::{CUSTOMER, FIRST_LINE_MS, binary, line, lines, secrets};
+use crate::support::{CUSTOMER, FIRST_LINE_MS, binary, create_secrets, line, lines, secrets};
 
 const OLD_FILES: u32 = 25;
 /// A life is one in which the process got ready and had some time to work.
@@ -103,9 +103,10 @@ fn open(path: &Path) -> File {
 }
 
 fn write_config(folder: &Path) -> PathBuf {
-    let path = folder.join("suiftly.toml");
+    let (path, secrets) = (folder.join("suiftly.toml"), folder.join("secrets.toml"));
+    create_secrets(&secrets);
     let text = format!(
-        "data_dir = {data:?}\nlog.level = \"info\"\nhttp.listen = \"127.0.0.1:0\"\n\
+        "data_dir = {data:?}\nsecrets_file = {secrets:?}\nlog.level = \"info\"\nhttp.listen = \"127.0.0.1:0\"\n\
          [intake]\nlog_file = {log:?}\npoll_interval_ms = 20\nflush_after_ms = 20\n\
          [traffic]\nmemory_limit_mib = 256\nthreads = 1\n",
         data = folder.join("data"),

@@ -6,7 +6,9 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod api_keys;
 mod architecture;
+mod authorization;
 mod demo;
 mod exactly_once;
 mod fuzz_seeds;

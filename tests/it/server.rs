@@ -8,11 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use suiftly::config::Secrets;
-use suiftly::random::random;
 use tempfile::TempDir;
 
-use crate::support::binary;
+use crate::support::{binary, create_secrets};
 
 /// A server on a free port, with everything in a folder of its own.
 pub struct Server {
@@ -105,9 +103,7 @@ impl Drop for Server {
 pub fn write_config(folder: &Path, more: &str) -> PathBuf {
     let path = folder.join("suiftly.toml");
     let secrets = folder.join("secrets.toml");
-    if !secrets.exists() {
-        Secrets::create(&secrets, random().unwrap(), random().unwrap(), random().unwrap()).unwrap();
-    }
+    create_secrets(&secrets);
     let text = format!(
         "data_dir = {:?}\nsecrets_file = {secrets:?}\nhttp.listen = \"127.0.0.1:0\"\nintake.log_file = {:?}\ntraffic.memory_limit_mib = 256\n{more}",
         folder.join("data"),

@@ -41,6 +41,13 @@ pub fn secrets() -> Secrets {
     Secrets::temporary(random().unwrap(), random().unwrap(), random().unwrap())
 }
 
+/// A file of secrets, if there is none yet.
+pub fn create_secrets(path: &Path) {
+    if !path.exists() {
+        Secrets::create(path, random().unwrap(), random().unwrap(), random().unwrap()).unwrap();
+    }
+}
+
 /// Accounts for an application that is put together by hand.
 pub fn accounts() -> Accounts {
     let Secrets { api_key, session_keys, field_keys } = secrets();

@@ -166,9 +166,14 @@ impl ApiKey {
         format!("{head}…{tail}")
     }
 
-    /// Lower-case hexadecimal SHA-256 of the whole key: what a gateway compares.
+    /// SHA-256 of the whole key: what a gateway compares.
+    pub fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(self.text.as_bytes()).into()
+    }
+
+    /// The same in lower-case hexadecimal.
     pub fn sha256_hex(&self) -> String {
-        HEXLOWER.encode(&Sha256::digest(self.text.as_bytes()))
+        HEXLOWER.encode(&self.sha256())
     }
 }
 

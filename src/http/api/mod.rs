@@ -1,8 +1,10 @@
 //! The API's operations, by noun. All routes on one screen.
 
 pub(super) mod account;
+pub(super) mod api_keys;
 pub(super) mod auth;
 pub(super) mod page;
+pub(super) mod services;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,6 +28,20 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
         .routes(routes!(account::get_customer, account::update_customer))
         .routes(routes!(account::accept_terms))
         .routes(routes!(account::list_activity))
+        .routes(routes!(services::list_services))
+        .routes(routes!(services::get_service, services::update_service))
+        .routes(routes!(services::subscribe))
+        .routes(routes!(services::change_tier))
+        .routes(routes!(services::enable))
+        .routes(routes!(services::disable))
+        .routes(routes!(services::cancel))
+        .routes(routes!(services::undo_cancel))
+        .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
+        .routes(routes!(api_keys::update_api_key, api_keys::delete_api_key))
+        .routes(routes!(api_keys::revoke_api_key))
+        .routes(routes!(api_keys::enable_api_key))
+        .routes(routes!(api_keys::rotate_api_key))
+        .routes(routes!(api_keys::reveal_api_key))
         .routes(routes!(config::frontend));
     let document = router.get_openapi_mut();
     *document = with_errors(std::mem::take(document));

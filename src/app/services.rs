@@ -1,0 +1,352 @@
+//! Services: subscribing, switching on and off, tiers, settings and cancelling.
+//!
+//! This version charges nothing for a subscription, so that a subscription counts as paid for when it begins.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::app::change::{Change, Once};
+use crate::app::{App, AppError, Caller, Refusal};
+use crate::core::activity::Activity;
+use crate::core::calendar::UtcMillis;
+use crate::core::config_global::ConfigGlobal;
+use crate::core::error_code::Code;
+use crate::core::id::{CustomerId, Service};
+use crate::core::service_instance::{DueEvent, ServiceInstance, ServiceRefusal, ServiceState, SettingsChange};
+use crate::core::tier::Tier;
+use crate::ledger::activity::append_activity;
+use crate::ledger::api_key::delete_keys_of_service;
+use crate::ledger::service::{due_services, find_service, save_service};
+use crate::ledger::{ReadTx, WriteTx};
+
+/// Services that are looked at in one transaction.
+const DUE_AT_ONCE: u32 = 500;
+
+/// A service of a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Service)]
+pub struct ServiceView {
+    /// `seal`, `grpc` or `graphql`.
+    pub service: String,
+    /// `not_provisioned`, `disabled`, `enabled`, `suspended_maintenance`, `suspended_no_payment` or
+    /// `cancellation_pending`.
+    pub state: String,
+    /// `starter`, `pro` or `enterprise`; absent while not provisioned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub tier: Option<String>,
+    /// Whether its keys are let pass.
+    pub keys_work: bool,
+    /// What a person should know about the state; absent if all is as it should be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub banner: Option<String>,
+    /// The smaller tier that follows, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub scheduled_tier: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
+    pub scheduled_tier_at: Option<String>,
+    /// When a cancellation takes effect; it can be undone until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
+    pub cancel_at: Option<String>,
+    /// Until when keys are kept after a cancellation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
+    pub pending_until: Option<String>,
+    /// From when the service can be subscribed to again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
+    pub cooldown_until: Option<String>,
+    /// Requests a second that are always served.
+    pub guaranteed_per_s: u64,
+    /// Requests a second beyond that, served as far as there is room; 0 while burst is off.
+    pub burst_per_s: u64,
+    pub burst: bool,
+    pub ip_allowlist_enabled: bool,
+    pub ip_allowlist: Vec<String>,
+}
+
+/// All services.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ServiceList {
+    pub items: Vec<ServiceView>,
+}
+
+/// A tier to subscribe or change to.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TierChoice {
+    /// `starter`, `pro` or `enterprise`.
+    #[schema(schema_with = tier_schema)]
+    tier: String,
+}
+
+fn tier_schema() -> utoipa::openapi::schema::Object {
+    let names = Tier::ALL.map(Tier::name);
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .enum_values(Some(names))
+        .build()
+}
+
+/// Settings to change; what is absent stays.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceSettingsChange {
+    /// Serves more than is guaranteed while there is room. Pro and Enterprise.
+    #[schema(nullable = false)]
+    burst: Option<bool>,
+    /// Whether requests from other addresses are refused. Pro and Enterprise.
+    #[schema(nullable = false)]
+    ip_allowlist_enabled: Option<bool>,
+    /// IPv4 and IPv6 addresses, and networks in CIDR notation. Replaces the list.
+    #[schema(nullable = false, max_items = 1000)]
+    ip_allowlist: Option<Vec<String>>,
+}
+
+/// What is done to a service, with what it needs to know.
+#[derive(Debug, Clone)]
+pub enum ServiceAction {
+    Subscribe(TierChoice),
+    Enable,
+    Disable,
+    ChangeTier(TierChoice),
+    Cancel,
+    UndoCancel,
+    ChangeSettings(ServiceSettingsChange),
+}
+
+impl App {
+    /// All services of the caller.
+    ///
+    /// # Errors
+    /// [`AppError::Ledger`].
+    pub async fn list_services(&self, caller: &Caller) -> Result<ServiceList, AppError> {
+        let instances = self.services_of(caller.customer).await?;
+        let config = self.config_global.load();
+        Ok(ServiceList {
+            items: instances.iter().map(|(service, instance)| view(*service, instance, &config)).collect(),
+        })
+    }
+
+    /// One service of the caller.
+    ///
+    /// # Errors
+    /// [`AppError::Ledger`].
+    pub async fn get_service(&self, caller: &Caller, service: Service) -> Result<ServiceView, AppError> {
+        let instances = self.services_of(caller.customer).await?;
+        let found = instances.iter().find(|(known, _)| *known == service);
+        let (_, instance) = found.ok_or_else(|| Refusal::of(Code::NotFound))?;
+        Ok(view(service, instance, &self.config_global.load()))
+    }
+
+    async fn services_of(&self, customer: CustomerId) -> Result<Arc<Vec<(Service, ServiceInstance)>>, AppError> {
+        let load = move |tx: &ReadTx<'_>| {
+            let find = |service| Ok::<_, AppError>((service, find_service(tx, customer, service)?));
+            Ok(Arc::new(Service::ALL.into_iter().map(find).collect::<Result<_, _>>()?))
+        };
+        self.keep(&self.accounts.services, customer, &customer, load).await
+    }
+
+    /// Does something to a service of the caller.
+    ///
+    /// # Errors
+    /// [`Code::ServiceState`], [`Code::PaymentPending`], [`Code::InvalidFields`].
+    pub async fn act_on_service(
+        &self,
+        caller: &Caller,
+        once: Option<Once>,
+        service: Service,
+        action: ServiceAction,
+    ) -> Result<ServiceView, AppError> {
+        self.change(caller, once, move |change| {
+            let before = find_service(change.tx, change.id(), service)?;
+            let after = decide(change, &before, &action)?;
+            if after != before {
+                save_service(change.tx, change.id(), service, &after, change.now)?;
+                if after.state == ServiceState::NotProvisioned {
+                    delete_keys_of_service(change.tx, change.id(), service, change.now)?;
+                }
+                change.note(action.name(), service.name(), difference(&before, &after))?;
+            }
+            Ok(view(service, &after, change.config))
+        })
+        .await
+    }
+
+    /// Carries out what time has brought about for services: scheduled tiers, cancellations, clean-ups.
+    ///
+    /// # Errors
+    /// [`AppError::Ledger`]; the next run goes on.
+    pub async fn advance_due_services(&self) -> Result<(), AppError> {
+        let now = self.clock.now();
+        loop {
+            let due = self.ledger.read(move |tx| due_services(tx, now, DUE_AT_ONCE)).await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            let advance = move |tx: &WriteTx<'_>| -> Result<(), AppError> {
+                due.iter().try_for_each(|(customer, service)| advance(tx, *customer, *service, now))
+            };
+            self.ledger.write(advance).await?;
+        }
+    }
+}
+
+fn decide(change: &Change<'_>, before: &ServiceInstance, action: &ServiceAction) -> Result<ServiceInstance, AppError> {
+    let after = match action {
+        ServiceAction::Subscribe(choice) => {
+            before.subscribe(choice.read()?, change.now).and_then(|new| new.mark_paid())
+        }
+        ServiceAction::Enable => before.enable(),
+        ServiceAction::Disable => before.disable(),
+        ServiceAction::ChangeTier(choice) => before.change_tier(choice.read()?, change.now),
+        ServiceAction::Cancel => before.cancel(change.now),
+        ServiceAction::UndoCancel => before.undo_cancel(),
+        ServiceAction::ChangeSettings(asked) => {
+            if before.tier.is_none() {
+                return Err(Refusal::from(ServiceRefusal::NotProvisioned).into());
+            }
+            let asked = SettingsChange {
+                burst: asked.burst,
+                ip_allowlist_enabled: asked.ip_allowlist_enabled,
+                ip_allowlist: asked.ip_allowlist.clone(),
+            };
+            let settings = before.change_settings(&asked, change.config.count("fmax_ipv4")).map_err(Refusal::from)?;
+            Ok(ServiceInstance { settings, ..before.clone() })
+        }
+    };
+    Ok(after.map_err(Refusal::from)?)
+}
+
+fn advance(tx: &WriteTx<'_>, customer: CustomerId, service: Service, now: UtcMillis) -> Result<(), AppError> {
+    let mut instance = find_service(tx, customer, service)?;
+    while let Some((after, event)) = instance.due(now) {
+        let (action, details) = match event {
+            DueEvent::TierChanged { from, to } => {
+                ("service.tier_changed", json!({"from": from.name(), "to": to.name()}))
+            }
+            DueEvent::CancellationBegan => ("service.cancellation_began", json!({})),
+            DueEvent::CleanedUp => {
+                delete_keys_of_service(tx, customer, service, now)?;
+                ("service.cleaned_up", json!({}))
+            }
+        };
+        let activity = Activity {
+            customer: Some(customer),
+            at: now,
+            actor: "system".to_owned(),
+            ip: String::new(),
+            action: action.to_owned(),
+            subject: service.name().to_owned(),
+            details: details.to_string(),
+        };
+        append_activity(tx, activity)?;
+        instance = after;
+    }
+    Ok(save_service(tx, customer, service, &instance, now)?)
+}
+
+impl TierChoice {
+    fn read(&self) -> Result<Tier, Refusal> {
+        let mut errors = crate::core::field_error::FieldErrors::new();
+        let tier = errors.take("tier", Tier::from_name(&self.tier).ok_or("use starter, pro or enterprise"));
+        tier.ok_or_else(|| errors.into())
+    }
+}
+
+impl ServiceAction {
+    /// As the activity log names it.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Subscribe(_) => "service.subscribe",
+            Self::Enable => "service.enable",
+            Self::Disable => "service.disable",
+            Self::ChangeTier(_) => "service.change_tier",
+            Self::Cancel => "service.cancel",
+            Self::UndoCancel => "service.undo_cancel",
+            Self::ChangeSettings(_) => "service.change_settings",
+        }
+    }
+}
+
+impl From<ServiceRefusal> for Refusal {
+    fn from(refusal: ServiceRefusal) -> Self {
+        let code = match refusal {
+            ServiceRefusal::PaymentPending => Code::PaymentPending,
+            _ => Code::ServiceState,
+        };
+        Self::new(code, refusal)
+    }
+}
+
+/// What is different afterwards, for the activity log.
+fn difference(before: &ServiceInstance, after: &ServiceInstance) -> Value {
+    let facts = |instance: &ServiceInstance| {
+        json!({
+            "state": instance.state.name(),
+            "tier": instance.tier.map(Tier::name),
+            "scheduled_tier": instance.scheduled_tier.map(|(tier, _)| tier.name()),
+            "cancel_at": instance.cancel_at.map(|at| at.to_string()),
+            "burst": instance.settings.burst,
+            "ip_allowlist_enabled": instance.settings.ip_allowlist_enabled,
+            "ip_allowlist": instance.settings.ip_allowlist.entries().collect::<Vec<_>>(),
+        })
+    };
+    let (before, after) = (facts(before), facts(after));
+    let changed = after.as_object().into_iter().flatten().filter(|(name, value)| before.get(*name) != Some(*value));
+    changed.map(|(name, value)| (name.clone(), json!({"from": before.get(name), "to": value}))).collect()
+}
+
+fn view(service: Service, instance: &ServiceInstance, config: &ConfigGlobal) -> ServiceView {
+    let limits = instance.tier.map(|tier| config.limits(tier));
+    let text = |at: UtcMillis| at.to_string();
+    ServiceView {
+        service: service.name().to_owned(),
+        state: instance.state.name().to_owned(),
+        tier: instance.tier.map(|tier| tier.name().to_owned()),
+        keys_work: instance.keys_work(),
+        banner: banner(service, instance),
+        scheduled_tier: instance.scheduled_tier.map(|(tier, _)| tier.name().to_owned()),
+        scheduled_tier_at: instance.scheduled_tier.map(|(_, at)| text(at)),
+        cancel_at: instance.cancel_at.map(text),
+        pending_until: instance.pending_until.map(text),
+        cooldown_until: instance.cooldown_until.map(text),
+        guaranteed_per_s: limits.map_or(0, |limits| limits.guaranteed_per_s),
+        burst_per_s: limits.filter(|_| instance.settings.burst).map_or(0, |limits| limits.burst_per_s),
+        burst: instance.settings.burst,
+        ip_allowlist_enabled: instance.settings.ip_allowlist_enabled,
+        ip_allowlist: instance.settings.ip_allowlist.entries().collect(),
+    }
+}
+
+/// What a person should know.
+fn banner(service: Service, instance: &ServiceInstance) -> Option<String> {
+    let title = service.title();
+    let day = |at: UtcMillis| at.to_string().get(..10).unwrap_or_default().to_owned();
+    match instance.state {
+        ServiceState::Disabled => Some(format!("{title} is off: its keys answer 503 until you enable it.")),
+        ServiceState::SuspendedMaintenance => {
+            Some(format!("{title} is paused for maintenance. You need not do anything."))
+        }
+        ServiceState::SuspendedNoPayment => {
+            Some(format!("{title} is paused for want of payment. Deposit, and it resumes by itself."))
+        }
+        ServiceState::CancellationPending => {
+            let until = instance.pending_until.map(day).unwrap_or_default();
+            Some(format!("{title} has ended. Its keys are deleted on {until}."))
+        }
+        ServiceState::Enabled | ServiceState::NotProvisioned => None,
+    }
+    .or_else(|| Some(format!("{title} ends on {}. You can undo this until then.", day(instance.cancel_at?))))
+    .or_else(|| {
+        let (tier, at) = instance.scheduled_tier?;
+        Some(format!("{title} changes to {} on {}.", tier.title(), day(at)))
+    })
+}

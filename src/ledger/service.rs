@@ -1,0 +1,102 @@
+//! Services of customers.
+
+use rusqlite::Row;
+
+use crate::core::calendar::UtcMillis;
+use crate::core::id::{CustomerId, Service};
+use crate::core::ip_allowlist::IpAllowlist;
+use crate::core::service_instance::{ServiceInstance, ServiceSettings, ServiceState};
+use crate::core::tier::Tier;
+use crate::ledger::error::{LedgerError, failed};
+use crate::ledger::transaction::{ReadTx, WriteTx};
+
+/// A service of a customer; one that nobody has subscribed to if there is no row.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn find_service(tx: &ReadTx<'_>, customer: CustomerId, service: Service) -> Result<ServiceInstance, LedgerError> {
+    tx.first(
+        "SELECT * FROM service_instances WHERE customer_id = ?1 AND service = ?2",
+        (customer, service),
+        read_service,
+    )
+    .map(Option::unwrap_or_default)
+    .map_err(failed("finding a service of customer", customer))
+}
+
+/// Writes a service of a customer as it is from here on.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn save_service(
+    tx: &WriteTx<'_>,
+    customer: CustomerId,
+    service: Service,
+    instance: &ServiceInstance,
+    now: UtcMillis,
+) -> Result<(), LedgerError> {
+    tx.touch(customer);
+    let (scheduled_tier, scheduled_at) = instance.scheduled_tier.unzip();
+    let settings = &instance.settings;
+    tx.execute(
+        "INSERT OR REPLACE INTO service_instances (customer_id, service, state, tier, paid_once,
+            enabled_before_suspension, scheduled_tier, scheduled_at_ms, cancel_at_ms, pending_until_ms,
+            cooldown_until_ms, due_at_ms, burst, ip_allowlist_enabled, ip_allowlist, updated_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        rusqlite::params![
+            customer,
+            service,
+            instance.state.name(),
+            instance.tier.map(Tier::name),
+            instance.paid_once,
+            instance.enabled_before_suspension,
+            scheduled_tier.map(Tier::name),
+            scheduled_at,
+            instance.cancel_at,
+            instance.pending_until,
+            instance.cooldown_until,
+            instance.due_at(),
+            settings.burst,
+            settings.ip_allowlist_enabled,
+            settings.ip_allowlist.to_string(),
+            now
+        ],
+    )
+    .map(drop)
+    .map_err(failed("saving a service of customer", customer))
+}
+
+/// At most `limit` services for which something is due, the longest due first.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn due_services(tx: &ReadTx<'_>, now: UtcMillis, limit: u32) -> Result<Vec<(CustomerId, Service)>, LedgerError> {
+    tx.all(
+        "SELECT customer_id, service FROM service_instances WHERE due_at_ms <= ?1 ORDER BY due_at_ms LIMIT ?2",
+        (now, limit),
+        |row| Ok((row.get("customer_id")?, row.get("service")?)),
+    )
+    .map_err(failed("listing services that are due at", now))
+}
+
+fn read_service(row: &Row<'_>) -> rusqlite::Result<ServiceInstance> {
+    let scheduled_tier: Option<Tier> = row.get("scheduled_tier")?;
+    let scheduled_at: Option<UtcMillis> = row.get("scheduled_at_ms")?;
+    let entries: String = row.get("ip_allowlist")?;
+    let entries: Vec<String> = entries.split_whitespace().map(str::to_owned).collect();
+    Ok(ServiceInstance {
+        state: row.get::<_, ServiceState>("state")?,
+        tier: row.get("tier")?,
+        paid_once: row.get("paid_once")?,
+        enabled_before_suspension: row.get("enabled_before_suspension")?,
+        scheduled_tier: scheduled_tier.zip(scheduled_at),
+        cancel_at: row.get("cancel_at_ms")?,
+        pending_until: row.get("pending_until_ms")?,
+        cooldown_until: row.get("cooldown_until_ms")?,
+        settings: ServiceSettings {
+            burst: row.get("burst")?,
+            ip_allowlist_enabled: row.get("ip_allowlist_enabled")?,
+            ip_allowlist: IpAllowlist::parse(&entries, u64::MAX).map_err(super::values::unreadable)?,
+        },
+    })
+}

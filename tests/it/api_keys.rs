@@ -1,0 +1,162 @@
+//! Services and their API keys, through a real server.
+
+use std::thread;
+
+use serde_json::{Value, json};
+use suiftly::config::Secrets;
+use suiftly::core::api_key::{ApiKeySecret, decode};
+
+use crate::server::{Answer, Server};
+use crate::wallet::{SignedIn, Wallet};
+
+const KEYS: &str = "/api/services/grpc/api-keys";
+
+/// A customer with a service on.
+fn customer(server: &Server) -> SignedIn<'_> {
+    let person = Wallet::new().sign_in(server);
+    let answer = person.send("POST", "/api/services/grpc/subscribe", Some(json!({"tier": "pro"})));
+    assert_eq!((answer.status, answer.body["state"].as_str()), (200, Some("disabled")), "{answer:?}");
+    assert_eq!(person.send("POST", "/api/services/grpc/enable", None).body["keys_work"], true);
+    person
+}
+
+fn create(person: &SignedIn<'_>, asked: Value) -> Answer {
+    person.send("POST", KEYS, Some(asked))
+}
+
+fn id(answer: &Answer) -> String {
+    answer.body["api_key_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_service_is_subscribed_to_switched_and_cancelled() {
+    let server = Server::start();
+    let person = Wallet::new().sign_in(&server);
+    let states = |person: &SignedIn<'_>| {
+        let items = person.get("/api/services").body["items"].as_array().unwrap().clone();
+        items.iter().map(|item| item["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(states(&person), ["not_provisioned"; 3]);
+    let act = |action: &str, body: Option<Value>| person.send("POST", &format!("/api/services/seal/{action}"), body);
+    let refused = act("enable", None);
+    assert_eq!((refused.status, refused.code()), (409, "service_state"));
+    assert!(refused.body["detail"].as_str().unwrap().contains("subscribe first"), "{refused:?}");
+    let wrong = act("subscribe", Some(json!({"tier": "gold"})));
+    assert_eq!((wrong.status, wrong.body["errors"][0]["field"].as_str()), (422, Some("tier")));
+    assert_eq!(act("subscribe", Some(json!({"tier": "starter"}))).status, 200);
+    assert_eq!(act("subscribe", Some(json!({"tier": "pro"}))).code(), "service_state");
+    assert_eq!(act("enable", None).body["guaranteed_per_s"], 3);
+    let upgraded = act("tier", Some(json!({"tier": "enterprise"}))).body;
+    assert_eq!((upgraded["tier"].as_str(), upgraded["guaranteed_per_s"].as_u64()), (Some("enterprise"), Some(100)));
+    let scheduled = act("tier", Some(json!({"tier": "pro"}))).body;
+    assert_eq!((scheduled["tier"].as_str(), scheduled["scheduled_tier"].as_str()), (Some("enterprise"), Some("pro")));
+    let cancelled = act("cancel", None).body;
+    assert!(cancelled["banner"].as_str().unwrap().contains("You can undo this"), "{cancelled}");
+    assert_eq!(cancelled["keys_work"], true, "until the month ends");
+    assert!(act("undo-cancel", None).body.get("cancel_at").is_none());
+    assert_eq!(act("undo-cancel", None).code(), "service_state");
+    assert_eq!(states(&person), ["enabled", "not_provisioned", "not_provisioned"]);
+    assert_eq!(person.get("/api/services/sealing").status, 404);
+}
+
+#[test]
+fn settings_are_changed_as_a_whole_or_not_at_all() {
+    let server = Server::start();
+    let person = customer(&server);
+    let change = |asked: Value| person.send("PATCH", "/api/services/grpc", Some(asked));
+    let wrong = change(json!({"burst": true, "ip_allowlist": ["10.0.0.1/8", "203.0.113.9", "x"]}));
+    let fields: Vec<_> = wrong.body["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
+    assert_eq!((wrong.status, fields), (422, vec![json!("ip_allowlist[0]"), json!("ip_allowlist[2]")]));
+    assert_eq!(person.get("/api/services/grpc").body["burst"], false, "nothing was saved");
+    let right = change(
+        json!({"burst": true, "ip_allowlist_enabled": true, "ip_allowlist": ["2001:DB8::/48", "203.0.113.9/32"]}),
+    );
+    assert_eq!(right.body["ip_allowlist"], json!(["2001:db8::/48", "203.0.113.9"]));
+    assert_eq!(right.body["burst_per_s"], 45);
+    assert_eq!(person.get("/api/services/grpc").body, right.body);
+    let many: Vec<_> = (0..21).map(|number| format!("203.0.113.{number}")).collect();
+    assert_eq!(
+        change(json!({"ip_allowlist": many})).body["errors"][0]["message"],
+        "give at most 20 addresses and networks"
+    );
+}
+
+#[test]
+fn a_key_lives_from_its_creation_to_its_deletion() {
+    let server = Server::start();
+    let person = customer(&server);
+    let created = create(&person, json!({"name": "first", "network": "testnet", "is_revealable": true}));
+    assert_eq!(created.status, 201, "{created:?}");
+    let text = created.body["text"].as_str().unwrap();
+    let secrets = Secrets::load(&server.folder.path().join("secrets.toml")).unwrap();
+    let meta = decode(&ApiKeySecret(*secrets.api_key), text).unwrap();
+    assert_eq!(
+        (meta.customer.get(), meta.network.name()),
+        (u32::try_from(person.view["customer_id"].as_u64().unwrap()).unwrap(), "testnet")
+    );
+    let path = format!("{KEYS}/{}", id(&created));
+    let act = |action: &str| person.send("POST", &format!("{path}/{action}"), None);
+    assert_eq!(act("reveal").body["text"], text);
+    assert_eq!(act("revoke").body["state"], "revoked");
+    assert_eq!(act("revoke").body["state"], "revoked", "again changes nothing");
+    let refused = person.send("POST", &format!("{path}/rotate"), Some(json!({"overlap_s": 60})));
+    assert_eq!((refused.status, refused.code()), (409, "key_state"));
+    assert_eq!(act("enable").body["state"], "active");
+    assert_eq!(person.send("PATCH", &path, Some(json!({"name": "second"}))).body["name"], "second");
+    let wrong = person.send("PATCH", &path, Some(json!({"name": "", "expires_at": "yesterday"})));
+    assert_eq!((wrong.status, wrong.body["errors"].as_array().unwrap().len()), (422, 2), "{wrong:?}");
+    let rotated = person.send("POST", &format!("{path}/rotate"), Some(json!({"overlap_s": 60})));
+    assert_eq!((rotated.status, rotated.body["rotated_from"].as_str()), (201, Some(id(&created).as_str())));
+    assert_ne!(rotated.body["text"], text);
+    let listed = person.get(KEYS).body;
+    let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|item| item["name"].clone()).collect();
+    assert_eq!(names, ["second", "second"]);
+    assert!(listed["items"][0]["expires_at"].is_string(), "the old key ends by itself: {listed}");
+    assert!(!listed.to_string().contains(text), "a list shows no key");
+    assert_eq!(person.send("DELETE", &path, None).body["state"], "deleted");
+    assert_eq!(person.send("DELETE", &path, None).status, 404);
+    let once = create(&person, json!({}));
+    assert_eq!(once.body["name"], "api-key-2");
+    let reveal = person.send("POST", &format!("{KEYS}/{}/reveal", id(&once)), None);
+    assert_eq!((reveal.status, reveal.code()), (409, "not_revealable"));
+    let files = std::fs::read(server.folder.path().join("data/ledger.db-wal")).unwrap();
+    assert!(!files.windows(text.len()).any(|window| window == text.as_bytes()), "keys are at rest only encrypted");
+}
+
+#[test]
+fn lists_are_read_page_by_page() {
+    let server = Server::start();
+    let person = customer(&server);
+    let all: Vec<_> = (0..5).map(|_| id(&create(&person, json!({})))).collect();
+    let mut seen = Vec::new();
+    let mut path = format!("{KEYS}?limit=2");
+    loop {
+        let page = person.get(&path).body;
+        seen.extend(
+            page["items"].as_array().unwrap().iter().map(|item| item["api_key_id"].as_str().unwrap().to_owned()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("{KEYS}?limit=2&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 5);
+    assert!(all.iter().all(|id| seen.contains(id)));
+    assert_eq!(person.get(&format!("{KEYS}?cursor=nonsense")).code(), "invalid_cursor");
+}
+
+#[test]
+fn fifty_at_once_never_make_more_keys_than_there_can_be() {
+    let server = Server::start();
+    let person = customer(&server);
+    let statuses: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..50).map(|_| scope.spawn(|| create(&person, json!({})).status)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 5, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 45, "{statuses:?}");
+    assert_eq!(person.get(KEYS).body["items"].as_array().unwrap().len(), 5);
+    let refused = create(&person, json!({}));
+    assert_eq!(refused.code(), "creations_limited");
+    assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() > 3000, "{refused:?}");
+}

@@ -1,0 +1,193 @@
+//! Who may use which operation: a row for every one of the API. A new operation without a row fails.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::server::Server;
+use crate::wallet::{SignedIn, Wallet};
+
+/// Who is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// Anybody.
+    Nothing,
+    /// A signed-in person; no token will do.
+    Person,
+    /// A person, or a token with this scope.
+    Scope(&'static str),
+}
+
+use Needs::{Nothing, Person, Scope};
+
+/// Method, path as documented, needs, a body that is right, and whether the path names something of a customer.
+const TABLE: [(&str, &str, Needs, Option<&str>, bool); 33] = [
+    ("post", "/api/auth/connect-wallet", Nothing, Some("{}"), false),
+    ("post", "/api/auth/verify-signature", Nothing, Some("{}"), false),
+    ("post", "/api/auth/refresh", Nothing, None, false),
+    ("post", "/api/auth/logout", Nothing, None, false),
+    ("get", "/api/auth/sessions", Person, None, false),
+    ("post", "/api/auth/sessions/revoke-others", Person, None, false),
+    ("delete", "/api/auth/sessions/{session_id}", Person, None, true),
+    ("get", "/api/auth/tokens", Person, None, false),
+    (
+        "post",
+        "/api/auth/tokens",
+        Person,
+        Some(r#"{"name": "x", "scopes": ["keys.read"], "expires_in_days": 1}"#),
+        false,
+    ),
+    ("delete", "/api/auth/tokens/{api_token_id}", Person, None, true),
+    ("get", "/api/customer", Scope("account.read"), None, false),
+    ("patch", "/api/customer", Scope("account.write"), Some(r#"{"name": "x"}"#), false),
+    ("post", "/api/customer/terms", Person, Some(r#"{"version": 1}"#), false),
+    ("get", "/api/activity", Scope("activity.read"), None, false),
+    ("get", "/api/services", Scope("services.read"), None, false),
+    ("get", "/api/services/{service}", Scope("services.read"), None, false),
+    ("patch", "/api/services/{service}", Scope("services.write"), Some("{}"), false),
+    ("post", "/api/services/{service}/subscribe", Scope("services.write"), Some(r#"{"tier": "pro"}"#), false),
+    ("post", "/api/services/{service}/tier", Scope("services.write"), Some(r#"{"tier": "pro"}"#), false),
+    ("post", "/api/services/{service}/enable", Scope("services.write"), None, false),
+    ("post", "/api/services/{service}/disable", Scope("services.write"), None, false),
+    ("post", "/api/services/{service}/cancel", Scope("services.write"), None, false),
+    ("post", "/api/services/{service}/undo-cancel", Scope("services.write"), None, false),
+    ("get", "/api/services/{service}/api-keys", Scope("keys.read"), None, false),
+    ("post", "/api/services/{service}/api-keys", Scope("keys.write"), Some("{}"), false),
+    ("patch", "/api/services/{service}/api-keys/{api_key_id}", Scope("keys.write"), Some(r#"{"name": "x"}"#), true),
+    ("delete", "/api/services/{service}/api-keys/{api_key_id}", Scope("keys.write"), None, true),
+    ("post", "/api/services/{service}/api-keys/{api_key_id}/revoke", Scope("keys.write"), None, true),
+    ("post", "/api/services/{service}/api-keys/{api_key_id}/enable", Scope("keys.write"), None, true),
+    (
+        "post",
+        "/api/services/{service}/api-keys/{api_key_id}/rotate",
+        Scope("keys.write"),
+        Some(r#"{"overlap_s": 60}"#),
+        true,
+    ),
+    ("post", "/api/services/{service}/api-keys/{api_key_id}/reveal", Person, None, true),
+    ("get", "/api/config/frontend", Nothing, None, false),
+    // Of which the document itself speaks nowhere.
+    ("get", "/api/openapi.json", Nothing, None, false),
+];
+
+const SCOPES: [&str; 7] =
+    ["account.read", "account.write", "services.read", "services.write", "keys.read", "keys.write", "activity.read"];
+
+fn includes(granted: &str, needed: &str) -> bool {
+    granted == needed || granted.strip_suffix("write").is_some_and(|area| needed == format!("{area}read"))
+}
+
+/// Somebody with a service, a key and a token.
+struct Owner<'s> {
+    person: SignedIn<'s>,
+    key: String,
+    token: String,
+}
+
+impl<'s> Owner<'s> {
+    fn new(server: &'s Server) -> Self {
+        let person = Wallet::new().sign_in(server);
+        assert_eq!(person.send("POST", "/api/services/grpc/subscribe", Some(json!({"tier": "pro"}))).status, 200);
+        let key = person.send("POST", "/api/services/grpc/api-keys", Some(json!({"is_revealable": true})));
+        assert_eq!(key.status, 201, "{key:?}");
+        let tokens = || person.get("/api/auth/tokens").body["items"].clone();
+        person.token(&["keys.read"]);
+        let token = tokens()[0]["api_token_id"].as_str().unwrap().to_owned();
+        Self { key: key.body["api_key_id"].as_str().unwrap().to_owned(), token, person }
+    }
+
+    fn path(&self, template: &str) -> String {
+        let session = self.person.view["session_id"].as_str().unwrap();
+        template
+            .replace("{service}", "grpc")
+            .replace("{api_key_id}", &self.key)
+            .replace("{api_token_id}", &self.token)
+            .replace("{session_id}", session)
+    }
+}
+
+fn server() -> Server {
+    Server::start_with(
+        "limits.sign_in_ip_per_min = 100000\nlimits.ip_per_min = 1000000\nlimits.customer_per_min = 1000000\n",
+    )
+}
+
+#[test]
+fn every_operation_of_the_document_has_a_row() {
+    let document = server().send("GET", "/api/openapi.json", &[], None).body;
+    let mut documented = BTreeSet::from([("get".to_owned(), "/api/openapi.json".to_owned())]);
+    for (path, item) in document["paths"].as_object().unwrap() {
+        documented.extend(item.as_object().unwrap().keys().map(|method| (method.clone(), path.clone())));
+    }
+    let listed: BTreeSet<_> = TABLE.iter().map(|row| (row.0.to_owned(), row.1.to_owned())).collect();
+    assert_eq!(listed.len(), TABLE.len());
+    assert_eq!(documented, listed);
+    for (method, path, needs, ..) in TABLE.iter().filter(|row| row.1 != "/api/openapi.json") {
+        let security = &document["paths"][path][method]["security"];
+        let expected = match needs {
+            Nothing => Value::Null,
+            Person => json!([{"session": []}]),
+            Scope(scope) => json!([{"session": []}, {"token": [scope]}]),
+        };
+        assert_eq!(security, &expected, "{method} {path}: the document says who is let in");
+    }
+}
+
+#[test]
+fn nobody_is_let_in_where_only_customers_are() {
+    let server = server();
+    let owner = Owner::new(&server);
+    for (method, template, needs, body, _) in TABLE {
+        let answer = server.send(&method.to_uppercase(), &owner.path(template), &[], body);
+        if needs == Nothing {
+            assert_ne!(answer.code(), "sign_in_required", "{method} {template}");
+        } else {
+            assert_eq!((answer.status, answer.code()), (401, "sign_in_required"), "{method} {template}");
+            let junk = [("Authorization", "Bearer suiftly_pat_junk"), ("Cookie", "__Host-suiftly-access=junk")];
+            for header in junk {
+                let answer = server.send(&method.to_uppercase(), &owner.path(template), &[header], body);
+                assert_eq!(answer.status, 401, "{method} {template} {header:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_belongs_to_somebody_else_does_not_exist() {
+    let server = server();
+    let (owner, stranger) = (Owner::new(&server), Owner::new(&server));
+    for (method, template, _, body, _) in TABLE.iter().filter(|row| row.4) {
+        let body = body.map(|body| serde_json::from_str(body).unwrap());
+        let answer = stranger.person.send(&method.to_uppercase(), &owner.path(template), body);
+        assert_eq!((answer.status, answer.code()), (404, "not_found"), "{method} {template}");
+    }
+    let listed = |path: &str| stranger.person.get(path).body.to_string();
+    for path in ["/api/services/grpc/api-keys", "/api/auth/tokens", "/api/auth/sessions", "/api/activity"] {
+        for mine in [&owner.key, &owner.token, owner.person.view["session_id"].as_str().unwrap()] {
+            assert!(!listed(path).contains(mine), "{path} shows {mine}");
+        }
+    }
+}
+
+#[test]
+fn a_token_is_let_in_by_its_scope_and_by_no_other() {
+    let server = server();
+    let owner = Owner::new(&server);
+    for scope in SCOPES {
+        let bearer = format!("Bearer {}", owner.person.token(&[scope]));
+        for (method, template, needs, body, _) in TABLE {
+            let send =
+                || server.send(&method.to_uppercase(), &owner.path(template), &[("Authorization", &bearer)], body);
+            match needs {
+                Nothing => {}
+                Person => assert_eq!(send().code(), "session_required", "{method} {template} with {scope}"),
+                Scope(needed) if includes(scope, needed) => {
+                    // Whatever it does, it is not refused for want of a right.
+                    let answer = send();
+                    assert!(!matches!(answer.status, 401 | 403), "{method} {template} with {scope}: {answer:?}");
+                }
+                Scope(_) => assert_eq!(send().code(), "scope_missing", "{method} {template} with {scope}"),
+            }
+        }
+    }
+}
