@@ -16,6 +16,7 @@ export default defineConfig({
     proxy: { '/api': BACKEND, '/health': BACKEND },
   },
   build: {
+    rolldownOptions: { input: ['index.html', 'docs.html'] },
     outDir: '../dist',
     emptyOutDir: true,
     // Nothing is inlined: every asset is a hashed file that the server can cache for a year.

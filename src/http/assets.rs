@@ -26,6 +26,11 @@ pub(super) async fn page(headers: HeaderMap) -> Response {
     serve("index.html", NEVER, &headers)
 }
 
+/// The API's description, rendered.
+pub(super) async fn docs(headers: HeaderMap) -> Response {
+    serve("docs.html", NEVER, &headers)
+}
+
 /// A script, a style, an image.
 pub(super) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
     serve(&format!("assets/{path}"), FOR_A_YEAR, &headers)

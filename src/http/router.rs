@@ -48,13 +48,14 @@ pub fn router(state: HttpState) -> Router {
         .route("/api/openapi.json", get(move || async move { json(&document) }))
         .route_layer(from_fn_with_state(state.clone(), gate::pass))
         .route("/health", get(health::live))
-        .route("/ready", get(health::ready));
+        .route("/ready", get(health::ready))
+        .route("/api/docs", get(assets::docs))
+        .route("/assets/{*path}", get(assets::file));
     if state.demo.is_some() {
         routes = routes
             .route("/api/demo/overview", get(demo::overview))
             .route("/api/demo/events", get(demo::events))
-            .route("/", get(assets::page))
-            .route("/assets/{*path}", get(assets::file));
+            .route("/", get(assets::page));
     }
     let routes = routes.method_not_allowed_fallback(not_allowed).fallback(not_found).with_state(state);
     let routes = routes

@@ -13,6 +13,7 @@ mod demo;
 mod exactly_once;
 mod fuzz_seeds;
 mod metering;
+mod openapi;
 mod rotation;
 mod serve;
 mod server;

@@ -62,7 +62,7 @@ fn prices_are_public_and_cached_by_their_tag() {
 #[test]
 fn nothing_else_is_reachable_without_a_demo() {
     let server = Server::start();
-    for path in ["/", "/index.html", "/assets/index.js", "/api/demo/overview", "/api/demo/events", "/x"] {
+    for path in ["/", "/index.html", "/assets/none.js", "/api/demo/overview", "/api/demo/events", "/x"] {
         let (status, head, body) = server.get(path);
         assert_eq!(status, 404, "{path}");
         assert!(head.contains("application/problem+json") && body.contains("\"code\":\"not_found\""), "{path}: {body}");
