@@ -10,12 +10,9 @@ idle() {
   local data=$folder/$1
   mkdir "$data"
   : >"$data/haproxy.log"
-  cat >"$data/suiftly.toml" <<-EOF
-	data_dir = "$data/data"
-	http.listen = "127.0.0.1:0"
-	intake.log_file = "$data/haproxy.log"
-	EOF
-  "$SUIFTLY_BIN" serve --config "$data/suiftly.toml" 2>"$data/log" &
+  "$SUIFTLY_BIN" init --dir "$data/suiftly" --json >/dev/null
+  SUIFTLY_HTTP_LISTEN=127.0.0.1:0 SUIFTLY_INTAKE_LOG_FILE=$data/haproxy.log \
+    "$SUIFTLY_BIN" serve --config "$data/suiftly/suiftly.toml" 2>"$data/log" &
   server=$!
   sleep "$seconds"
   if ! grep -q '"ready"' "$data/log" || ! memory "$server"; then

@@ -11,7 +11,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`core`] | Pure: values in, values out. Ids, money, calendar, the log-line parser, rating, invoices, API keys, HAProxy's maps and configuration. No IO, no clock, no randomness. |
-//! | [`ledger`] | SQLite: customers, prices, usage by hour, invoices. Small and precious. The only place with its SQL. |
+//! | [`ledger`] | SQLite: customers, sessions, services, keys, the activity log, prices, usage by hour, invoices. Small and precious. The only place with its SQL. |
 //! | [`traffic`] | DuckDB: requests, rollups, how far each log is read. Large. The only place with its SQL. |
 //! | [`app`] | Use cases: read the clock once, load, let `core` decide, apply in one transaction. |
 //! | [`intake`] | Log bytes in: follows a file through rotation, frames and parses lines, fills batches. The hot path uses `core` and `traffic` directly. |
@@ -22,7 +22,7 @@
 //! | [`demo`] | A real HAProxy, a backend and customers around a daemon with temporary data, and an account at the end. |
 //! | [`bench`](mod@bench) | Measurements that ship with the program. |
 //! | [`cli`] | The command line. |
-//! | [`config`], [`clock`], [`telemetry`] | One typed configuration; the only reader of time; the program's own log. |
+//! | [`config`], [`clock`], [`random`], [`telemetry`] | One typed configuration and the secrets; the only readers of time and of random bytes; the program's own log. |
 //!
 //! # Two stores, no distributed transaction
 //!
@@ -30,6 +30,15 @@
 //! flows one way: [`app::meter`] copies the hours that changed into the ledger, *set* to a value and never added to,
 //! together with how far the copy goes. So it can run twice, late, or after a crash at any point, and a lost traffic
 //! store never takes billed usage with it.
+//!
+//! # The walk of one change
+//!
+//! 1. `http::gate` tells where a request comes from and whose it is, checks its `Origin`, and counts it against the limits.
+//! 2. A handler of `http::api` reads it into types and calls one function of [`app`].
+//! 3. `App::change` loads the account in a write transaction, lets [`core`] decide, and writes the outcome, an entry of
+//!    the hash-chained activity log and, if the request is to happen once, its encrypted answer: all or nothing.
+//! 4. The ledger's writer commits it together with what else waits, raises the customer's version, and only then
+//!    replies; whatever was kept in memory of the customer is read anew.
 //!
 //! # The walk of one log line
 //!

@@ -1,7 +1,7 @@
 //! The periodic manager. Tasks take no input, repeat harmlessly and do not retry: the next run is the retry.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tracing::error;
@@ -12,25 +12,34 @@ use crate::telemetry::chain;
 /// Between two runs that news of new rows set off.
 const LEAST_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Runs every task when rows were committed, and at least once in `interval`, until cancelled. Publishes the newest
-/// batch whose usage is in the ledger.
+/// Runs until cancelled: metering when rows were committed, and every task at least once in `interval`. Publishes the
+/// newest batch whose usage is in the ledger.
 pub async fn run(app: Arc<App>, interval: Duration, metered: watch::Sender<u64>) {
     let mut committed = app.committed.clone();
+    let mut housekeeping_due = Instant::now();
     loop {
         match meter(&app).await {
             Ok(batch) => drop(metered.send_if_modified(|last| std::mem::replace(last, batch) != batch)),
             Err(error) => error!(error = %chain(&error), "usage could not be metered"),
         }
-        if let Err(error) = app.advance_due_services().await {
-            error!(error = %chain(&error), "scheduled changes of services could not be made");
-        }
-        if let Err(error) = app.forget_what_has_ended().await {
-            error!(error = %chain(&error), "ended sessions and old answers could not be forgotten");
+        if Instant::now() >= housekeeping_due {
+            keep_house(&app).await;
+            housekeeping_due = Instant::now() + interval;
         }
         tokio::time::sleep(LEAST_INTERVAL).await;
         // An error means that intake has stopped: then only the clock is left to wait for.
         if let Ok(Err(_)) = tokio::time::timeout(interval, committed.changed()).await {
             tokio::time::sleep(interval).await;
         }
+    }
+}
+
+/// What is due by the calendar rather than by news.
+async fn keep_house(app: &App) {
+    if let Err(error) = app.advance_due_services().await {
+        error!(error = %chain(&error), "scheduled changes of services could not be made");
+    }
+    if let Err(error) = app.forget_what_has_ended().await {
+        error!(error = %chain(&error), "ended sessions and old answers could not be forgotten");
     }
 }
