@@ -50,6 +50,8 @@ pub struct Follower {
     current: Option<Identity>,
     /// Until the next scan is over, unknown files beside the log were the log for a while.
     rotated: bool,
+    /// Short siblings with their lengths at the last scan: a copy that has just begun looks like one.
+    short: BTreeMap<Identity, u64>,
     /// Until the first scan of a log that was never followed is over.
     is_first: bool,
     state: SourceState,
@@ -81,6 +83,7 @@ impl Follower {
             known: known.into_iter().flatten().map(|position| ((position.device, position.inode), position)).collect(),
             current: None,
             rotated: false,
+            short: BTreeMap::new(),
             state: SourceState::Waiting,
             reader: Reader::new(),
         })
@@ -94,6 +97,11 @@ impl Follower {
     pub fn is_rotated(&self) -> bool {
         let metadata = std::fs::metadata(&self.log).ok();
         metadata.map(|metadata| (metadata.dev(), metadata.ino())) != self.current
+    }
+
+    /// Whether a file waits for the next scan to be read.
+    pub fn has_put_off(&self) -> bool {
+        !self.short.is_empty()
     }
 
     /// Looks which files there are, opens what is to be read and drops what is gone.
@@ -146,9 +154,14 @@ impl Follower {
         if self.is_first {
             batch.begin_source(self.source.clone());
         }
+        let short = std::mem::take(&mut self.short);
         let mut state = SourceState::Waiting;
         // The log first: a copy that is being made of it must not be taken for a file of its own.
         for file in listing.iter().rev() {
+            if self.rotated && self.may_still_grow(file, &short) {
+                self.short.insert(file.identity, file.len);
+                continue;
+            }
             match (file.is_current, self.sort_out_file(file, listing, batch)) {
                 (true, Ok(())) => state = SourceState::Reading,
                 (false, Ok(())) => {}
@@ -156,8 +169,19 @@ impl Follower {
                 (false, Err(error)) => warn!(path = %file.path.display(), %error, "a rotated log cannot be read"),
             }
         }
-        (self.rotated, self.is_first) = (false, false);
+        // What is put off until the next scan is a rotated file then, too.
+        (self.rotated, self.is_first) = (!self.short.is_empty(), false);
         self.set_state(state);
+    }
+
+    /// Whether an unknown sibling is so short that it may be a copy in the making, and has not been seen like this
+    /// before. Read at once, it would count again what is read in the log itself.
+    fn may_still_grow(&self, file: &Listed, short: &BTreeMap<Identity, u64>) -> bool {
+        !file.is_current
+            && !self.is_first
+            && file.len < u64::from(HEAD_BYTES)
+            && !self.is_same(file)
+            && short.get(&file.identity) != Some(&file.len)
     }
 
     /// Whether the file is open, or known and still begins as it did. When in doubt it is.

@@ -157,7 +157,7 @@ impl Reading {
                 }
                 first_line = None;
             }
-            if !any && self.until == Until::EndOfFile {
+            if !any && self.until == Until::EndOfFile && !follower.has_put_off() {
                 break;
             }
             // A batch that was sent while there was more to read is followed by the next at once.
