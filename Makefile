@@ -38,8 +38,10 @@ demo: build ## Runs the demo: ARGS="--help" tells its options
 
 test: build test-rust test-web test-browser ## Builds and runs all tests
 
+# The test that kills the process needs the machine for itself: beside others, its log rotates faster than it is read.
 test-rust: setup
-	cargo test --release --locked $(features)
+	cargo test --release --locked $(features) -- --skip exactly_once
+	cargo test --release --locked $(features) --test it exactly_once
 
 test-web: setup
 	packaging/setup.sh npm test
