@@ -1,7 +1,9 @@
 //! Prices and limits that the operator changes at run time, by short keys: [`KEYS`].
 //!
 //! The database holds text; a [`ConfigGlobal`] exists only if every value is right, and otherwise everything that is
-//! wrong is said at once. Keys that begin with `f` are public.
+//! wrong is said at once. Keys that begin with `f` are public. What an operator changes goes through [`change`].
+
+mod change;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +11,8 @@ use std::fmt;
 use crate::core::money::Usd;
 use crate::core::rating::PricePerRequests;
 use crate::core::tier::Tier;
+
+pub use change::{BadConfigChange, Inconsistency, change};
 
 /// What a value may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +64,7 @@ pub const KEYS: &[KeySpec] = &[
     count("bblim_sta", "0", 0),
     count("bblim_pro", "45", 0),
     count("bblim_ent", "300", 0),
-    // The most that an instance can have of each.
+    // The most that an instance can have of each; packages per Seal key.
     count("fmax_apikey", "10", 0),
     count("fmax_skey", "10", 0),
     count("fmax_pkg", "10", 0),
@@ -171,6 +175,75 @@ impl ConfigGlobal {
         self.texts.get(key).and_then(|text| parse_whole(text)).unwrap_or(0)
     }
 
+    /// `fsubs_usd_*`: what a tier costs in a month.
+    pub fn tier_price(&self, tier: Tier) -> Usd {
+        self.price(match tier {
+            Tier::Starter => "fsubs_usd_sta",
+            Tier::Pro => "fsubs_usd_pro",
+            Tier::Enterprise => "fsubs_usd_ent",
+        })
+    }
+
+    /// `fmax_apikey`: API keys that an instance can have.
+    pub fn max_api_keys(&self) -> u64 {
+        self.count("fmax_apikey")
+    }
+
+    /// `fmax_skey`: Seal keys that an instance can have.
+    pub fn max_seal_keys(&self) -> u64 {
+        self.count("fmax_skey")
+    }
+
+    /// `fmax_pkg`: packages that one Seal key can have.
+    pub fn max_packages(&self) -> u64 {
+        self.count("fmax_pkg")
+    }
+
+    /// `fmax_ipv4`: entries that an IP allowlist can have.
+    pub fn max_ip_entries(&self) -> u64 {
+        self.count("fmax_ipv4")
+    }
+
+    /// `fapikey_incl`: API keys in the price of a tier.
+    pub fn included_api_keys(&self) -> u64 {
+        self.count("fapikey_incl")
+    }
+
+    /// `fskey_incl`: Seal keys in the price of a tier.
+    pub fn included_seal_keys(&self) -> u64 {
+        self.count("fskey_incl")
+    }
+
+    /// `fskey_pkg_incl`: packages of each Seal key in the price of a tier.
+    pub fn included_packages(&self) -> u64 {
+        self.count("fskey_pkg_incl")
+    }
+
+    /// `fipv4_incl`: entries of an IP allowlist in the price of a tier.
+    pub fn included_ip_entries(&self) -> u64 {
+        self.count("fipv4_incl")
+    }
+
+    /// `fadd_apikey_usd`: one API key more, per month.
+    pub fn additional_api_key_price(&self) -> Usd {
+        self.price("fadd_apikey_usd")
+    }
+
+    /// `fadd_skey_usd`: one Seal key more, per month.
+    pub fn additional_seal_key_price(&self) -> Usd {
+        self.price("fadd_skey_usd")
+    }
+
+    /// `fadd_pkg_usd`: one package more, per month.
+    pub fn additional_package_price(&self) -> Usd {
+        self.price("fadd_pkg_usd")
+    }
+
+    /// The dollars of a key that is a price; nothing for any other key.
+    fn price(&self, key: &str) -> Usd {
+        usd_of(self.texts.get(key).and_then(|text| parse_micros(text)).unwrap_or(0))
+    }
+
     /// `bglim_*` and `bblim_*`.
     pub fn limits(&self, tier: Tier) -> TierLimits {
         match tier {
@@ -181,7 +254,7 @@ impl ConfigGlobal {
     }
 }
 
-/// Checks one value for one key, as an operator's change does before it is written.
+/// Checks one value for one key by itself; [`change`] also looks at what it would stand beside.
 ///
 /// # Errors
 /// [`BadEntry`] when the key is unknown or the value is not allowed.
@@ -264,98 +337,4 @@ fn parse_micros(text: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn defaults() -> BTreeMap<String, String> {
-        KEYS.iter().map(|spec| (spec.key.to_owned(), spec.default.to_owned())).collect()
-    }
-
-    #[test]
-    fn the_defaults_are_the_documented_prices_and_limits() {
-        let config = ConfigGlobal::from_table(&defaults()).unwrap();
-        assert_eq!(config.version(), 1);
-        assert_eq!(config.request_price(), PricePerRequests { amount: Usd::from_dollars(1), per: 10_000 });
-        for (tier, guaranteed_per_s, burst_per_s) in
-            [(Tier::Starter, 3, 0), (Tier::Pro, 15, 45), (Tier::Enterprise, 100, 300)]
-        {
-            assert_eq!(config.limits(tier), TierLimits { guaranteed_per_s, burst_per_s });
-        }
-        let public = config.public();
-        assert_eq!(public.len(), KEYS.len() - 6);
-        assert_eq!(public.get("freqs_usd"), Some(&"1.00"));
-        assert_eq!(public.get("bglim_sta"), None);
-    }
-
-    #[test]
-    fn keys_are_unique() {
-        assert_eq!(defaults().len(), KEYS.len());
-    }
-
-    #[test]
-    fn everything_wrong_is_said_at_once() {
-        let mut table = defaults();
-        table.insert("freqs_usd".to_owned(), "1,00".to_owned());
-        table.insert("bglim_pro".to_owned(), "-1".to_owned());
-        table.insert("fnew".to_owned(), "7".to_owned());
-        table.remove("fver");
-        assert_eq!(
-            ConfigGlobal::from_table(&table).unwrap_err().to_string(),
-            "config_global: bglim_pro is \"-1\", but must be a whole number from 0 to 1000000000; \
-             fnew is no key that this version knows; its value is \"7\"; \
-             freqs_usd is \"1,00\", but must be dollars from 0 to 1000000 with at most 6 decimals, like 1.00; \
-             fver is missing"
-        );
-    }
-
-    #[test]
-    fn values_are_checked_by_their_kind() {
-        for (key, value, allowed) in [
-            ("freqs_count", "1", true),
-            ("freqs_count", "0", false),
-            ("freqs_count", "1000000000", true),
-            ("freqs_count", "1000000001", false),
-            ("freqs_count", "10_000", false),
-            ("bblim_sta", "0", true),
-            ("bblim_sta", "00", false),
-            ("bblim_sta", "+1", false),
-            ("bblim_sta", " 1", false),
-            ("bblim_sta", "", false),
-            ("bblim_sta", "99999999999999999999999", false),
-            ("fver", "0", false),
-            ("fver", "2", true),
-            ("freqs_usd", "0", true),
-            ("freqs_usd", "0.000001", true),
-            ("freqs_usd", "0.0000001", false),
-            ("freqs_usd", "1000000", true),
-            ("freqs_usd", "1000000.000001", false),
-            ("freqs_usd", "-1", false),
-            ("freqs_usd", "1.", false),
-            ("freqs_usd", ".5", false),
-            ("freqs_usd", "1.2.3", false),
-            ("freqs_usd", "$1", false),
-            ("freqs_usd", "1e3", false),
-            ("no_such_key", "1", false),
-        ] {
-            assert_eq!(check_value(key, value).is_ok(), allowed, "{key} = {value:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn dollars_are_read_to_the_micro_dollar(micros in 0..=MAX_DOLLARS * MICROS_PER_DOLLAR) {
-            let text = format!("{}.{:06}", micros / MICROS_PER_DOLLAR, micros % MICROS_PER_DOLLAR);
-            prop_assert_eq!(parse_micros(&text), Some(micros));
-            let trimmed = text.trim_end_matches('0');
-            prop_assert_eq!(parse_micros(trimmed.trim_end_matches('.')), Some(micros));
-        }
-
-        #[test]
-        fn any_value_is_read_or_refused(value in "\\PC{0,12}") {
-            for spec in KEYS {
-                let _ = check_value(spec.key, &value);
-            }
-        }
-    }
-}
+mod tests;

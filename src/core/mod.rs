@@ -22,6 +22,7 @@ pub mod money;
 pub mod name;
 pub mod rating;
 pub mod rollup;
+pub mod seal_key;
 pub mod service_instance;
 pub mod session;
 pub mod source;
