@@ -172,6 +172,21 @@ pub fn check_room(not_deleted: usize, max: u64) -> Result<(), KeyRefusal> {
     if count < max { Ok(()) } else { Err(KeyRefusal::Full(count)) }
 }
 
+/// Whether a key can have a successor. The two count as one, so that it is possible at the limit too; but not for ever
+/// more keys whose overlaps have not ended.
+///
+/// # Errors
+/// [`KeyRefusal::Full`].
+pub fn check_rotation_room(not_deleted: usize, max: u64) -> Result<(), KeyRefusal> {
+    let count = u64::try_from(not_deleted).unwrap_or(u64::MAX);
+    if count <= max { Ok(()) } else { Err(KeyRefusal::Full(count)) }
+}
+
+/// How many keys are billed beyond those that are included. Revoked and expired ones count until they are deleted.
+pub fn extra_keys(not_deleted: u64, included: u64) -> u64 {
+    not_deleted.saturating_sub(included)
+}
+
 /// Whether one more key can be created now, by when others were, deleted ones too.
 ///
 /// # Errors
@@ -277,5 +292,19 @@ mod tests {
         }
         assert_eq!(check_room(9, 10), Ok(()));
         assert_eq!(check_room(10, 10), Err(KeyRefusal::Full(10)));
+    }
+
+    #[test]
+    fn a_rotation_is_possible_at_the_limit_once() {
+        for (not_deleted, expected) in [(1, Ok(())), (10, Ok(())), (11, Err(KeyRefusal::Full(11)))] {
+            assert_eq!(check_rotation_room(not_deleted, 10), expected, "{not_deleted}");
+        }
+    }
+
+    #[test]
+    fn keys_beyond_the_included_number_are_billed() {
+        for (not_deleted, included, extra) in [(0, 2, 0), (2, 2, 0), (3, 2, 1), (3, 0, 3)] {
+            assert_eq!(extra_keys(not_deleted, included), extra, "{not_deleted} of {included}");
+        }
     }
 }

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::core::field_error::FieldErrors;
 
 /// Characters of an entry, at most: the longest IPv6 address with a prefix has 49.
 const MAX_ENTRY_CHARS: usize = 64;
 const FIELD: &str = "ip_allowlist";
+/// Leading bits of IPv6 addresses that stand for IPv4 addresses.
+const MAPPED_PREFIX: u8 = 96;
 
 /// Networks of which none contains another, in the order in which they were given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -88,9 +90,10 @@ fn parse_entry(text: &str) -> Result<IpNet, BadEntry> {
         return Err(BadEntry::NotANetwork);
     }
     let network = match text.parse::<IpAddr>() {
-        Ok(address) => IpNet::from(address.to_canonical()),
+        Ok(address) => IpNet::from(address),
         Err(_) => text.parse::<IpNet>().map_err(|_| BadEntry::NotANetwork)?,
     };
+    let network = canonical(network);
     let address = network.addr();
     if network.prefix_len() == 0 {
         Err(BadEntry::Everything)
@@ -101,6 +104,16 @@ fn parse_entry(text: &str) -> Result<IpNet, BadEntry> {
     } else {
         Ok(network)
     }
+}
+
+/// IPv4 that is written as IPv6 becomes IPv4, as the addresses of requests do; otherwise it would let nobody in.
+fn canonical(network: IpNet) -> IpNet {
+    let as_ipv4 = || {
+        let IpNet::V6(mapped) = network else { return None };
+        let prefix = mapped.prefix_len().checked_sub(MAPPED_PREFIX)?;
+        Ipv4Net::new(mapped.addr().to_ipv4_mapped()?, prefix).ok()
+    };
+    as_ipv4().map_or(network, IpNet::from)
 }
 
 #[cfg(test)]
@@ -121,6 +134,8 @@ mod tests {
             (&["203.0.113.0/24", "2001:DB8::/48"], "203.0.113.0/24 2001:db8::/48"),
             (&["2001:db8:0:0::1"], "2001:db8::1"),
             (&["::ffff:203.0.113.9"], "203.0.113.9"),
+            (&["::ffff:203.0.113.9/128"], "203.0.113.9"),
+            (&["::ffff:203.0.113.0/120"], "203.0.113.0/24"),
             (&[], ""),
         ] {
             assert_eq!(parse(entries, 9).as_deref(), Ok(expected), "{entries:?}");
@@ -148,6 +163,29 @@ mod tests {
     }
 
     #[test]
+    fn entries_that_would_let_in_everybody_or_nobody_are_refused() {
+        let everything = "ip_allowlist[0]: a network of every address is no limit: switch the allowlist off instead";
+        let nobody = "ip_allowlist[0]: nobody sends requests from this address";
+        let no_network = "ip_allowlist[0]: this is no IP address or network: write one like 203.0.113.9, \
+                          203.0.113.0/24 or 2001:db8::/48";
+        for (entry, expected) in [
+            ("0.0.0.0/0", everything),
+            ("::/0", everything),
+            ("::ffff:0.0.0.0/96", everything),
+            ("0.0.0.0", nobody),
+            ("::", nobody),
+            ("224.0.0.1", nobody),
+            ("ff02::1", nobody),
+            ("::ffff:224.0.0.1", nobody),
+            ("203.0.113.9/33", no_network),
+            ("203.0.113", no_network),
+            ("", no_network),
+        ] {
+            assert_eq!(parse(&[entry], 9).unwrap_err(), expected, "{entry}");
+        }
+    }
+
+    #[test]
     fn a_request_is_allowed_by_the_network_it_comes_from() {
         let entries = ["203.0.113.0/24".to_owned(), "2001:db8::/48".to_owned()];
         let list = IpAllowlist::parse(&entries, 9).unwrap();
@@ -166,6 +204,29 @@ mod tests {
         #[test]
         fn any_text_is_read_or_refused(text in "[0-9a-f.:/x ]{0,70}") {
             let _ = IpAllowlist::parse(&[text], 1);
+        }
+
+        #[test]
+        fn a_list_lets_in_exactly_what_its_networks_hold(
+            networks in prop::collection::vec((0u32..64, 26u8..=32), 1..6),
+            request in 0u32..64,
+        ) {
+            let networks: Vec<_> = networks
+                .into_iter()
+                .map(|(host, prefix)| ipnet::Ipv4Net::new((0xcb00_7100 + host).into(), prefix).unwrap().trunc())
+                .collect();
+            let overlap = (1..networks.len()).any(|later| {
+                networks[..later].iter().any(|one| one.contains(&networks[later]) || networks[later].contains(one))
+            });
+            let entries: Vec<_> = networks.iter().map(ToString::to_string).collect();
+            let list = IpAllowlist::parse(&entries, 9);
+            prop_assert_eq!(list.is_err(), overlap, "{:?}", entries);
+            if let Ok(list) = list {
+                let ip = std::net::Ipv4Addr::from(0xcb00_7100 + request);
+                let held = networks.iter().any(|network| network.contains(&ip));
+                prop_assert_eq!(list.contains(ip.into()), held, "{} in {:?}", ip, entries);
+                prop_assert_eq!(list.contains(ip.to_ipv6_mapped().into()), held, "{} in {:?}", ip, entries);
+            }
         }
 
         #[test]

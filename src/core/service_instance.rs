@@ -15,13 +15,17 @@
 //! A tier that grows grows at once; one that shrinks does so on the next 1st, and the last request wins. What was never
 //! paid for is changed and cancelled at once.
 
+mod banner;
+
 use crate::core::calendar::{Month, NotAMonth, UtcMillis};
 use crate::core::field_error::FieldErrors;
 use crate::core::ip_allowlist::IpAllowlist;
 use crate::core::tier::Tier;
 
+pub use banner::{Banner, Severity};
+
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// After the last paid month, keys are kept this long for those who change their mind.
+/// From the end of the last paid month to the clean-up.
 pub const PENDING_MS: i64 = 7 * DAY_MS;
 /// After the clean-up, the service cannot be subscribed to for this long.
 pub const COOLDOWN_MS: i64 = 7 * DAY_MS;
@@ -115,13 +119,15 @@ pub enum ServiceRefusal {
     Maintenance,
     #[error("this service is suspended for want of payment: deposit, and it resumes by itself")]
     NoPayment,
-    #[error("this service has ended and is kept until {0}: undo the cancellation first")]
+    #[error(
+        "this service has ended: what is left of it is deleted on {0}, and 7 days later it can be subscribed to again"
+    )]
     Pending(UtcMillis),
     #[error("nothing is cancelled that could be undone")]
     NotCancelled,
     #[error("this service is cancelled: undo the cancellation first")]
     Cancelled,
-    #[error("the first payment is still to come")]
+    #[error("the first payment is still to come: deposit, and it is possible once that is paid")]
     PaymentPending,
     #[error("it is not suspended in this way")]
     NotSuspended,
@@ -196,16 +202,33 @@ impl ServiceInstance {
         if self.paid_once { Ok(()) } else { Err(ServiceRefusal::PaymentPending) }
     }
 
-    /// disabled, enabled → suspended.
-    pub fn suspend(&self, into: ServiceState) -> Next {
+    /// disabled, enabled → suspended_maintenance, by the operator.
+    pub fn suspend_maintenance(&self) -> Next {
+        self.suspend(ServiceState::SuspendedMaintenance)
+    }
+
+    /// suspended_maintenance → what it was before.
+    pub fn resume_maintenance(&self) -> Next {
+        self.resume(ServiceState::SuspendedMaintenance)
+    }
+
+    /// disabled, enabled → suspended_no_payment.
+    pub fn suspend_no_payment(&self) -> Next {
+        self.suspend(ServiceState::SuspendedNoPayment)
+    }
+
+    /// suspended_no_payment → what it was before.
+    pub fn resume_no_payment(&self) -> Next {
+        self.resume(ServiceState::SuspendedNoPayment)
+    }
+
+    fn suspend(&self, into: ServiceState) -> Next {
         self.working()?;
         Ok(Self { state: into, enabled_before_suspension: self.state == ServiceState::Enabled, ..self.clone() })
     }
 
-    /// suspended → what it was before.
-    pub fn resume(&self, from: ServiceState) -> Next {
-        let is_suspended = matches!(from, ServiceState::SuspendedMaintenance | ServiceState::SuspendedNoPayment);
-        if self.state != from || !is_suspended {
+    fn resume(&self, from: ServiceState) -> Next {
+        if self.state != from {
             return Err(ServiceRefusal::NotSuspended);
         }
         let state = if self.enabled_before_suspension { ServiceState::Enabled } else { ServiceState::Disabled };

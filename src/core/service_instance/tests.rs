@@ -1,7 +1,10 @@
+use proptest::prelude::*;
+
 use super::ServiceState::{
     CancellationPending, Disabled, Enabled, NotProvisioned, SuspendedMaintenance, SuspendedNoPayment,
 };
 use super::*;
+use crate::core::id::Service;
 
 /// 2026-11-23T09:00:00Z
 const NOW: UtcMillis = UtcMillis(1_795_424_400_000);
@@ -16,65 +19,180 @@ fn at(state: ServiceState, tier: Tier, paid_once: bool) -> ServiceInstance {
 
 type Action = fn(&ServiceInstance) -> Next;
 
-const ACTIONS: [(&str, Action); 9] = [
+const ACTIONS: [(&str, Action); 13] = [
     ("subscribe", |service| service.subscribe(Tier::Pro, NOW)),
+    ("mark_paid", ServiceInstance::mark_paid),
+    ("upgrade", |service| service.change_tier(Tier::Enterprise, NOW)),
+    ("downgrade", |service| service.change_tier(Tier::Starter, NOW)),
+    ("same_tier", |service| service.change_tier(Tier::Pro, NOW)),
     ("enable", ServiceInstance::enable),
     ("disable", ServiceInstance::disable),
-    ("suspend_maintenance", |service| service.suspend(SuspendedMaintenance)),
-    ("suspend_no_payment", |service| service.suspend(SuspendedNoPayment)),
-    ("resume_maintenance", |service| service.resume(SuspendedMaintenance)),
-    ("resume_no_payment", |service| service.resume(SuspendedNoPayment)),
+    ("suspend_maintenance", ServiceInstance::suspend_maintenance),
+    ("suspend_no_payment", ServiceInstance::suspend_no_payment),
+    ("resume_maintenance", ServiceInstance::resume_maintenance),
+    ("resume_no_payment", ServiceInstance::resume_no_payment),
     ("cancel", |service| service.cancel(NOW)),
     ("undo_cancel", ServiceInstance::undo_cancel),
 ];
 
-/// Which state follows; what is not listed is refused.
-const ALLOWED: [(ServiceState, &str, bool, ServiceState); 28] = [
-    (NotProvisioned, "subscribe", false, Disabled),
-    (NotProvisioned, "subscribe", true, Disabled),
-    (Disabled, "enable", true, Enabled),
-    (Disabled, "disable", false, Disabled),
-    (Disabled, "disable", true, Disabled),
-    (Disabled, "suspend_maintenance", false, SuspendedMaintenance),
-    (Disabled, "suspend_maintenance", true, SuspendedMaintenance),
-    (Disabled, "suspend_no_payment", false, SuspendedNoPayment),
-    (Disabled, "suspend_no_payment", true, SuspendedNoPayment),
-    (Disabled, "cancel", false, NotProvisioned),
-    (Disabled, "cancel", true, Disabled),
-    (Enabled, "enable", true, Enabled),
-    (Enabled, "disable", false, Disabled),
-    (Enabled, "disable", true, Disabled),
-    (Enabled, "suspend_maintenance", false, SuspendedMaintenance),
-    (Enabled, "suspend_maintenance", true, SuspendedMaintenance),
-    (Enabled, "suspend_no_payment", false, SuspendedNoPayment),
-    (Enabled, "suspend_no_payment", true, SuspendedNoPayment),
-    (Enabled, "cancel", false, NotProvisioned),
-    (Enabled, "cancel", true, Enabled),
-    (SuspendedMaintenance, "resume_maintenance", false, Disabled),
-    (SuspendedMaintenance, "resume_maintenance", true, Disabled),
-    (SuspendedMaintenance, "cancel", false, NotProvisioned),
-    (SuspendedMaintenance, "cancel", true, SuspendedMaintenance),
-    (SuspendedNoPayment, "resume_no_payment", false, Disabled),
-    (SuspendedNoPayment, "resume_no_payment", true, Disabled),
-    (SuspendedNoPayment, "cancel", false, NotProvisioned),
-    (SuspendedNoPayment, "cancel", true, SuspendedNoPayment),
-];
+/// What is scheduled in an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheduled {
+    Nothing,
+    SmallerTier,
+    Cancellation,
+}
+
+/// Every instance that can be, with Pro: what was never paid for has nothing scheduled and is not enabled.
+fn instances() -> Vec<(ServiceInstance, Scheduled)> {
+    let mut found = Vec::new();
+    for state in ServiceState::ALL {
+        for (paid_once, scheduled) in [
+            (false, Scheduled::Nothing),
+            (true, Scheduled::Nothing),
+            (true, Scheduled::SmallerTier),
+            (true, Scheduled::Cancellation),
+        ] {
+            let instance = ServiceInstance {
+                scheduled_tier: (scheduled == Scheduled::SmallerTier).then_some((Tier::Starter, NEXT_MONTH)),
+                cancel_at: (scheduled == Scheduled::Cancellation).then_some(NEXT_MONTH),
+                ..at(state, Tier::Pro, paid_once)
+            };
+            if broken(&instance).is_none() {
+                found.push((instance, scheduled));
+            }
+        }
+    }
+    found
+}
+
+/// What must hold of every instance; the first thing that does not.
+fn broken(service: &ServiceInstance) -> Option<&'static str> {
+    let provisioned = service.state != NotProvisioned;
+    let pending = service.state == CancellationPending;
+    let extras = service.settings.burst || service.settings.ip_allowlist_enabled;
+    let rules = [
+        ("a tier exactly while provisioned", service.tier.is_some() == provisioned),
+        ("only what is provisioned was paid for", provisioned || !service.paid_once),
+        ("what ends or ended was paid for", service.paid_once || (!pending && service.cancel_at.is_none())),
+        ("a cancellation of what has not ended", service.cancel_at.is_none() || (provisioned && !pending)),
+        ("an end of pending exactly while pending", service.pending_until.is_some() == pending),
+        ("a cool-down only while not provisioned", service.cooldown_until.is_none() || !provisioned),
+        ("only a smaller tier is scheduled", service.scheduled_tier.is_none_or(|(to, _)| Some(to) < service.tier)),
+        ("no tier for what is cancelled", service.scheduled_tier.is_none() || service.cancel_at.is_none()),
+        ("no tier for what has ended", service.scheduled_tier.is_none() || (service.paid_once && !pending)),
+        ("keys of what was paid for", !service.keys_work() || service.paid_once),
+        ("extras of a tier that includes them", !extras || service.tier.is_some_and(includes_extras)),
+    ];
+    rules.into_iter().find(|(_, holds)| !holds).map(|(rule, _)| rule)
+}
+
+/// Which state follows; `None`: refused.
+fn documented(before: &ServiceInstance, scheduled: Scheduled, action: &str) -> Option<ServiceState> {
+    let (state, paid) = (before.state, before.paid_once);
+    let working = matches!(state, Disabled | Enabled);
+    let suspended = matches!(state, SuspendedMaintenance | SuspendedNoPayment);
+    let cancelled = scheduled == Scheduled::Cancellation;
+    match action {
+        "subscribe" if state == NotProvisioned => Some(Disabled),
+        "mark_paid" if state != NotProvisioned => Some(state),
+        "enable" if working && paid => Some(Enabled),
+        "disable" if working => Some(Disabled),
+        "suspend_maintenance" if working => Some(SuspendedMaintenance),
+        "suspend_no_payment" if working => Some(SuspendedNoPayment),
+        "resume_maintenance" if state == SuspendedMaintenance => Some(Disabled),
+        "resume_no_payment" if state == SuspendedNoPayment => Some(Disabled),
+        "upgrade" | "downgrade" | "same_tier" if working && !cancelled => Some(state),
+        "cancel" if (working || suspended) && !paid => Some(NotProvisioned),
+        "cancel" if working || suspended => Some(state),
+        "undo_cancel" if cancelled => Some(state),
+        _ => None,
+    }
+}
 
 #[test]
-fn every_action_in_every_state_leads_where_the_table_says_or_is_refused() {
-    for state in ServiceState::ALL {
+fn every_action_in_every_state_leads_where_it_is_documented_to_or_is_refused() {
+    let instances = instances();
+    assert_eq!(instances.len(), 1 + 3 + 4 + 4 + 4 + 1, "{instances:?}");
+    for (before, scheduled) in instances {
         for (name, action) in ACTIONS {
-            for paid_once in [false, true] {
-                let before = at(state, Tier::Pro, paid_once);
-                let allowed = ALLOWED.iter().find(|row| (row.0, row.1, row.2) == (state, name, paid_once));
-                let after = action(&before);
-                let found = after.as_ref().ok().map(|after| after.state);
-                assert_eq!(found, allowed.map(|row| row.3), "{name} in {state:?}, paid {paid_once}: {after:?}");
-                if let Ok(after) = after {
-                    assert_eq!(after.tier.is_none(), after.state == NotProvisioned, "{name} in {state:?}");
-                    assert!(!after.keys_work() || after.paid_once, "{name} in {state:?}");
-                }
+            let after = action(&before);
+            let found = after.as_ref().ok().map(|after| after.state);
+            assert_eq!(found, documented(&before, scheduled, name), "{name} of {before:?}: {after:?}");
+            assert_eq!(after.ok().and_then(|after| broken(&after)), None, "{name} of {before:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_done_twice_is_done_once() {
+    for (before, _) in instances() {
+        for name in ["enable", "disable", "mark_paid", "upgrade", "downgrade", "same_tier"] {
+            let (_, action) = ACTIONS.into_iter().find(|row| row.0 == name).unwrap();
+            if let Ok(once) = action(&before) {
+                assert_eq!(action(&once).unwrap(), once, "{name} of {before:?}");
             }
+        }
+    }
+}
+
+/// Everything that is due, one step after the other.
+fn settled(service: &ServiceInstance, now: UtcMillis) -> ServiceInstance {
+    let mut service = service.clone();
+    let mut steps = 0;
+    while let Some((next, _)) = service.due(now) {
+        assert_eq!(broken(&next), None, "{service:?}");
+        assert!(service.due_at().is_some_and(|at| at <= now), "{service:?}");
+        service = next;
+        steps += 1;
+        assert!(steps < 4, "it goes on for ever: {service:?}");
+    }
+    assert!(service.due_at().is_none_or(|at| at > now), "{service:?}");
+    service
+}
+
+fn any_action() -> impl Strategy<Value = (usize, usize, i64)> {
+    (0..12usize, 0..3usize, 0..20i64)
+}
+
+fn act(service: &ServiceInstance, action: usize, tier: Tier, now: UtcMillis) -> Next {
+    match action {
+        0 => service.subscribe(tier, now),
+        1 | 2 => service.mark_paid(),
+        3 => service.enable(),
+        4 => service.disable(),
+        5 => service.suspend_maintenance(),
+        6 => service.suspend_no_payment(),
+        7 => service.resume_maintenance(),
+        8 => service.resume_no_payment(),
+        9 => service.change_tier(tier, now),
+        10 => service.cancel(now),
+        _ => service.undo_cancel(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_done_the_rules_hold_and_lateness_changes_nothing(
+        actions in prop::collection::vec(any_action(), 0..40),
+        wait_days in 0..60i64,
+    ) {
+        let (mut service, mut now) = (ServiceInstance::default(), NOW);
+        for (action, tier, days) in actions {
+            if let Ok(next) = act(&service, action, Tier::ALL[tier], now) {
+                prop_assert_eq!(broken(&next), None, "{} of {:?}", action, service);
+                service = next;
+            }
+            let later = now.plus_ms(days * DAY_MS);
+            let halfway = now.plus_ms(days * DAY_MS / 2);
+            let late = settled(&service, later);
+            prop_assert_eq!(&settled(&settled(&service, halfway), later), &late);
+            prop_assert!(late.banner(Service::Seal, later).is_none_or(|banner| banner.text.starts_with("Seal ")));
+            (service, now) = (late, later);
+        }
+        if service.cancel_at.is_some() || service.pending_until.is_some() {
+            let end = settled(&service, now.plus_ms((31 + 7 + wait_days) * DAY_MS));
+            prop_assert_eq!(end.state, NotProvisioned, "a cancellation comes to its end");
         }
     }
 }
@@ -82,11 +200,11 @@ fn every_action_in_every_state_leads_where_the_table_says_or_is_refused() {
 #[test]
 fn a_resumption_goes_back_to_what_was_before() {
     for before in [at(Enabled, Tier::Pro, true), at(Disabled, Tier::Pro, true)] {
-        for suspended in [SuspendedMaintenance, SuspendedNoPayment] {
-            let during = before.suspend(suspended).unwrap();
-            assert!(!during.keys_work());
-            assert_eq!(during.resume(suspended).unwrap(), before);
-        }
+        let maintenance = before.suspend_maintenance().unwrap();
+        let no_payment = before.suspend_no_payment().unwrap();
+        assert!(!maintenance.keys_work() && !no_payment.keys_work());
+        assert_eq!(maintenance.resume_maintenance().unwrap(), before);
+        assert_eq!(no_payment.resume_no_payment().unwrap(), before);
     }
 }
 
