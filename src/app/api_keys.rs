@@ -8,9 +8,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::app::change::{Change, Once};
+use crate::app::services::current_service;
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::api_key::{Access, ApiKeySecret, KeyMeta, ProcessGroup, Source, encode};
-use crate::core::api_key_life::{ApiKeyTimes, KeyRefusal, check_expiry, check_pace, check_room};
+use crate::core::api_key_life::{ApiKeyTimes, KeyRefusal, check_expiry, check_pace, check_room, check_rotation_room};
 use crate::core::calendar::UtcMillis;
 use crate::core::error_code::Code;
 use crate::core::field_cipher::FieldCipher;
@@ -18,8 +19,9 @@ use crate::core::field_error::FieldErrors;
 use crate::core::id::{ApiKeyId, Network, Service};
 use crate::core::name::Name;
 use crate::ledger::ReadTx;
-use crate::ledger::api_key::{StoredApiKey, api_keys_of, count_api_keys, find_api_key, insert_api_key, save_api_key};
-use crate::ledger::service::find_service;
+use crate::ledger::api_key::{
+    StoredApiKey, api_keys_of, count_api_keys, find_api_key, has_successor, insert_api_key, save_api_key,
+};
 use crate::random::random;
 
 /// The group of server processes that serves new keys.
@@ -151,7 +153,7 @@ impl App {
     ) -> Result<CreatedApiKey, AppError> {
         let mint = self.mint();
         self.change(caller, once, move |change| {
-            let instance = find_service(change.tx, change.id(), service)?;
+            let instance = current_service(change.tx, change.id(), service, change.now)?;
             instance.may_create_keys().map_err(Refusal::from)?;
             let (live, created) = count_recent(change, service)?;
             let (name, network, expires_at) = new.read(live, change.now)?;
@@ -180,9 +182,11 @@ impl App {
         let (mint, id) = (self.mint(), read_id(key)?);
         self.change(caller, once, move |change| {
             let mut old = find(change, service, &id)?;
-            find_service(change.tx, change.id(), service)?.may_create_keys().map_err(Refusal::from)?;
+            let instance = current_service(change.tx, change.id(), service, change.now)?;
+            instance.may_create_keys().map_err(Refusal::from)?;
             let rotated = old.times.rotated(rotation.overlap_s, change.now);
-            let (_, created) = count_recent(change, service)?;
+            let (live, created) = count_recent(change, service)?;
+            check_rotation_room(live, change.config.count("fmax_apikey")).map_err(Refusal::from)?;
             check_pace(&created, change.now).map_err(Refusal::from)?;
             let times = ApiKeyTimes::created(change.now, old.times.expires_at);
             let name: Name = old.name.parse().map_err(|_| Refusal::of(Code::InvalidFields))?;
@@ -233,6 +237,9 @@ impl App {
         self.change(caller, once, move |change| {
             let before = find(change, service, &id)?;
             let after = decide(&before, &action, change.now)?;
+            if prolongs(&before.times, &after.times) && has_successor(change.tx, &id)? {
+                return Err(Refusal::new(Code::KeyState, "the key was rotated: it ends when its overlap does").into());
+            }
             if after != before {
                 save_api_key(change.tx, &after)?;
                 change.note(action.name(), &id, json!({"name": after.name, "service": service.name()}))?;
@@ -363,6 +370,12 @@ fn decide(before: &StoredApiKey, action: &ApiKeyAction, now: UtcMillis) -> Resul
         }
     }
     Ok(after)
+}
+
+/// Whether a key ends later than it did.
+fn prolongs(before: &ApiKeyTimes, after: &ApiKeyTimes) -> bool {
+    let end = |times: &ApiKeyTimes| times.expires_at.unwrap_or(UtcMillis(i64::MAX));
+    end(after) > end(before)
 }
 
 impl ApiKeyAction {

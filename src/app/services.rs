@@ -129,9 +129,9 @@ impl App {
     /// [`AppError::Ledger`].
     pub async fn list_services(&self, caller: &Caller) -> Result<ServiceList, AppError> {
         let instances = self.services_of(caller.customer).await?;
-        let config = self.config_global.load();
+        let (config, now) = (self.config_global.load(), self.clock.now());
         Ok(ServiceList {
-            items: instances.iter().map(|(service, instance)| view(*service, instance, &config)).collect(),
+            items: instances.iter().map(|(service, instance)| view(*service, instance, &config, now)).collect(),
         })
     }
 
@@ -143,7 +143,7 @@ impl App {
         let instances = self.services_of(caller.customer).await?;
         let found = instances.iter().find(|(known, _)| *known == service);
         let (_, instance) = found.ok_or_else(|| Refusal::of(Code::NotFound))?;
-        Ok(view(service, instance, &self.config_global.load()))
+        Ok(view(service, instance, &self.config_global.load(), self.clock.now()))
     }
 
     async fn services_of(&self, customer: CustomerId) -> Result<Arc<Vec<(Service, ServiceInstance)>>, AppError> {
@@ -166,7 +166,7 @@ impl App {
         action: ServiceAction,
     ) -> Result<ServiceView, AppError> {
         self.change(caller, once, move |change| {
-            let before = find_service(change.tx, change.id(), service)?;
+            let before = current_service(change.tx, change.id(), service, change.now)?;
             let after = decide(change, &before, &action)?;
             if after != before {
                 save_service(change.tx, change.id(), service, &after, change.now)?;
@@ -175,7 +175,7 @@ impl App {
                 }
                 change.note(action.name(), service.name(), difference(&before, &after))?;
             }
-            Ok(view(service, &after, change.config))
+            Ok(view(service, &after, change.config, change.now))
         })
         .await
     }
@@ -192,7 +192,7 @@ impl App {
                 return Ok(());
             }
             let advance = move |tx: &WriteTx<'_>| -> Result<(), AppError> {
-                due.iter().try_for_each(|(customer, service)| advance(tx, *customer, *service, now))
+                due.iter().try_for_each(|(customer, service)| current_service(tx, *customer, *service, now).map(drop))
             };
             self.ledger.write(advance).await?;
         }
@@ -225,8 +225,28 @@ fn decide(change: &Change<'_>, before: &ServiceInstance, action: &ServiceAction)
     Ok(after.map_err(Refusal::from)?)
 }
 
-fn advance(tx: &WriteTx<'_>, customer: CustomerId, service: Service, now: UtcMillis) -> Result<(), AppError> {
-    let mut instance = find_service(tx, customer, service)?;
+/// A service as it is now: what time has brought about since the manager last looked is carried out first, so that no
+/// decision is made on what is over.
+pub(super) fn current_service(
+    tx: &WriteTx<'_>,
+    customer: CustomerId,
+    service: Service,
+    now: UtcMillis,
+) -> Result<ServiceInstance, AppError> {
+    let instance = find_service(tx, customer, service)?;
+    if instance.due_at().is_some_and(|at| at <= now) {
+        return advance(tx, customer, service, instance, now);
+    }
+    Ok(instance)
+}
+
+fn advance(
+    tx: &WriteTx<'_>,
+    customer: CustomerId,
+    service: Service,
+    mut instance: ServiceInstance,
+    now: UtcMillis,
+) -> Result<ServiceInstance, AppError> {
     while let Some((after, event)) = instance.due(now) {
         let (action, details) = match event {
             DueEvent::TierChanged { from, to } => {
@@ -250,7 +270,8 @@ fn advance(tx: &WriteTx<'_>, customer: CustomerId, service: Service, now: UtcMil
         append_activity(tx, activity)?;
         instance = after;
     }
-    Ok(save_service(tx, customer, service, &instance, now)?)
+    save_service(tx, customer, service, &instance, now)?;
+    Ok(instance)
 }
 
 impl TierChoice {
@@ -304,7 +325,7 @@ fn difference(before: &ServiceInstance, after: &ServiceInstance) -> Value {
     changed.map(|(name, value)| (name.clone(), json!({"from": before.get(name), "to": value}))).collect()
 }
 
-fn view(service: Service, instance: &ServiceInstance, config: &ConfigGlobal) -> ServiceView {
+fn view(service: Service, instance: &ServiceInstance, config: &ConfigGlobal, now: UtcMillis) -> ServiceView {
     let limits = instance.tier.map(|tier| config.limits(tier));
     let text = |at: UtcMillis| at.to_string();
     ServiceView {
@@ -312,7 +333,7 @@ fn view(service: Service, instance: &ServiceInstance, config: &ConfigGlobal) -> 
         state: instance.state.name().to_owned(),
         tier: instance.tier.map(|tier| tier.name().to_owned()),
         keys_work: instance.keys_work(),
-        banner: banner(service, instance),
+        banner: instance.banner(service, now).map(|banner| banner.text),
         scheduled_tier: instance.scheduled_tier.map(|(tier, _)| tier.name().to_owned()),
         scheduled_tier_at: instance.scheduled_tier.map(|(_, at)| text(at)),
         cancel_at: instance.cancel_at.map(text),
@@ -324,29 +345,4 @@ fn view(service: Service, instance: &ServiceInstance, config: &ConfigGlobal) -> 
         ip_allowlist_enabled: instance.settings.ip_allowlist_enabled,
         ip_allowlist: instance.settings.ip_allowlist.entries().collect(),
     }
-}
-
-/// What a person should know.
-fn banner(service: Service, instance: &ServiceInstance) -> Option<String> {
-    let title = service.title();
-    let day = |at: UtcMillis| at.to_string().get(..10).unwrap_or_default().to_owned();
-    match instance.state {
-        ServiceState::Disabled => Some(format!("{title} is off: its keys answer 503 until you enable it.")),
-        ServiceState::SuspendedMaintenance => {
-            Some(format!("{title} is paused for maintenance. You need not do anything."))
-        }
-        ServiceState::SuspendedNoPayment => {
-            Some(format!("{title} is paused for want of payment. Deposit, and it resumes by itself."))
-        }
-        ServiceState::CancellationPending => {
-            let until = instance.pending_until.map(day).unwrap_or_default();
-            Some(format!("{title} has ended. Its keys are deleted on {until}."))
-        }
-        ServiceState::Enabled | ServiceState::NotProvisioned => None,
-    }
-    .or_else(|| Some(format!("{title} ends on {}. You can undo this until then.", day(instance.cancel_at?))))
-    .or_else(|| {
-        let (tier, at) = instance.scheduled_tier?;
-        Some(format!("{title} changes to {} on {}.", tier.title(), day(at)))
-    })
 }

@@ -157,6 +157,16 @@ pub fn count_api_keys(
     Ok((usize::try_from(live.unwrap_or(0)).unwrap_or(usize::MAX), created))
 }
 
+/// Whether a key was rotated.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn has_successor(tx: &ReadTx<'_>, key: &ApiKeyId) -> Result<bool, LedgerError> {
+    tx.first("SELECT 1 FROM api_keys WHERE rotated_from = ?1", (key,), |_| Ok(()))
+        .map(|found| found.is_some())
+        .map_err(failed("finding the successor of an API key", key))
+}
+
 /// Deletes every key of a service.
 ///
 /// # Errors

@@ -108,6 +108,8 @@ fn a_key_lives_from_its_creation_to_its_deletion() {
     let rotated = person.send("POST", &format!("{path}/rotate"), Some(json!({"overlap_s": 60})));
     assert_eq!((rotated.status, rotated.body["rotated_from"].as_str()), (201, Some(id(&created).as_str())));
     assert_ne!(rotated.body["text"], text);
+    let prolonged = person.send("PATCH", &path, Some(json!({"expires_at": ""})));
+    assert_eq!((prolonged.status, prolonged.code()), (409, "key_state"), "a rotated key ends with its overlap");
     let listed = person.get(KEYS).body;
     let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|item| item["name"].clone()).collect();
     assert_eq!(names, ["second", "second"]);
@@ -159,4 +161,31 @@ fn fifty_at_once_never_make_more_keys_than_there_can_be() {
     let refused = create(&person, json!({}));
     assert_eq!(refused.code(), "creations_limited");
     assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() > 3000, "{refused:?}");
+}
+
+#[test]
+fn rotating_again_and_again_never_makes_more_keys_than_there_can_be() {
+    let server = Server::start();
+    // Waits for the server's own writes by itself.
+    let ledger = rusqlite::Connection::open(server.folder.path().join("data/ledger.db")).unwrap();
+    let person = customer(&server);
+    let mut key = id(&create(&person, json!({})));
+    // As if every hour had passed: the limit of an hour is not what is tested.
+    let an_hour_passes = || {
+        let earlier = "UPDATE api_keys SET created_at_ms = created_at_ms - 3600000";
+        ledger.execute(earlier, ()).unwrap();
+    };
+    let outcomes: Vec<_> = (0..14)
+        .map(|_| {
+            an_hour_passes();
+            let path = format!("{KEYS}/{key}/rotate");
+            let answer = person.send("POST", &path, Some(json!({"overlap_s": 2_592_000})));
+            if answer.status == 201 {
+                key = id(&answer);
+            }
+            answer.status
+        })
+        .collect();
+    let live = person.get(&format!("{KEYS}?limit=200")).body["items"].as_array().unwrap().len();
+    assert!(outcomes.contains(&409) && live <= 11, "{live} keys after {outcomes:?}");
 }
