@@ -40,7 +40,7 @@ pub struct AccountsOptions {
 
 /// The part of [`App`](crate::app::App) that signs people in and keeps what is theirs.
 pub struct Accounts {
-    pub api_key_secret: ApiKeySecret,
+    pub(super) api_key_secret: ApiKeySecret,
     pub(super) token_keys: TokenKeys,
     pub(super) cipher: Arc<FieldCipher>,
     pub(super) challenge_key: ChallengeKey,

@@ -157,7 +157,7 @@ impl App {
             instance.may_create_keys().map_err(Refusal::from)?;
             let (live, created) = count_recent(change, service)?;
             let (name, network, expires_at) = new.read(live, change.now)?;
-            check_room(live, change.config.count("fmax_apikey")).map_err(Refusal::from)?;
+            check_room(live, change.config.max_api_keys()).map_err(Refusal::from)?;
             check_pace(&created, change.now).map_err(Refusal::from)?;
             let times = ApiKeyTimes::created(change.now, expires_at);
             let meta = meta(change, service, network)?;
@@ -186,7 +186,7 @@ impl App {
             instance.may_create_keys().map_err(Refusal::from)?;
             let rotated = old.times.rotated(rotation.overlap_s, change.now);
             let (live, created) = count_recent(change, service)?;
-            check_rotation_room(live, change.config.count("fmax_apikey")).map_err(Refusal::from)?;
+            check_rotation_room(live, change.config.max_api_keys()).map_err(Refusal::from)?;
             check_pace(&created, change.now).map_err(Refusal::from)?;
             let times = ApiKeyTimes::created(change.now, old.times.expires_at);
             let name: Name = old.name.parse().map_err(|_| Refusal::of(Code::InvalidFields))?;
@@ -271,8 +271,8 @@ impl App {
         Ok(ApiKeyPage {
             items: found.iter().take(limit).map(|key| view(key, now)).collect(),
             next_cursor: last.map(|key| format!("{}.{}", key.times.created_at.0, key.api_key)),
-            included: config.count("fapikey_incl"),
-            max: config.count("fmax_apikey"),
+            included: config.included_api_keys(),
+            max: config.max_api_keys(),
         })
     }
 

@@ -218,7 +218,7 @@ fn decide(change: &Change<'_>, before: &ServiceInstance, action: &ServiceAction)
                 ip_allowlist_enabled: asked.ip_allowlist_enabled,
                 ip_allowlist: asked.ip_allowlist.clone(),
             };
-            let settings = before.change_settings(&asked, change.config.count("fmax_ipv4")).map_err(Refusal::from)?;
+            let settings = before.change_settings(&asked, change.config.max_ip_entries()).map_err(Refusal::from)?;
             Ok(ServiceInstance { settings, ..before.clone() })
         }
     };

@@ -171,7 +171,7 @@ impl ConfigGlobal {
     }
 
     /// The number of a key that counts something; 0 for any other key.
-    pub fn count(&self, key: &str) -> u64 {
+    fn count(&self, key: &str) -> u64 {
         self.texts.get(key).and_then(|text| parse_whole(text)).unwrap_or(0)
     }
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use crate::app::{Caller, ServiceAction, ServiceList, ServiceSettingsChange, ServiceView, TierChoice};
+use crate::app::{Caller, Once, ServiceAction, ServiceList, ServiceSettingsChange, ServiceView, TierChoice};
 use crate::core::error_code::Code;
 use crate::core::id::Service;
 use crate::http::extract::{Asked, Authorized, Nothing, Segment, ServicesRead, ServicesWrite};
@@ -54,12 +54,11 @@ pub(crate) async fn update_service(
     Segment(name): Segment<String>,
     asked: Asked<ServiceSettingsChange>,
 ) -> Answer {
-    let Asked { body, once } = asked;
-    act(&state, &caller, &name, Asked { body: Nothing, once }, ServiceAction::ChangeSettings(body)).await
+    act(&state, &caller, &name, asked.once, ServiceAction::ChangeSettings(asked.body)).await
 }
 
-async fn act(state: &HttpState, caller: &Caller, name: &str, asked: Asked<Nothing>, action: ServiceAction) -> Answer {
-    Ok(Json(state.app.act_on_service(caller, asked.once, service(name)?, action).await?))
+async fn act(state: &HttpState, caller: &Caller, name: &str, once: Option<Once>, action: ServiceAction) -> Answer {
+    Ok(Json(state.app.act_on_service(caller, once, service(name)?, action).await?))
 }
 
 /// Subscribes to a service. It begins switched off. This version charges nothing for it.
@@ -75,8 +74,7 @@ pub(crate) async fn subscribe(
     Segment(name): Segment<String>,
     asked: Asked<TierChoice>,
 ) -> Answer {
-    let Asked { body, once } = asked;
-    act(&state, &caller, &name, Asked { body: Nothing, once }, ServiceAction::Subscribe(body)).await
+    act(&state, &caller, &name, asked.once, ServiceAction::Subscribe(asked.body)).await
 }
 
 /// Changes the tier: to a larger one at once, to a smaller one on the next 1st. The tier it has undoes that.
@@ -92,8 +90,7 @@ pub(crate) async fn change_tier(
     Segment(name): Segment<String>,
     asked: Asked<TierChoice>,
 ) -> Answer {
-    let Asked { body, once } = asked;
-    act(&state, &caller, &name, Asked { body: Nothing, once }, ServiceAction::ChangeTier(body)).await
+    act(&state, &caller, &name, asked.once, ServiceAction::ChangeTier(asked.body)).await
 }
 
 /// Switches the service on: its keys work.
@@ -109,7 +106,7 @@ pub(crate) async fn enable(
     Segment(name): Segment<String>,
     asked: Asked<Nothing>,
 ) -> Answer {
-    act(&state, &caller, &name, asked, ServiceAction::Enable).await
+    act(&state, &caller, &name, asked.once, ServiceAction::Enable).await
 }
 
 /// Switches the service off: every key answers 503.
@@ -125,7 +122,7 @@ pub(crate) async fn disable(
     Segment(name): Segment<String>,
     asked: Asked<Nothing>,
 ) -> Answer {
-    act(&state, &caller, &name, asked, ServiceAction::Disable).await
+    act(&state, &caller, &name, asked.once, ServiceAction::Disable).await
 }
 
 /// Cancels the service at the end of the month.
@@ -141,7 +138,7 @@ pub(crate) async fn cancel(
     Segment(name): Segment<String>,
     asked: Asked<Nothing>,
 ) -> Answer {
-    act(&state, &caller, &name, asked, ServiceAction::Cancel).await
+    act(&state, &caller, &name, asked.once, ServiceAction::Cancel).await
 }
 
 /// Undoes a cancellation, until the month has ended.
@@ -157,5 +154,5 @@ pub(crate) async fn undo_cancel(
     Segment(name): Segment<String>,
     asked: Asked<Nothing>,
 ) -> Answer {
-    act(&state, &caller, &name, asked, ServiceAction::UndoCancel).await
+    act(&state, &caller, &name, asked.once, ServiceAction::UndoCancel).await
 }
