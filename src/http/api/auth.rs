@@ -51,7 +51,10 @@ fn address(text: &str) -> Result<WalletAddress, Problem> {
 }
 
 /// Gives the text that a wallet signs to sign in.
-#[utoipa::path(post, path = "/api/auth/connect-wallet", tag = "auth", responses((status = 200, body = ChallengeView)))]
+#[utoipa::path(
+    post, path = "/api/auth/connect-wallet", tag = "auth", request_body = ConnectWallet,
+    responses((status = 200, body = ChallengeView))
+)]
 pub(crate) async fn connect_wallet(
     State(state): State<HttpState>,
     ClientIp(ip): ClientIp,
@@ -64,7 +67,7 @@ pub(crate) async fn connect_wallet(
 
 /// Signs in with a signed challenge, which is used up by the attempt, right or wrong.
 #[utoipa::path(
-    post, path = "/api/auth/verify-signature", tag = "auth",
+    post, path = "/api/auth/verify-signature", tag = "auth", request_body = VerifySignature,
     responses(
         (status = 200, body = SignedInView, description = "Signed in; both cookies are set"),
         (status = 401, body = crate::http::problem::Document, content_type = "application/problem+json"),

@@ -578,6 +578,11 @@ export interface components {
              */
             expires_at: string;
         };
+        /** @description Who wants to sign in. */
+        ConnectWallet: {
+            /** @description The wallet's Sui address: `0x` and 64 hexadecimal digits. */
+            address: string;
+        };
         /** @description A key that was just created. */
         CreatedApiKey: components["schemas"]["ApiKey"] & {
             /** @description The key itself. It is in this answer only, unless the key is revealable. */
@@ -824,6 +829,15 @@ export interface components {
             /** @enum {string} */
             tier: "starter" | "pro" | "enterprise";
         };
+        /** @description A signed challenge. */
+        VerifySignature: {
+            /** @description The wallet's Sui address. */
+            address: string;
+            /** @description The wallet's signature of the challenge as a personal message, in base64 with its scheme's flag in front. */
+            signature: string;
+            /** @description The challenge's nonce. */
+            nonce: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -840,7 +854,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConnectWallet"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -879,6 +897,15 @@ export interface operations {
             };
             /** @description Payload Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -931,7 +958,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifySignature"];
+            };
+        };
         responses: {
             /** @description Signed in; both cookies are set */
             200: {
@@ -979,6 +1010,15 @@ export interface operations {
             };
             /** @description Payload Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -28,7 +28,7 @@ export function ApiPage() {
       <main className="min-w-0 flex-1">
         <p className="text-muted">Version {api.info.version}</p>
         <h1 className="mb-4 text-[32px] leading-tight font-semibold">{api.info.title} API</h1>
-        <div className="docs-text mb-8 overflow-x-auto">
+        <div className="docs-text mb-8">
           <Markdown options={{ forceBlock: true, disableParsingRawHTML: true }}>{api.info.description ?? ''}</Markdown>
         </div>
         {api.tags?.map((tag) => (
