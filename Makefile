@@ -38,10 +38,8 @@ demo: build ## Runs the demo: ARGS="--help" tells its options
 
 test: build test-rust test-web test-browser ## Builds and runs all tests
 
-# The test that kills the process needs the machine for itself: beside others, its log rotates faster than it is read.
 test-rust: setup
-	cargo test --release --locked $(features) -- --skip exactly_once
-	cargo test --release --locked $(features) --test it exactly_once
+	cargo test --release --locked $(features)
 
 test-web: setup
 	packaging/setup.sh npm test
@@ -66,8 +64,9 @@ deny: ## Checks licences, sources, bans and, if its database is reachable, advis
 	  $(cargo_deny) --log-level error --locked check --disable-fetch advisories; \
 	else echo 'make: advisories were not checked: their database is out of reach'; fi
 
-soak: setup ## Kills the intake 500 times and counts: SUIFTLY_KILLS=500
-	SUIFTLY_KILLS=$(or $(SUIFTLY_KILLS),500) cargo test --release --locked $(features) exactly_once -- --nocapture
+soak: setup ## Kills the intake 500 times and rotates in 5000 ways: SUIFTLY_KILLS=500
+	SUIFTLY_KILLS=$(or $(SUIFTLY_KILLS),500) SUIFTLY_HISTORIES=$(or $(SUIFTLY_HISTORIES),5000) \
+	  cargo test --release --locked $(features) --test it -- exactly_once rotation_model --nocapture
 
 # Without a sanitizer: it would find errors of memory, and this crate forbids unsafe code, while it would have every
 # dependency run at half the speed and ask for an unstable compiler. Overflow and debug assertions are checked.

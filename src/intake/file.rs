@@ -11,7 +11,9 @@ use super::listing::Listed;
 use crate::traffic::FilePosition;
 
 /// How many bytes at its start identify a file. Lines begin with a time, so two files differ within these.
-pub const HEAD_BYTES: u32 = 1024;
+const HEAD_BYTES: u32 = 1024;
+/// A shorter head could be the same in two files by chance.
+pub(super) const LEAST_HEAD: u32 = 32;
 
 /// A file that is being read.
 pub(super) struct LogFile {
@@ -19,6 +21,8 @@ pub(super) struct LogFile {
     pub(super) position: FilePosition,
     /// Where the search for the end of an over-long line goes on; `None` outside of one.
     pub(super) scan_from: Option<u64>,
+    /// Whether it was all but empty when last looked at, and has changed: it may have been filled, copied and truncated.
+    pub(super) has_filled: bool,
 }
 
 impl LogFile {
@@ -35,20 +39,25 @@ impl LogFile {
             read_offset,
             modified_ns: modified_ns(&metadata),
         };
-        let mut log_file = Self { file, position, scan_from: None };
+        let mut log_file = Self { file, position, scan_from: None, has_filled: false };
         log_file.extend_head()?;
+        log_file.has_filled = false;
         Ok(Some(log_file))
     }
 
     /// Opens a listed file to be read on from a known position. `None` if the path leads to another file by now.
     pub(super) fn open_known(listed: &Listed, position: &FilePosition) -> io::Result<Option<Self>> {
-        Ok(open(listed)?.map(|(file, _)| Self { file, position: position.clone(), scan_from: None }))
+        let position = position.clone();
+        Ok(open(listed)?.map(|(file, _)| Self { file, position, scan_from: None, has_filled: false }))
     }
 
     /// Whether what has been read is still there: not truncated, not overwritten. To be asked *after* reading, so
     /// that an answer of yes covers the bytes that were read.
     pub(super) fn is_intact(&mut self) -> io::Result<bool> {
         let metadata = self.file.metadata()?;
+        let modified_ns = modified_ns(&metadata);
+        self.has_filled |= self.position.head_bytes < LEAST_HEAD && self.position.modified_ns != modified_ns;
+        self.position.modified_ns = modified_ns;
         if !has_head(&self.file, &self.position)? {
             return Ok(false);
         }
@@ -63,7 +72,6 @@ impl LogFile {
             self.position.read_offset = metadata.len();
             self.scan_from = None;
         }
-        self.position.modified_ns = modified_ns(&metadata);
         Ok(true)
     }
 
@@ -76,10 +84,25 @@ impl LogFile {
         let bytes = head(&self.file, HEAD_BYTES)?;
         let is_same = bytes.get(..old_bytes).map(hash) == Some(self.position.head_hash) || old_bytes == 0;
         if is_same {
+            self.has_filled |= self.position.head_bytes < LEAST_HEAD
+                && u32::try_from(bytes.len()).is_ok_and(|bytes| bytes >= LEAST_HEAD);
             self.position.head_bytes = u32::try_from(bytes.len()).unwrap_or(HEAD_BYTES);
             self.position.head_hash = hash(&bytes);
         }
         Ok(is_same)
+    }
+
+    /// Whether a listed file that is not empty begins with the same bytes, as far as both go.
+    pub(super) fn begins_like(&self, listed: &Listed) -> io::Result<bool> {
+        let Some((file, _)) = open(listed)? else { return Ok(false) };
+        let (ours, theirs) = (head(&self.file, HEAD_BYTES)?, head(&file, HEAD_BYTES)?);
+        let both = ours.len().min(theirs.len());
+        Ok(both > 0 && ours.get(..both) == theirs.get(..both))
+    }
+
+    /// Whether there is more to tell it by than at the last look.
+    pub(super) fn has_grown(&self) -> bool {
+        self.file.metadata().is_ok_and(|metadata| metadata.len() >= u64::from(LEAST_HEAD))
     }
 
     /// Starts over with the same file after it was truncated.

@@ -13,13 +13,20 @@
 //! ```
 //!
 //! What lies beside the log at the very first start is history and is noted as such before anything is read. From
-//! then on an unknown file beside it is a rotated one if the log itself has become another file, and is passed over if
-//! not: somebody put it there.
+//! then on an unknown file beside it is
+//!
+//! - a copy, perhaps one in the making, if it begins like the log: it is left alone until the log is truncated;
+//! - not decided while it is empty, or while the log itself is missing, as between the two steps of a rotation;
+//! - a rotated log if the log has become another file;
+//! - passed over if not: somebody put it there.
+//!
+//! Tools rename and copy while a folder is being listed, so what is seen only counts once two listings agree, and a
+//! position is kept until its file has been missing for the grace time.
 //!
 //! What was written between a copy and the truncation that follows it is in neither file: that loss is the rotating
 //! tool's, and its manual says so. Renaming loses nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -28,14 +35,11 @@ use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
 use super::IntakeError;
-use super::file::{HEAD_BYTES, LogFile, begins_like};
+use super::file::{LEAST_HEAD, LogFile, begins_like};
 use super::listing::{Listed, list};
 use super::reader::{ReadOutcome, Reader};
 use crate::core::source::SourceState;
 use crate::traffic::{Batch, FilePosition};
-
-/// A shorter head could be the same in two files by chance.
-const LEAST_HEAD_OF_A_COPY: u32 = 32;
 
 type Identity = (u64, u64);
 
@@ -50,8 +54,10 @@ pub struct Follower {
     current: Option<Identity>,
     /// Until the next scan is over, unknown files beside the log were the log for a while.
     rotated: bool,
-    /// Short siblings with their lengths at the last scan: a copy that has just begun looks like one.
-    short: BTreeMap<Identity, u64>,
+    /// Siblings that are rotated logs unless they turn out to be copies.
+    undecided: BTreeSet<Identity>,
+    /// Since when a known file is missing.
+    missing: BTreeMap<Identity, Instant>,
     /// Until the first scan of a log that was never followed is over.
     is_first: bool,
     state: SourceState,
@@ -60,6 +66,8 @@ pub struct Follower {
 
 struct Open {
     log: LogFile,
+    /// It was truncated or overwritten, which the next scan deals with.
+    is_replaced: bool,
     /// Since when it is not the current log and at its end.
     idle_since: Option<Instant>,
 }
@@ -83,7 +91,8 @@ impl Follower {
             known: known.into_iter().flatten().map(|position| ((position.device, position.inode), position)).collect(),
             current: None,
             rotated: false,
-            short: BTreeMap::new(),
+            undecided: BTreeSet::new(),
+            missing: BTreeMap::new(),
             state: SourceState::Waiting,
             reader: Reader::new(),
         })
@@ -93,22 +102,24 @@ impl Follower {
         &self.state
     }
 
-    /// Whether the log is another file than at the last scan.
-    pub fn is_rotated(&self) -> bool {
+    /// Whether it would be well to look again at once: the log is another file than at the last scan, was truncated,
+    /// or has got its first lines.
+    pub fn wants_scan(&self) -> bool {
         let metadata = std::fs::metadata(&self.log).ok();
-        metadata.map(|metadata| (metadata.dev(), metadata.ino())) != self.current
-    }
-
-    /// Whether a file waits for the next scan to be read.
-    pub fn has_put_off(&self) -> bool {
-        !self.short.is_empty()
+        metadata.as_ref().map(|metadata| (metadata.dev(), metadata.ino())) != self.current
+            || self.open.iter().any(|open| open.is_replaced || self.waits(open) && open.log.has_grown())
     }
 
     /// Looks which files there are, opens what is to be read and drops what is gone.
     pub fn scan(&mut self, batch: &mut Batch) {
-        self.check_open(batch);
+        self.check_open();
         match list(&self.log) {
-            Ok(listing) => self.sort_out(&listing, batch),
+            Ok(Some(listing)) => {
+                self.start_over(&listing, batch);
+                self.sort_out(&listing, batch);
+            }
+            // It is being rotated this very moment: the next look tells more.
+            Ok(None) => {}
             Err(error) => self.set_state(unreadable(&self.log, &error)),
         }
     }
@@ -118,17 +129,22 @@ impl Follower {
     pub fn read(&mut self, batch: &mut Batch, max_lines: usize, due: Instant) -> bool {
         let mut any = false;
         let mut index = 0;
-        while let Some(open) = self.open.get_mut(index) {
+        while index < self.open.len() {
             if batch.lines() >= max_lines || (any && Instant::now() >= due) {
                 return true;
             }
+            if self.open.get(index).is_some_and(|open| self.waits(open)) {
+                index += 1;
+                continue;
+            }
+            let Some(open) = self.open.get_mut(index) else { break };
             match self.reader.read_lines(&mut open.log, batch, max_lines) {
                 Ok(ReadOutcome::Progress) => {
                     open.idle_since = None;
                     any = true;
                 }
                 Ok(ReadOutcome::AtEnd) => index += 1,
-                Ok(ReadOutcome::Replaced) => self.start_over(index, batch),
+                Ok(ReadOutcome::Replaced) => open.is_replaced = true,
                 Err(error) if Some(open.log.identity()) == self.current => {
                     self.set_state(unreadable(&self.log, &error));
                     index += 1;
@@ -143,6 +159,13 @@ impl Follower {
         any
     }
 
+    /// Whether a file is not to be read before the next scan. The log may be filled, copied and truncated between two
+    /// looks; as long as nobody has looked for the copy, no line of the new content may be counted.
+    fn waits(&self, open: &Open) -> bool {
+        let is_current = Some(open.log.identity()) == self.current;
+        open.is_replaced || is_current && (open.log.has_filled || open.log.position.head_bytes < LEAST_HEAD)
+    }
+
     fn sort_out(&mut self, listing: &[Listed], batch: &mut Batch) {
         for open in &self.open {
             self.known.insert(open.log.identity(), open.log.position.clone());
@@ -151,17 +174,13 @@ impl Follower {
         let current = listing.iter().find(|file| file.is_current);
         self.current = current.map(|file| file.identity);
         self.rotated |= current.is_some_and(|file| !self.is_certainly_same(file));
+        self.rotated |= self.open.iter_mut().fold(false, |any, open| any | std::mem::take(&mut open.log.has_filled));
         if self.is_first {
             batch.begin_source(self.source.clone());
         }
-        let short = std::mem::take(&mut self.short);
         let mut state = SourceState::Waiting;
         // The log first: a copy that is being made of it must not be taken for a file of its own.
         for file in listing.iter().rev() {
-            if self.rotated && self.may_still_grow(file, &short) {
-                self.short.insert(file.identity, file.len);
-                continue;
-            }
             match (file.is_current, self.sort_out_file(file, listing, batch)) {
                 (true, Ok(())) => state = SourceState::Reading,
                 (false, Ok(())) => {}
@@ -169,19 +188,8 @@ impl Follower {
                 (false, Err(error)) => warn!(path = %file.path.display(), %error, "a rotated log cannot be read"),
             }
         }
-        // What is put off until the next scan is a rotated file then, too.
-        (self.rotated, self.is_first) = (!self.short.is_empty(), false);
+        (self.rotated, self.is_first) = (false, false);
         self.set_state(state);
-    }
-
-    /// Whether an unknown sibling is so short that it may be a copy in the making, and has not been seen like this
-    /// before. Read at once, it would count again what is read in the log itself.
-    fn may_still_grow(&self, file: &Listed, short: &BTreeMap<Identity, u64>) -> bool {
-        !file.is_current
-            && !self.is_first
-            && file.len < u64::from(HEAD_BYTES)
-            && !self.is_same(file)
-            && short.get(&file.identity) != Some(&file.len)
     }
 
     /// Whether the file is open, or known and still begins as it did. When in doubt it is.
@@ -192,10 +200,9 @@ impl Follower {
 
     /// The same, where doubt counts as no: of a file that was all but empty when last seen, nobody can tell.
     fn is_certainly_same(&self, file: &Listed) -> bool {
-        let is_known_well = |position: &FilePosition| position.head_bytes >= LEAST_HEAD_OF_A_COPY;
-        self.is_same(file)
-            && (self.open.iter().any(|open| open.log.identity() == file.identity)
-                || self.known.get(&file.identity).is_some_and(is_known_well))
+        let is_known_well = |position: &FilePosition| position.head_bytes >= LEAST_HEAD;
+        self.open.iter().any(|open| open.log.identity() == file.identity)
+            || self.is_same(file) && self.known.get(&file.identity).is_some_and(is_known_well)
     }
 
     fn sort_out_file(&mut self, file: &Listed, listing: &[Listed], batch: &mut Batch) -> io::Result<()> {
@@ -205,7 +212,10 @@ impl Follower {
         if let Some(position) = self.known.get(&file.identity).cloned() {
             let Some(mut log) = LogFile::open_known(file, &position)? else { return Ok(()) };
             if log.is_intact()? {
-                if file.is_current || file.len > position.read_offset {
+                // Of a file that was all but empty, only the inode is known, and that may be another file's by now.
+                let may_be_copy = !file.is_current && position.head_bytes < LEAST_HEAD && self.is_copy(file)?;
+                if !may_be_copy && (file.is_current || file.len > position.read_offset) {
+                    log.extend_head()?;
                     self.push(log);
                 }
                 return Ok(());
@@ -223,13 +233,17 @@ impl Follower {
             if self.is_first {
                 return self.pass_over(file, batch);
             }
-            if self.is_copy_of_known(file)? {
+            let is_rotated = self.rotated || self.undecided.contains(&file.identity);
+            if file.len == 0 || self.current.is_none() || self.is_copy(file)? {
+                if is_rotated {
+                    self.undecided.insert(file.identity);
+                }
                 return Ok(());
             }
-            if !self.rotated {
-                // A short file is not noted yet: it may be a copy that has just begun.
-                return if file.len < u64::from(HEAD_BYTES) { Ok(()) } else { self.pass_over(file, batch) };
+            if !is_rotated {
+                return self.pass_over(file, batch);
             }
+            self.undecided.remove(&file.identity);
         }
         if let Some(log) = LogFile::open_new(file, &self.source, 0)? {
             info!(path = %file.path.display(), inode = file.identity.1, "reading a log from its start");
@@ -251,58 +265,68 @@ impl Follower {
 
     fn push(&mut self, log: LogFile) {
         self.known.insert(log.identity(), log.position.clone());
-        self.open.push(Open { log, idle_since: None });
+        self.open.push(Open { log, is_replaced: false, idle_since: None });
     }
 
-    /// Open files that were truncated or overwritten start over.
-    fn check_open(&mut self, batch: &mut Batch) {
-        for index in 0..self.open.len() {
-            let intact = self.open.get_mut(index).map(|open| open.log.is_intact());
-            if let Some(Ok(false)) = intact {
-                self.start_over(index, batch);
+    /// Looks which open files were truncated or overwritten; of the others, more is known of how they begin.
+    fn check_open(&mut self) {
+        for open in &mut self.open {
+            match open.log.is_intact().and_then(|is_intact| Ok(is_intact && open.log.extend_head()?)) {
+                Ok(is_same) => open.is_replaced |= !is_same,
+                Err(error) => warn!(inode = open.log.identity().1, %error, "a log cannot be looked at"),
             }
         }
     }
 
-    /// The open file was truncated or overwritten: what was not read of it is in its copy. Until lines of the new
-    /// content are read, it is as if the file were unknown.
-    fn start_over(&mut self, index: usize, batch: &mut Batch) {
-        let Some(position) = self.open.get(index).map(|open| open.log.position.clone()) else { return };
-        self.rotated = true;
-        match list(&self.log).and_then(|listing| self.read_on_in_copy(&position, &listing, batch)) {
-            Ok(true) => {}
-            Ok(false) => warn!(path = %self.log.display(), offset = position.read_offset,
-                "a log was truncated and no copy of it was found: lines behind this offset are lost, if there were any"),
-            Err(error) => warn!(path = %self.log.display(), %error, "cannot look for the copy of a truncated log"),
-        }
-        if let Some(open) = self.open.get_mut(index) {
+    /// What was not read of a truncated file is in its copy, and it starts again. Both positions are noted at once.
+    fn start_over(&mut self, listing: &[Listed], batch: &mut Batch) {
+        for index in 0..self.open.len() {
+            let replaced = self.open.get(index).filter(|open| open.is_replaced);
+            let Some(position) = replaced.map(|open| open.log.position.clone()) else { continue };
+            self.rotated = true;
+            match self.read_on_in_copy(&position, listing, batch) {
+                Ok(true) => {}
+                Ok(false) => warn!(path = %self.log.display(), offset = position.read_offset,
+                    "a log was truncated and no copy of it was found: lines behind this offset are lost, if there were any"),
+                Err(error) => warn!(path = %self.log.display(), %error, "cannot look for the copy of a truncated log"),
+            }
+            let Some(open) = self.open.get_mut(index) else { return };
             open.log.restart();
-            open.idle_since = None;
-            self.known.remove(&open.log.identity());
-            batch.forget(position);
+            (open.is_replaced, open.idle_since) = (false, None);
+            self.known.insert(open.log.identity(), open.log.position.clone());
+            batch.set_position(open.log.position.clone());
         }
     }
 
-    /// Opens the copy of a file that is no longer what it was, where reading had stopped, if there is one.
+    /// Opens the newest copy of a file that is no longer what it was, where reading had stopped, if there is one.
+    /// Other copies of it hold nothing new.
     fn read_on_in_copy(&mut self, old: &FilePosition, listing: &[Listed], batch: &mut Batch) -> io::Result<bool> {
-        for file in listing.iter().rev().filter(|file| !file.is_current && file.len >= old.read_offset) {
-            if file.identity == (old.device, old.inode) || !is_copy(file, old)? || self.is_same(file) {
+        let mut found = false;
+        for file in listing.iter().rev().filter(|file| !file.is_current) {
+            if file.identity == (old.device, old.inode) || !is_copy_of(file, old)? || self.is_certainly_same(file) {
                 continue;
             }
-            if let Some(log) = LogFile::open_new(file, &self.source, old.read_offset)? {
-                info!(path = %file.path.display(), inode = file.identity.1, offset = old.read_offset,
+            let offset = if found { file.len } else { old.read_offset.min(file.len) };
+            if let Some(log) = LogFile::open_new(file, &self.source, offset)? {
+                info!(path = %file.path.display(), inode = file.identity.1, offset,
                     "reading on in the copy of a truncated log");
+                found |= file.len >= old.read_offset;
                 batch.set_position(log.position.clone());
                 self.push(log);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a sibling begins like a file that is read, or was.
+    fn is_copy(&self, file: &Listed) -> io::Result<bool> {
+        for open in &self.open {
+            if open.log.begins_like(file)? {
                 return Ok(true);
             }
         }
-        Ok(false)
-    }
-
-    fn is_copy_of_known(&self, file: &Listed) -> io::Result<bool> {
         for position in self.known.values().filter(|position| (position.device, position.inode) != file.identity) {
-            if is_copy(file, position)? {
+            if is_copy_of(file, position)? {
                 return Ok(true);
             }
         }
@@ -339,13 +363,23 @@ impl Follower {
             listing.iter().any(|file| file.identity == *identity)
                 || self.open.iter().any(|open| open.log.identity() == *identity)
         };
-        let vanished: Vec<_> = self.known.keys().copied().filter(|identity| !exists(identity)).collect();
-        for position in vanished.iter().filter_map(|identity| self.known.remove(identity)).collect::<Vec<_>>() {
-            if let Err(error) = self.read_on_in_copy(&position, listing, batch) {
-                warn!(path = %self.log.display(), %error, "cannot look for the copy of a deleted log");
+        let missing: Vec<_> = self.known.keys().copied().filter(|identity| !exists(identity)).collect();
+        self.missing.retain(|identity, _| missing.contains(identity));
+        self.undecided.retain(exists);
+        for identity in missing {
+            if self.missing.entry(identity).or_insert_with(Instant::now).elapsed() >= self.grace {
+                self.forget(identity, listing, batch);
             }
-            batch.forget(position);
         }
+    }
+
+    fn forget(&mut self, identity: Identity, listing: &[Listed], batch: &mut Batch) {
+        self.missing.remove(&identity);
+        let Some(position) = self.known.remove(&identity) else { return };
+        if let Err(error) = self.read_on_in_copy(&position, listing, batch) {
+            warn!(path = %self.log.display(), %error, "cannot look for the copy of a deleted log");
+        }
+        batch.forget(position);
     }
 
     fn set_state(&mut self, state: SourceState) {
@@ -361,8 +395,8 @@ impl Follower {
     }
 }
 
-fn is_copy(file: &Listed, position: &FilePosition) -> io::Result<bool> {
-    Ok(position.head_bytes >= LEAST_HEAD_OF_A_COPY && begins_like(file, position)?)
+fn is_copy_of(file: &Listed, position: &FilePosition) -> io::Result<bool> {
+    Ok(position.head_bytes >= LEAST_HEAD && begins_like(file, position)?)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> SourceState {

@@ -1,5 +1,6 @@
 //! Which files belong to a log: the log itself and its rotated siblings.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -23,8 +24,27 @@ pub(super) struct Listed {
 /// Rotated files that cannot be followed: they would have to be unpacked.
 const PACKED: [&str; 5] = ["gz", "zst", "xz", "bz2", "lz4"];
 
+/// How often a folder is listed until nothing changes in between.
+const ATTEMPTS: u32 = 10;
+
 /// The log and its siblings (`name.1`, `name-20261123`), oldest first, the log itself last. Empty if there is none.
-pub(super) fn list(log: &Path) -> io::Result<Vec<Listed>> {
+///
+/// A folder that changes while it is being listed may show a renamed file twice or not at all, so it is listed until
+/// two listings in a row agree; `None` if none do.
+pub(super) fn list(log: &Path) -> io::Result<Option<Vec<Listed>>> {
+    let mut previous = None;
+    for _ in 0..ATTEMPTS {
+        let listing = list_once(log)?;
+        let names: BTreeMap<_, _> = listing.iter().map(|file| (file.path.clone(), file.identity)).collect();
+        if previous.as_ref() == Some(&names) {
+            return Ok(Some(listing));
+        }
+        previous = Some(names);
+    }
+    Ok(None)
+}
+
+fn list_once(log: &Path) -> io::Result<Vec<Listed>> {
     let (Some(folder), Some(name)) = (log.parent(), log.file_name()) else {
         return Ok(Vec::new());
     };
@@ -92,5 +112,31 @@ mod tests {
         ] {
             assert_eq!(belongs(OsStr::new(name), OsStr::new("haproxy.log")), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_renamed_while_it_is_looked_for_is_not_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |number: u32| folder.path().join(format!("ha.log.{number}"));
+        for number in 0..10 {
+            std::fs::write(path(number), "").unwrap();
+        }
+        let (log, stop) = (folder.path().join("ha.log"), std::sync::atomic::AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in (0..10).cycle().take_while(|_| !stop.load(std::sync::atomic::Ordering::Relaxed)) {
+                    std::fs::rename(path(number), path(number + 100)).unwrap();
+                    std::fs::rename(path(number + 100), path(number)).unwrap();
+                    std::thread::sleep(std::time::Duration::from_micros(50));
+                }
+            });
+            let listings: Vec<_> = (0..2000).filter_map(|_| list(&log).unwrap()).collect();
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(!listings.is_empty());
+            for listing in listings {
+                let files: std::collections::BTreeSet<_> = listing.iter().map(|file| file.identity).collect();
+                assert_eq!(files.len(), 10);
+            }
+        });
     }
 }

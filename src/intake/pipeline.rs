@@ -137,7 +137,7 @@ impl Reading {
         let mut first_line: Option<Instant> = None;
         let mut scanned: Option<Instant> = None;
         while !self.stop.load(Ordering::Relaxed) {
-            if scanned.is_none_or(|at| at.elapsed() >= self.options.poll_interval) || follower.is_rotated() {
+            if scanned.is_none_or(|at| at.elapsed() >= self.options.poll_interval) || follower.wants_scan() {
                 follower.scan(&mut batch);
                 scanned = Some(Instant::now());
                 if batch.lines() == 0 && self.send(&mut batch).is_err() {
@@ -157,12 +157,13 @@ impl Reading {
                 }
                 first_line = None;
             }
-            if !any && self.until == Until::EndOfFile && !follower.has_put_off() {
+            let is_busy = any || follower.wants_scan();
+            if !is_busy && self.until == Until::EndOfFile {
                 break;
             }
             // A batch that was sent while there was more to read is followed by the next at once.
             if !any || first_line.is_some() {
-                self.rest(any, first_line);
+                self.rest(is_busy, first_line);
             }
         }
         let _ = self.send(&mut batch);
@@ -178,8 +179,8 @@ impl Reading {
     }
 
     /// Waits for news: briefly while lines come, until the batch is due or the next poll otherwise.
-    fn rest(&mut self, any: bool, first_line: Option<Instant>) {
-        if any {
+    fn rest(&mut self, is_busy: bool, first_line: Option<Instant>) {
+        if is_busy {
             thread::sleep(BREATH);
             return;
         }

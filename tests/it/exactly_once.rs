@@ -18,7 +18,6 @@ use suiftly::ledger::usage::usage_of_month;
 
 use crate::support::{CUSTOMER, FIRST_LINE_MS, binary, create_secrets, line, lines, secrets};
 
-const OLD_FILES: u32 = 25;
 /// A life is one in which the process got ready and had some time to work.
 const ROTATIONS_PER_LIFE: u32 = 3;
 
@@ -58,7 +57,7 @@ impl Scribe {
             if self.rng.u8(..) < 20 {
                 self.write_in_halves();
             }
-            // A file that is gone before it was read is lost with any tool, so a slow machine gets time.
+            // A slow machine gets time to read.
             let may_rotate = self.rotations < ROTATIONS_PER_LIFE * (1 + lives.load(Ordering::Relaxed));
             if may_rotate && self.rotated.elapsed() > Duration::from_millis(self.rng.u64(100..900)) {
                 self.rotate();
@@ -77,11 +76,11 @@ impl Scribe {
         self.written += 1;
     }
 
-    /// Keeps so many old files that none is gone before it was read, and so few that inodes are used again.
+    /// Deletes nothing: a file that is gone before it was read is lost with any tool.
     fn rotate(&mut self) {
         let path = |number: u32| self.folder.join(format!("ha.log.{number}"));
-        for number in (1..OLD_FILES).rev() {
-            let _ = fs::rename(path(number), path(number + 1));
+        for number in (1..=self.rotations).rev() {
+            fs::rename(path(number), path(number + 1)).unwrap();
         }
         let log = self.folder.join("ha.log");
         if self.rotations.is_multiple_of(2) {

@@ -15,6 +15,7 @@ mod fuzz_seeds;
 mod metering;
 mod openapi;
 mod rotation;
+mod rotation_model;
 mod serve;
 mod server;
 mod sign_in;

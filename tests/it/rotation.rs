@@ -59,8 +59,13 @@ impl Tail {
 
     /// One round of the reader, committed.
     fn poll(&mut self) {
-        self.follower.scan(&mut self.batch);
-        while self.follower.read(&mut self.batch, 1_000_000, far()) {}
+        loop {
+            self.follower.scan(&mut self.batch);
+            while self.follower.read(&mut self.batch, 1_000_000, far()) {}
+            if !self.follower.wants_scan() {
+                break;
+            }
+        }
         let sealed = self.batch.seal(1).unwrap();
         self.writer.append(&sealed).unwrap();
     }
@@ -164,8 +169,6 @@ fn several_renames_between_two_looks_lose_nothing() {
     tail.rename("ha.log.1", "ha.log.2");
     tail.rename("ha.log", "ha.log.1");
     tail.write("ha.log", &lines(8, 9));
-    // A file this short could be a copy in the making, so it is looked at twice.
-    tail.poll();
     tail.poll();
     tail.expect(9, 0);
 }
