@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::core::calendar::UtcMillis;
 
@@ -27,6 +27,11 @@ impl Clock {
             Self::System => system_now(),
             Self::Settable(millis) => UtcMillis(millis.load(Ordering::SeqCst)),
         }
+    }
+
+    /// How long it is until an instant; nothing if it is over.
+    pub fn until(&self, instant: UtcMillis) -> Duration {
+        Duration::from_millis(u64::try_from(instant.0.saturating_sub(self.now().0)).unwrap_or(0))
     }
 
     /// Moves a settable clock and all its clones. Tells whether it could: the system's clock is not ours to set.
@@ -59,6 +64,8 @@ mod tests {
         let clock = Clock::settable(UtcMillis(1000));
         let clone = clock.clone();
         assert_eq!(clock.now(), UtcMillis(1000));
+        assert_eq!(clock.until(UtcMillis(1500)), Duration::from_millis(500));
+        assert_eq!(clock.until(UtcMillis(999)), Duration::ZERO);
         assert!(clone.set(UtcMillis(-5)));
         assert_eq!(clock.now(), UtcMillis(-5));
     }

@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, load_config_global};
+use crate::chain::{Chain, SimChain};
 use crate::clock::Clock;
 use crate::config::{Config, HttpConfig, IntakeConfig, PublicUrl, Secrets};
 use crate::core::challenge::Site;
@@ -110,9 +111,14 @@ impl Daemon {
         let (metered, news) = watch::channel(0);
         let interval = Duration::from_secs(config.jobs.interval_s);
         let jobs = tokio::spawn({
-            let run = jobs::run(app.clone(), interval, metered);
+            let manager = jobs::run(app.clone(), interval, metered);
+            let outbox = jobs::run_outbox(app.clone(), interval);
+            let config = jobs::run_config(app.clone());
+            let run = async { tokio::join!(manager, outbox, config) };
             let stop = stop.clone();
-            async move { stop.run_until_cancelled(run).await.unwrap_or_default() }
+            async move {
+                let _ = stop.run_until_cancelled(run).await;
+            }
         });
         let demo = match demo {
             None => None,
@@ -194,6 +200,8 @@ fn open(config: &Config, clock: Clock, accounts: Accounts) -> Result<(App, Intak
         committed: intake.committed(),
         source: intake.source_state(),
         accounts,
+        chain: Chain::Sim(SimChain::default()),
+        outbox: Notify::new(),
     };
     Ok((app, intake))
 }

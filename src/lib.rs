@@ -4,7 +4,7 @@
 //! # Modules, and who may use whom
 //!
 //! ```text
-//! main → cli → { demo, bench } → daemon → { http, jobs, intake, gateway } → app → { ledger, traffic } → core
+//! main → cli → { demo, bench } → daemon → { http, jobs, intake, gateway } → app → { ledger, traffic, chain } → core
 //! ```
 //! A test reads the sources and fails on an import against these arrows.
 //!
@@ -13,6 +13,7 @@
 //! | [`core`] | Pure: values in, values out. Ids, money, calendar, the log-line parser, rating, invoices, API keys, HAProxy's maps and configuration. No IO, no clock, no randomness. |
 //! | [`ledger`] | SQLite: customers, sessions, services, keys, the activity log, prices, usage by hour, invoices. Small and precious. The only place with its SQL. |
 //! | [`traffic`] | DuckDB: requests, rollups, how far each log is read. Large. The only place with its SQL. |
+//! | [`chain`] | The Sui side: what is done on the chain, behind one type. Simulated for now, and says so. |
 //! | [`app`] | Use cases: read the clock once, load, let `core` decide, apply in one transaction. |
 //! | [`intake`] | Log bytes in: follows a file through rotation, frames and parses lines, fills batches. The hot path uses `core` and `traffic` directly. |
 //! | [`gateway`] | What HAProxy reads: its map files. |
@@ -55,6 +56,7 @@
 
 pub mod app;
 pub mod bench;
+pub mod chain;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use zeroize::Zeroizing;
 
+use crate::app::api_key_use::KeptUse;
 use crate::app::api_keys::PageKey;
 use crate::app::cache::Kept;
 use crate::app::customer::CustomerView;
@@ -53,6 +54,7 @@ pub struct Accounts {
     pub(super) profiles: Kept<CustomerId, Arc<CustomerView>>,
     pub(super) services: Kept<CustomerId, Arc<Vec<(Service, ServiceInstance)>>>,
     pub(super) api_keys: Kept<PageKey, Arc<Vec<StoredApiKey>>>,
+    pub(super) key_use: KeptUse,
 }
 
 /// There is no key to use.
@@ -83,6 +85,7 @@ impl Accounts {
             profiles: Kept::new(KEPT),
             services: Kept::new(KEPT),
             api_keys: Kept::new(KEPT_PAGES),
+            key_use: KeptUse::new(KEPT_PAGES),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod activity;
+mod api_key_use;
 mod api_keys;
 mod api_tokens;
 mod cache;
@@ -14,19 +15,24 @@ mod forgetting;
 mod metering;
 mod readiness;
 mod refusal;
+mod registrations;
+mod seal_keys;
 mod services;
 mod sessions;
 mod sign_in;
 
 pub use accounts::{Accounts, AccountsOptions, NoKey, NumberedKeys};
 pub use activity::{ActivityPage, ActivityView, Audit, audit};
+pub use api_key_use::{ApiKeyUse, ApiKeyUseList};
 pub use api_keys::{
     ApiKeyAction, ApiKeyChange, ApiKeyPage, ApiKeyView, CreatedApiKey, NewApiKey, RevealedApiKey, Rotation,
 };
 pub use api_tokens::{ApiTokenList, ApiTokenView, CreatedApiToken, NewApiToken};
 pub use caller::{Caller, Credential};
 pub use change::Once;
-pub use config_global::load_config_global;
+pub use config_global::{
+    ConfigChangeError, LoadedConfig, change_config_global, list_config_changes, load_config_global,
+};
 pub use customer::{CustomerChange, CustomerView, TermsAccepted};
 pub use demo_page::{
     DemoCounts, DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice,
@@ -35,6 +41,10 @@ pub use demo_page::{
 pub use metering::meter;
 pub use readiness::{Readiness, check_readiness};
 pub use refusal::Refusal;
+pub use seal_keys::{
+    NewSealKey, NewSealPackage, RegistrationView, SealKeyAction, SealKeyChange, SealKeyPage, SealKeyView,
+    SealPackageChange, SealPackageView,
+};
 pub use services::{ServiceAction, ServiceList, ServiceSettingsChange, ServiceView, TierChoice};
 pub use sessions::{SessionList, SessionView};
 pub use sign_in::{ChallengeView, SignedIn, SignedInView};
@@ -42,12 +52,13 @@ pub use sign_in::{ChallengeView, SignedIn, SignedInView};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+use crate::chain::Chain;
 use crate::clock::Clock;
 use crate::core::access_token::BadToken;
 use crate::core::calendar::NotAMonth;
-use crate::core::config_global::{BadConfig, ConfigGlobal};
+use crate::core::config_global::BadConfig;
 use crate::core::field_cipher::CipherError;
 use crate::core::money::MoneyOverflow;
 use crate::core::source::SourceState;
@@ -61,13 +72,16 @@ pub struct App {
     pub ledger: Ledger,
     pub traffic: Traffic,
     /// Prices and limits; replaced as a whole when an operator changes one.
-    pub config_global: ArcSwap<ConfigGlobal>,
+    pub config_global: ArcSwap<LoadedConfig>,
     /// News of committed batches; closed when intake has stopped.
     pub committed: watch::Receiver<Committed>,
     /// How the log that is followed fares.
     pub source: Arc<Mutex<SourceState>>,
     /// Signs people in, and keeps what is theirs.
     pub accounts: Accounts,
+    pub chain: Chain,
+    /// Rung when something waits to be done on the chain.
+    pub outbox: Notify,
 }
 
 /// A use case that could not be carried out.

@@ -19,6 +19,7 @@ use crate::core::service_instance::{DueEvent, ServiceInstance, ServiceRefusal, S
 use crate::core::tier::Tier;
 use crate::ledger::activity::append_activity;
 use crate::ledger::api_key::delete_keys_of_service;
+use crate::ledger::seal_key::delete_seal_keys_of;
 use crate::ledger::service::{due_services, find_service, save_service};
 use crate::ledger::{ReadTx, WriteTx};
 
@@ -171,7 +172,7 @@ impl App {
             if after != before {
                 save_service(change.tx, change.id(), service, &after, change.now)?;
                 if after.state == ServiceState::NotProvisioned {
-                    delete_keys_of_service(change.tx, change.id(), service, change.now)?;
+                    delete_keys(change.tx, change.id(), service, change.now)?;
                 }
                 change.note(action.name(), service.name(), difference(&before, &after))?;
             }
@@ -254,7 +255,7 @@ fn advance(
             }
             DueEvent::CancellationBegan => ("service.cancellation_began", json!({})),
             DueEvent::CleanedUp => {
-                delete_keys_of_service(tx, customer, service, now)?;
+                delete_keys(tx, customer, service, now)?;
                 ("service.cleaned_up", json!({}))
             }
         };
@@ -272,6 +273,15 @@ fn advance(
     }
     save_service(tx, customer, service, &instance, now)?;
     Ok(instance)
+}
+
+/// What a service leaves behind when it ends.
+fn delete_keys(tx: &WriteTx<'_>, customer: CustomerId, service: Service, now: UtcMillis) -> Result<(), AppError> {
+    delete_keys_of_service(tx, customer, service, now)?;
+    if service == Service::Seal {
+        delete_seal_keys_of(tx, customer, now)?;
+    }
+    Ok(())
 }
 
 impl TierChoice {

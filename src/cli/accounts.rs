@@ -12,7 +12,6 @@ use zeroize::Zeroizing;
 use super::ConfigArgs;
 use crate::config::{Config, Secrets};
 use crate::core::api_key::{Access, ApiKey, ApiKeySecret, KeyMeta, Source, decode};
-use crate::ledger::Ledger;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ApiKeyCommand {
@@ -138,12 +137,7 @@ struct AuditReport {
 pub(super) fn audit(command: &AuditCommand) -> Result<()> {
     let AuditCommand::Verify { config, expect_head, json } = command;
     let expected = expect_head.as_deref().map(read_hash).transpose()?;
-    let path = Config::load(&config.config)?.data_dir.join("ledger.db");
-    if !path.exists() {
-        bail!("there is no ledger {}: has `suiftly serve` run with this configuration?", path.display());
-    }
-    // A further reader beside a running process does no harm.
-    let ledger = Ledger::open(&path, 1)?;
+    let ledger = super::config::open_ledger(config)?;
     let audit = crate::app::audit(&ledger, expected)?;
     let report = AuditReport {
         entries: audit.entries,

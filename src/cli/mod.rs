@@ -45,6 +45,9 @@ enum Command {
     /// Checks a configuration and says everything that is wrong with it
     #[command(after_help = "Example: suiftly check-config --config ./suiftly.toml")]
     CheckConfig(ConfigArgs),
+    /// Shows and changes prices and limits
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Measures this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -76,6 +79,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Audit(command) => accounts::audit(&command),
         Command::Openapi => docs::openapi(),
         Command::CheckConfig(args) => config::check(&args.config),
+        Command::Config(command) => config::config_global(command),
         Command::Bench(command) => bench::run(&command),
         Command::Completions { shell } => docs::completions(shell),
         Command::Man => docs::man(),

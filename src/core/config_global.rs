@@ -160,6 +160,11 @@ impl ConfigGlobal {
         public.map(|(key, value)| (*key, value.as_str())).collect()
     }
 
+    /// The value of a key, in the spelling of the database; `None` if there is no such key.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.texts.get(key).map(String::as_str)
+    }
+
     /// `fver`: raised with each change of a public value.
     pub fn version(&self) -> u64 {
         self.version
@@ -252,6 +257,19 @@ impl ConfigGlobal {
             Tier::Enterprise => self.enterprise,
         }
     }
+}
+
+/// There is no such key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no key that this version knows: `suiftly config list` lists them")]
+pub struct NoSuchKey(pub String);
+
+/// Whether there is such a key.
+///
+/// # Errors
+/// [`NoSuchKey`].
+pub fn check_key(key: &str) -> Result<(), NoSuchKey> {
+    spec_of(key).map(drop).ok_or_else(|| NoSuchKey(key.to_owned()))
 }
 
 /// Checks one value for one key by itself; [`change`] also looks at what it would stand beside.

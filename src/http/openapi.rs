@@ -48,11 +48,12 @@ pub(super) fn described() -> OpenApiRouter<HttpState> {
     OpenApiRouter::with_openapi(document)
 }
 
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 6] = [
     ("auth", "Signing in with a wallet, sessions, and personal API tokens"),
     ("customer", "The account, and everything that was done to it"),
     ("services", "Services, their tiers, states and settings"),
     ("api-keys", "API keys of a service"),
+    ("seal-keys", "Seal keys, their packages, and their registration on the chain"),
     ("config", "Public prices and limits"),
 ];
 

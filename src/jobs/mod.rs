@@ -12,6 +12,9 @@ use crate::telemetry::chain;
 /// Between two runs that news of new rows set off.
 const LEAST_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How soon a change of prices and limits is noticed.
+const CONFIG_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Runs until cancelled: metering when rows were committed, and every task at least once in `interval`. Publishes the
 /// newest batch whose usage is in the ledger.
 pub async fn run(app: Arc<App>, interval: Duration, metered: watch::Sender<u64>) {
@@ -30,6 +33,35 @@ pub async fn run(app: Arc<App>, interval: Duration, metered: watch::Sender<u64>)
         // An error means that intake has stopped: then only the clock is left to wait for.
         if let Ok(Err(_)) = tokio::time::timeout(interval, committed.changed()).await {
             tokio::time::sleep(interval).await;
+        }
+    }
+}
+
+/// Does on the chain what waits for it, until cancelled: when the outbox is rung, when a retry is due, and at least once
+/// in `interval`.
+pub async fn run_outbox(app: Arc<App>, interval: Duration) {
+    if let Err(error) = app.recover_registrations().await {
+        error!(error = %chain(&error), "registrations that were being done at the last stop could not be queued again");
+    }
+    loop {
+        let next = match app.register_due_seal_keys().await {
+            Ok(next) => next,
+            Err(error) => {
+                error!(error = %chain(&error), "Seal keys could not be registered");
+                None
+            }
+        };
+        let wait = next.map_or(interval, |at| app.clock.until(at).clamp(LEAST_INTERVAL, interval));
+        let _ = tokio::time::timeout(wait, app.outbox.notified()).await;
+    }
+}
+
+/// Takes over prices and limits that an operator has changed, until cancelled.
+pub async fn run_config(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(CONFIG_INTERVAL).await;
+        if let Err(error) = app.reload_config_global().await {
+            error!(error = %chain(&error), "changed prices and limits are not taken over; the old ones go on");
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::core::calendar::UtcMillis;
 use crate::core::config_global::KeySpec;
 use crate::ledger::error::{LedgerError, failed};
 use crate::ledger::transaction::{ReadTx, WriteTx};
+use crate::ledger::values::Count;
 
 /// The whole table, key → value, unchecked: `ConfigGlobal::from_table` checks it.
 ///
@@ -29,4 +31,61 @@ pub fn insert_missing_config(tx: &WriteTx<'_>, defaults: &[KeySpec]) -> Result<u
         .map(|rows| added + rows)
         .map_err(failed("adding the default of a config_global key", spec.key))
     })
+}
+
+/// A value that was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigChange {
+    pub at: UtcMillis,
+    pub key: String,
+    pub old_value: String,
+    pub new_value: String,
+}
+
+/// Writes a value, and that it was changed.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn set_config(tx: &WriteTx<'_>, change: &ConfigChange) -> Result<(), LedgerError> {
+    let ConfigChange { at, key, old_value, new_value } = change;
+    tx.execute("UPDATE config_global SET value = ?2 WHERE key = ?1", (key, new_value))
+        .map_err(failed("changing the config_global key", key))?;
+    tx.execute(
+        "INSERT INTO config_changes (at_ms, key, old_value, new_value) VALUES (?1, ?2, ?3, ?4)",
+        (at, key, old_value, new_value),
+    )
+    .map(drop)
+    .map_err(failed("noting a change of the config_global key", key))
+}
+
+/// The number of the newest change; 0 if there was none.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn newest_config_change(tx: &ReadTx<'_>) -> Result<u64, LedgerError> {
+    tx.first("SELECT coalesce(max(config_change_id), 0) AS newest FROM config_changes", (), |row| {
+        row.get::<_, Count>("newest")
+    })
+    .map(|newest| newest.map_or(0, |Count(newest)| newest))
+    .map_err(failed("reading", "the newest change of config_global"))
+}
+
+/// At most `limit` changes, newest first; of one key, or of all.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn config_changes(tx: &ReadTx<'_>, key: Option<&str>, limit: u32) -> Result<Vec<ConfigChange>, LedgerError> {
+    tx.all(
+        "SELECT * FROM config_changes WHERE ?1 IS NULL OR key = ?1 ORDER BY config_change_id DESC LIMIT ?2",
+        (key, limit),
+        |row| {
+            Ok(ConfigChange {
+                at: row.get("at_ms")?,
+                key: row.get("key")?,
+                old_value: row.get("old_value")?,
+                new_value: row.get("new_value")?,
+            })
+        },
+    )
+    .map_err(failed("listing", "changes of config_global"))
 }

@@ -29,6 +29,7 @@ mod error;
 pub mod idempotency;
 pub mod invoice;
 mod migration;
+pub mod seal_key;
 pub mod service;
 pub mod session;
 mod transaction;

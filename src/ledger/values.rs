@@ -9,6 +9,8 @@ use crate::core::customer::{CustomerStatus, WalletAddress};
 use crate::core::id::{ApiKeyId, ApiTokenId, CustomerId, Network, SealKeyId, SealPackageId, Service, SessionId};
 use crate::core::invoice::LineKind;
 use crate::core::money::Usd;
+use crate::core::seal_key::registration::RegistrationState;
+use crate::core::seal_key::{ObjectId, PackageAddress};
 use crate::core::service_instance::ServiceState;
 use crate::core::tier::Tier;
 
@@ -124,7 +126,7 @@ macro_rules! texts {
     )*};
 }
 
-texts!(WalletAddress, SessionId, ApiTokenId, ApiKeyId, SealKeyId, SealPackageId);
+texts!(WalletAddress, SessionId, ApiTokenId, ApiKeyId, SealKeyId, SealPackageId, PackageAddress, ObjectId);
 
 macro_rules! words {
     ($($name:ident),*) => {$(
@@ -136,7 +138,7 @@ macro_rules! words {
     )*};
 }
 
-words!(ServiceState, Tier);
+words!(ServiceState, Tier, RegistrationState);
 
 impl FromSql for Network {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {

@@ -9,6 +9,7 @@
 mod batch;
 mod columns;
 mod compact;
+mod key_use;
 mod open;
 mod overview;
 mod positions;
@@ -17,6 +18,7 @@ mod words;
 mod writer;
 
 pub use batch::{Batch, Committed, FilePosition, QUARANTINE_HEAD_BYTES, Quarantined, SealedBatch};
+pub use key_use::KeyUse;
 pub use open::Options;
 pub use overview::{Recent, RecentBucket, RecentQuery};
 pub use usage::UsageChanges;

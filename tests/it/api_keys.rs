@@ -1,8 +1,10 @@
 //! Services and their API keys, through a real server.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use suiftly::clock::Clock;
 use suiftly::config::Secrets;
 use suiftly::core::api_key::{ApiKeySecret, decode};
 
@@ -188,4 +190,41 @@ fn rotating_again_and_again_never_makes_more_keys_than_there_can_be() {
         .collect();
     let live = person.get(&format!("{KEYS}?limit=200")).body["items"].as_array().unwrap().len();
     assert!(outcomes.contains(&409) && live <= 11, "{live} keys after {outcomes:?}");
+}
+
+#[test]
+fn keys_tell_when_they_were_last_used_and_how_often_in_a_day() {
+    let server = Server::start();
+    let person = customer(&server);
+    let (used, unused) = (create(&person, json!({})), create(&person, json!({})));
+    let number = person.get("/api/customer").body["customer_id"].as_u64().unwrap();
+    let now = Clock::System.now();
+    let line = |ago_ms: i64, counter: u64, fingerprint: &Value| {
+        let ts = now.plus_ms(-ago_ms).0;
+        let fingerprint = fingerprint.as_u64().unwrap();
+        format!(
+            "s1 {ts} 1 7 {counter} {counter} {number} 2 1 1 0 {fingerprint:X} 203.0.113.9 51234 20002 GET /v1 200 1 1 \
+             0/0/0/0/1/2/3 ---- be_grpc s1 1\n"
+        )
+    };
+    let key = &used.body["fingerprint"];
+    // Two of today, one of the day before yesterday, and one with a key that is nobody's.
+    let text = [line(48 * 3_600_000, 1, key), line(5000, 2, key), line(3000, 3, key), line(1000, 4, &json!(1))];
+    std::fs::write(server.folder.path().join("ha.log"), text.concat()).unwrap();
+    let usage = || person.get("/api/services/grpc/api-keys/usage").body;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let counted = loop {
+        let counted = usage();
+        if counted["items"][0]["requests_24h"] == 2 {
+            break counted;
+        }
+        assert!(Instant::now() < deadline, "{counted}");
+        thread::sleep(Duration::from_millis(100));
+    };
+    let items = counted["items"].as_array().unwrap();
+    assert_eq!(items[0]["last_used_at"], now.plus_ms(-3000).to_string());
+    assert_eq!((&items[1]["api_key_id"], &items[1]["requests_24h"]), (&unused.body["api_key_id"], &json!(0)));
+    assert!(items[1].get("last_used_at").is_none() && items.len() == 2, "{counted}");
+    create(&person, json!({}));
+    assert_eq!(usage()["items"].as_array().unwrap().len(), 3, "a new key shows at once");
 }

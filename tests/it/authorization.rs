@@ -21,7 +21,7 @@ enum Needs {
 use Needs::{Nothing, Person, Scope};
 
 /// Method, path as documented, needs, a body that is right, and whether the path names something of a customer.
-const TABLE: [(&str, &str, Needs, Option<&str>, bool); 33] = [
+const TABLE: [(&str, &str, Needs, Option<&str>, bool); 41] = [
     ("post", "/api/auth/connect-wallet", Nothing, Some("{}"), false),
     ("post", "/api/auth/verify-signature", Nothing, Some("{}"), false),
     ("post", "/api/auth/refresh", Nothing, None, false),
@@ -65,6 +65,26 @@ const TABLE: [(&str, &str, Needs, Option<&str>, bool); 33] = [
         true,
     ),
     ("post", "/api/services/{service}/api-keys/{api_key_id}/reveal", Person, None, true),
+    ("get", "/api/services/{service}/api-keys/usage", Scope("keys.read"), None, false),
+    ("get", "/api/services/seal/keys", Scope("keys.read"), None, false),
+    ("post", "/api/services/seal/keys", Scope("keys.write"), Some("{}"), false),
+    ("patch", "/api/services/seal/keys/{seal_key_id}", Scope("keys.write"), Some(r#"{"name": "x"}"#), true),
+    ("delete", "/api/services/seal/keys/{seal_key_id}", Scope("keys.write"), None, true),
+    (
+        "post",
+        "/api/services/seal/keys/{seal_key_id}/packages",
+        Scope("keys.write"),
+        Some(r#"{"address": "0x00000000000000000000000000000000000000000000000000000000000000aa"}"#),
+        true,
+    ),
+    (
+        "patch",
+        "/api/services/seal/keys/{seal_key_id}/packages/{seal_package_id}",
+        Scope("keys.write"),
+        Some(r#"{"name": "x"}"#),
+        true,
+    ),
+    ("delete", "/api/services/seal/keys/{seal_key_id}/packages/{seal_package_id}", Scope("keys.write"), None, true),
     ("get", "/api/config/frontend", Nothing, None, false),
     // Of which the document itself speaks nowhere.
     ("get", "/api/openapi.json", Nothing, None, false),
@@ -82,6 +102,8 @@ struct Owner<'s> {
     person: SignedIn<'s>,
     key: String,
     token: String,
+    seal_key: String,
+    seal_package: String,
 }
 
 impl<'s> Owner<'s> {
@@ -90,10 +112,16 @@ impl<'s> Owner<'s> {
         assert_eq!(person.send("POST", "/api/services/grpc/subscribe", Some(json!({"tier": "pro"}))).status, 200);
         let key = person.send("POST", "/api/services/grpc/api-keys", Some(json!({"is_revealable": true})));
         assert_eq!(key.status, 201, "{key:?}");
+        assert_eq!(person.send("POST", "/api/services/seal/subscribe", Some(json!({"tier": "pro"}))).status, 200);
+        let seal_key = person.send("POST", "/api/services/seal/keys", Some(json!({}))).body["seal_key_id"].clone();
+        let seal_key = seal_key.as_str().unwrap().to_owned();
+        let package = json!({"address": format!("0x{}", "0b".repeat(32))});
+        let added = person.send("POST", &format!("/api/services/seal/keys/{seal_key}/packages"), Some(package));
+        let seal_package = added.body["packages"][0]["seal_package_id"].as_str().unwrap().to_owned();
         let tokens = || person.get("/api/auth/tokens").body["items"].clone();
         person.token(&["keys.read"]);
         let token = tokens()[0]["api_token_id"].as_str().unwrap().to_owned();
-        Self { key: key.body["api_key_id"].as_str().unwrap().to_owned(), token, person }
+        Self { key: key.body["api_key_id"].as_str().unwrap().to_owned(), token, seal_key, seal_package, person }
     }
 
     fn path(&self, template: &str) -> String {
@@ -101,6 +129,8 @@ impl<'s> Owner<'s> {
         template
             .replace("{service}", "grpc")
             .replace("{api_key_id}", &self.key)
+            .replace("{seal_key_id}", &self.seal_key)
+            .replace("{seal_package_id}", &self.seal_package)
             .replace("{api_token_id}", &self.token)
             .replace("{session_id}", session)
     }

@@ -9,6 +9,7 @@
 mod api_keys;
 mod architecture;
 mod authorization;
+mod config_global;
 mod demo;
 mod exactly_once;
 mod fuzz_seeds;
@@ -16,6 +17,7 @@ mod metering;
 mod openapi;
 mod rotation;
 mod rotation_model;
+mod seal_keys;
 mod serve;
 mod server;
 mod sign_in;

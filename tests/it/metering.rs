@@ -1,25 +1,21 @@
 //! Usage flows from the traffic store to draft invoices: whole, once, and again without harm.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
-use arc_swap::ArcSwap;
-use suiftly::app::{App, load_config_global, meter};
+use suiftly::app::{App, meter};
 use suiftly::clock::Clock;
 use suiftly::core::calendar::{Month, UtcMillis};
 use suiftly::core::customer::Customer;
 use suiftly::core::id::CustomerId;
 use suiftly::core::log_line;
-use suiftly::core::source::SourceState;
+use suiftly::ledger::LedgerError;
 use suiftly::ledger::customer::insert_customer;
 use suiftly::ledger::invoice::draft_of;
 use suiftly::ledger::usage::usage_of_month;
-use suiftly::ledger::{Ledger, LedgerError};
 use suiftly::traffic::{Batch, Traffic, Writer};
 use tempfile::TempDir;
-use tokio::sync::watch;
 
-use crate::support::{CUSTOMER, FIRST_LINE_MS, STORE, accounts, lines};
+use crate::support::{CUSTOMER, FIRST_LINE_MS, STORE, app, lines};
 
 /// Both stores in one folder, with a clock that stands in the month of the lines.
 struct Books {
@@ -47,25 +43,7 @@ impl Books {
 
     fn without_customers() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.db");
-        // The ledger's blocking calls are for plain threads.
-        let (ledger, prices) = std::thread::spawn(move || {
-            let ledger = Ledger::open(&path, 1).unwrap();
-            let prices = load_config_global(&ledger).unwrap();
-            (ledger, prices)
-        })
-        .join()
-        .unwrap();
-        let (traffic, writer) = open_traffic(folder.path());
-        let app = App {
-            clock: Clock::settable(UtcMillis(FIRST_LINE_MS)),
-            ledger,
-            traffic,
-            config_global: ArcSwap::from_pointee(prices),
-            committed: watch::channel(suiftly::traffic::Committed::default()).1,
-            source: Arc::new(Mutex::new(SourceState::Reading)),
-            accounts: accounts(),
-        };
+        let (app, writer) = app(folder.path(), Clock::settable(UtcMillis(FIRST_LINE_MS)));
         Self { _folder: folder, app, writer }
     }
 

@@ -1,12 +1,19 @@
 //! What several tests need.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
-use suiftly::app::{Accounts, AccountsOptions};
+use arc_swap::ArcSwap;
+use suiftly::app::{Accounts, AccountsOptions, App, load_config_global};
+use suiftly::chain::{Chain, SimChain};
+use suiftly::clock::Clock;
 use suiftly::config::Secrets;
 use suiftly::core::challenge::Site;
+use suiftly::core::source::SourceState;
+use suiftly::ledger::Ledger;
 use suiftly::random::random;
-use suiftly::traffic::Options;
+use suiftly::traffic::{Committed, Options, Traffic, Writer};
+use tokio::sync::{Notify, watch};
 
 /// A small store, so that many tests fit beside each other.
 pub const STORE: Options = Options { memory_limit_mib: 256, threads: 1 };
@@ -55,4 +62,29 @@ pub fn accounts() -> Accounts {
     let site = Site { uri: format!("http://{domain}"), domain, chain };
     let challenge_key = random().unwrap();
     Accounts::new(AccountsOptions { api_key_secret: api_key, session_keys, field_keys, challenge_key, site }).unwrap()
+}
+
+/// An application that is put together by hand, with its stores in a folder and nothing running.
+pub fn app(folder: &Path, clock: Clock) -> (App, Writer) {
+    let path = folder.join("ledger.db");
+    // The ledger's blocking calls are for plain threads.
+    let open = move || {
+        let ledger = Ledger::open(&path, 1).unwrap();
+        let prices = load_config_global(&ledger).unwrap();
+        (ledger, prices)
+    };
+    let (ledger, prices) = std::thread::spawn(open).join().unwrap();
+    let (traffic, writer) = Traffic::open(&folder.join("traffic.duckdb"), &STORE).unwrap();
+    let app = App {
+        clock,
+        ledger,
+        traffic,
+        config_global: ArcSwap::from_pointee(prices),
+        committed: watch::channel(Committed::default()).1,
+        source: Arc::new(Mutex::new(SourceState::Reading)),
+        accounts: accounts(),
+        chain: Chain::Sim(SimChain::default()),
+        outbox: Notify::new(),
+    };
+    (app, writer)
 }

@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use super::page::PageParams;
 use super::services::service;
 use crate::app::{
-    ApiKeyAction, ApiKeyChange, ApiKeyPage, ApiKeyView, CreatedApiKey, NewApiKey, RevealedApiKey, Rotation,
+    ApiKeyAction, ApiKeyChange, ApiKeyPage, ApiKeyUseList, ApiKeyView, CreatedApiKey, NewApiKey, RevealedApiKey,
+    Rotation,
 };
 use crate::http::extract::{Asked, Authorized, KeysRead, KeysWrite, Nothing, Params, Person, Segment};
 use crate::http::{HttpState, Problem};
@@ -26,6 +27,21 @@ pub(crate) async fn list_api_keys(
 ) -> Result<Json<ApiKeyPage>, Problem> {
     let limit = page.limit();
     Ok(Json(state.app.list_api_keys(&caller, service(&name)?, page.cursor, limit).await?))
+}
+
+/// How keys are used: when last, and how often in the last 24 hours.
+#[utoipa::path(
+    get, path = "/api/services/{service}/api-keys/usage", tag = "api-keys",
+    security(("session" = []), ("token" = ["keys.read"])),
+    params(("service" = String, Path)), responses((status = 200, body = ApiKeyUseList))
+)]
+pub(crate) async fn api_key_use(
+    State(state): State<HttpState>,
+    Authorized(caller, _): Authorized<KeysRead>,
+    Segment(name): Segment<String>,
+) -> Result<Json<ApiKeyUseList>, Problem> {
+    let list = state.app.api_key_use(&caller, service(&name)?).await?;
+    Ok(Json(list.as_ref().clone()))
 }
 
 /// Creates a key. Its text is in this answer only, unless it is to be revealable. Five an hour.

@@ -4,6 +4,7 @@ pub(super) mod account;
 pub(super) mod api_keys;
 pub(super) mod auth;
 pub(super) mod page;
+pub(super) mod seal_keys;
 pub(super) mod services;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -37,11 +38,16 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
         .routes(routes!(services::cancel))
         .routes(routes!(services::undo_cancel))
         .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
+        .routes(routes!(api_keys::api_key_use))
         .routes(routes!(api_keys::update_api_key, api_keys::delete_api_key))
         .routes(routes!(api_keys::revoke_api_key))
         .routes(routes!(api_keys::enable_api_key))
         .routes(routes!(api_keys::rotate_api_key))
         .routes(routes!(api_keys::reveal_api_key))
+        .routes(routes!(seal_keys::list_seal_keys, seal_keys::create_seal_key))
+        .routes(routes!(seal_keys::update_seal_key, seal_keys::delete_seal_key))
+        .routes(routes!(seal_keys::add_seal_package))
+        .routes(routes!(seal_keys::update_seal_package, seal_keys::remove_seal_package))
         .routes(routes!(config::frontend));
     let document = router.get_openapi_mut();
     *document = with_errors(std::mem::take(document));
