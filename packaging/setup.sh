@@ -49,6 +49,7 @@ everything() {
   duckdb
   crates
   dashboard
+  schemathesis
   say 'ready'
 }
 
@@ -57,6 +58,7 @@ everything_but_duckdb() {
   tools
   crates
   dashboard
+  schemathesis
   say 'ready (the build compiles DuckDB: 30 to 45 minutes on two cores)'
 }
 
@@ -98,6 +100,7 @@ packages() {
   # /usr/sbin is in root's PATH only.
   { have haproxy || [[ -x /usr/sbin/haproxy ]]; } || missing+=(haproxy)
   have chromium || missing+=(chromium)
+  python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
   if ((${#missing[@]})); then
     apt_install "${missing[@]}" || explain_missing "${missing[@]}"
   fi
@@ -124,6 +127,7 @@ explain_missing() {
       build-essential) required=yes && say 'missing: a C and C++ compiler and make (required: SQLite is compiled)' ;;
       haproxy) say 'missing: HAProxy (optional: without it the demo feeds itself synthetic log lines)' ;;
       chromium) say 'missing: Chromium (optional: only the browser tests need it, and fail without it)' ;;
+      python3-venv) say 'missing: Python with venv (optional: only the test of the API by schemathesis needs it, and fails without)' ;;
       shellcheck) say 'missing: shellcheck (optional: without it the shell scripts are not checked)' ;;
     esac
   done
@@ -302,6 +306,25 @@ build_page() {
     die 'the dashboard did not build, see above'
   fi
   printf '%s\n' "$wanted" >"$stamp"
+}
+
+# The tests look for it here.
+schemathesis() {
+  local folder=$cache/schemathesis wanted=$root/packaging/schemathesis.txt
+  cmp -s "$wanted" "$folder/installed.txt" && [[ -x $folder/bin/schemathesis ]] && return
+  python3 -c 'import venv, ensurepip' 2>/dev/null || return 0
+  say 'installing schemathesis, which tests the API'
+  make_scratch
+  local log=$scratch/pip.log
+  rm -rf -- "$folder"
+  # An environment knows its own path, so it is made in its final place and is complete once the list lies in it.
+  if ! { python3 -m venv "$folder" && "$folder/bin/pip" install --no-input --disable-pip-version-check -r "$wanted"; } \
+    >"$log" 2>&1 </dev/null; then
+    tail -n 5 "$log" >&2
+    die 'schemathesis could not be installed from the Python package index.' \
+      'Check the network (or pip'\''s proxy settings) and run the same command again.'
+  fi
+  cp -- "$wanted" "$folder/installed.txt"
 }
 
 page_sources() {

@@ -17,6 +17,7 @@ mod metering;
 mod openapi;
 mod rotation;
 mod rotation_model;
+mod schemathesis;
 mod seal_keys;
 mod serve;
 mod server;
