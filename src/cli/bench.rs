@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
-use crate::bench::{IntakeReport, generate, measure_intake};
+use crate::bench::{IntakeReport, generate, measure_accounts, measure_intake};
 use crate::config::Config;
 use crate::daemon::intake_options;
 use crate::traffic::Options;
@@ -15,6 +15,9 @@ pub(super) enum BenchCommand {
     /// Reads a log file through the whole of intake into a new store, and says how fast that was
     #[command(after_help = "Example: suiftly bench generate /tmp/b.log && suiftly bench intake /tmp/b.log --json")]
     Intake(IntakeArgs),
+    /// Fills a new ledger with customers, each with a key, and says how fast keys are found
+    #[command(after_help = "Example: suiftly bench accounts /tmp/data --count 1000000 --json")]
+    Accounts(AccountsArgs),
     /// Writes a log file with made-up requests; the same seed gives the same file
     #[command(after_help = "Example: suiftly bench generate --lines 5000000 /tmp/b.log")]
     Generate(GenerateArgs),
@@ -39,6 +42,18 @@ pub(super) struct IntakeArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct AccountsArgs {
+    /// A data directory without a ledger; the ledger stays there
+    data_dir: PathBuf,
+    /// Customers, and keys
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    count: u32,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
     /// The file to write; it must not exist
     file: PathBuf,
@@ -52,7 +67,19 @@ pub(super) fn run(command: &BenchCommand) -> Result<()> {
     match command {
         BenchCommand::Generate(args) => Ok(generate(&args.file, args.lines, args.seed)?),
         BenchCommand::Intake(args) => intake(args),
+        BenchCommand::Accounts(args) => accounts(args),
     }
+}
+
+fn accounts(args: &AccountsArgs) -> Result<()> {
+    let report = measure_accounts(&args.data_dir, args.count)?;
+    if args.json {
+        return super::print_json(&report);
+    }
+    println!("{} customers, {} keys", report.customers, report.keys);
+    println!("a key is decoded and found in {} µs, 99 of 100 in {} µs", report.look_up_p50_us, report.look_up_p99_us);
+    println!("of it, decoding takes {} µs", report.decode_p50_us);
+    Ok(())
 }
 
 fn intake(args: &IntakeArgs) -> Result<()> {

@@ -2,27 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
-const require = createRequire(new URL('../../assets/web/package.json', import.meta.url));
-const { chromium } = require('playwright-core');
-const axe = require.resolve('axe-core/axe.min.js');
-
-const artefacts = fileURLToPath(new URL('../artefacts/', import.meta.url));
-const program = process.env.SUIFTLY_BIN;
-const chromiumPath = process.env.SUIFTLY_CHROMIUM ?? '/usr/bin/chromium';
-const flags = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import { checkLook, launch, open as openPage, origins, program } from './support.mjs';
 
 let demo;
 let browser;
@@ -31,7 +13,7 @@ let url;
 /** Starts the demo on a free port and reads the address that it prints. */
 function startDemo() {
   return new Promise((resolve, reject) => {
-    demo = spawn(program, ['demo', '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    demo = spawn(program(), ['demo', '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] });
     demo.once('exit', (code) => reject(new Error(`the demo ended with ${code}`)));
     let output = '';
     demo.stdout.on('data', (chunk) => {
@@ -43,12 +25,10 @@ function startDemo() {
 }
 
 before(async () => {
-  assert.ok(program, 'SUIFTLY_BIN names the program: run `make test-browser`');
-  mkdirSync(artefacts, { recursive: true });
   const started = await startDemo();
   url = started.url;
   assert.match(started.output, /real HAProxy/, 'the demo found no HAProxy: run `make setup` as root');
-  browser = await chromium.launch({ executablePath: chromiumPath, args: flags });
+  browser = await launch();
 });
 
 after(async () => {
@@ -61,16 +41,9 @@ after(async () => {
 });
 
 async function open(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  const problems = [];
-  const requests = [];
-  page.on('request', (request) => requests.push(request));
-  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-  page.on('pageerror', (error) => problems.push(String(error)));
-  await page.goto(url);
-  await page.getByTestId('connection').getByText('Live').waitFor();
-  return { context, page, problems, requests };
+  const opened = await openPage(browser, url, options);
+  await opened.page.getByTestId('connection').getByText('Live').waitFor();
+  return opened;
 }
 
 async function numberOf(locator) {
@@ -119,8 +92,7 @@ test('requests and cost move without a reload, and the cost is what the requests
 test('every request stays on the origin', async () => {
   const { context, page, requests } = await open();
   await grown(page, 'total-requests', 0);
-  const hosts = new Set(requests.map((request) => new URL(request.url()).origin));
-  assert.deepEqual([...hosts], [new URL(url).origin]);
+  assert.deepEqual(origins(requests), [new URL(url).origin]);
   await context.close();
 });
 
@@ -129,19 +101,7 @@ for (const colorScheme of ['light', 'dark']) {
     test(`${colorScheme} at ${width} px: no serious finding of axe, no sideways scrolling`, async () => {
       const { context, page } = await open({ colorScheme, viewport: { width, height: 900 }, bypassCSP: true });
       await grown(page, 'total-requests', 0);
-      await page.addScriptTag({ path: axe });
-      const { violations } = await page.evaluate(() => globalThis.axe.run());
-      const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-      assert.deepEqual(
-        serious.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
-        [],
-      );
-      const [scroll, client] = await page.evaluate(() => [
-        document.documentElement.scrollWidth,
-        document.documentElement.clientWidth,
-      ]);
-      assert.ok(scroll <= client, `${scroll} px of content in ${client} px`);
-      await page.screenshot({ path: `${artefacts}live-${colorScheme}-${width}.png`, fullPage: true });
+      await checkLook(page, `live-${colorScheme}-${width}`);
       await context.close();
     });
   }

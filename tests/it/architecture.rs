@@ -44,7 +44,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "traffic",
         ],
     ),
-    ("bench", &["clock", "core", "intake", "traffic"]),
+    ("bench", &["clock", "core", "intake", "ledger", "traffic"]),
     ("demo", &["app", "clock", "config", "core", "daemon", "gateway", "ledger", "random", "telemetry"]),
     (
         "cli",
