@@ -20,6 +20,8 @@
 //! - a rotated log if the log has become another file;
 //! - passed over if not: somebody put it there.
 //!
+//! A log of less than 32 bytes cannot be told from another one, so it is not read before it has grown.
+//!
 //! Tools rename and copy while a folder is being listed, so what is seen only counts once two listings agree, and a
 //! position is kept until its file has been missing for the grace time.
 //!
@@ -185,7 +187,13 @@ impl Follower {
                 (true, Ok(())) => state = SourceState::Reading,
                 (false, Ok(())) => {}
                 (true, Err(error)) => state = unreadable(&file.path, &error),
-                (false, Err(error)) => warn!(path = %file.path.display(), %error, "a rotated log cannot be read"),
+                (false, Err(error)) => {
+                    warn!(path = %file.path.display(), %error, "a rotated log cannot be read");
+                    // Once it can be, it is still a rotated log.
+                    if self.rotated {
+                        self.undecided.insert(file.identity);
+                    }
+                }
             }
         }
         (self.rotated, self.is_first) = (false, false);

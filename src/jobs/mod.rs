@@ -40,17 +40,21 @@ pub async fn run(app: Arc<App>, interval: Duration, metered: watch::Sender<u64>)
 /// Does on the chain what waits for it, until cancelled: when the outbox is rung, when a retry is due, and at least once
 /// in `interval`.
 pub async fn run_outbox(app: Arc<App>, interval: Duration) {
-    if let Err(error) = app.recover_registrations().await {
-        error!(error = %chain(&error), "registrations that were being done at the last stop could not be queued again");
-    }
+    // What was taken before a stop or an error is in nobody's hands.
+    let mut is_some_orphaned = true;
     loop {
-        let next = match app.register_due_seal_keys().await {
-            Ok(next) => next,
-            Err(error) => {
-                error!(error = %chain(&error), "Seal keys could not be registered");
-                None
+        let done = async {
+            if is_some_orphaned {
+                app.recover_registrations().await?;
             }
+            app.register_due_seal_keys().await
         };
+        let done = done.await;
+        is_some_orphaned = done.is_err();
+        let next = done.unwrap_or_else(|error| {
+            error!(error = %chain(&error), "Seal keys could not be registered");
+            None
+        });
         let wait = next.map_or(interval, |at| app.clock.until(at).clamp(LEAST_INTERVAL, interval));
         let _ = tokio::time::timeout(wait, app.outbox.notified()).await;
     }
