@@ -13,6 +13,7 @@ export SUIFTLY_DATA_DIR=$folder/data
 # From the start of the process until it answers, in ms.
 start_ms() {
   local began
+  : >"$folder/log"
   began=$(date +%s%N)
   "$SUIFTLY_BIN" serve --config "$folder/suiftly/suiftly.toml" 2>"$folder/log" &
   server=$!

@@ -45,6 +45,9 @@ use crate::traffic::{Batch, FilePosition};
 
 type Identity = (u64, u64);
 
+/// The position in a file that is not to be read, however it grows.
+const NEVER: u64 = u64::MAX;
+
 /// Follows one log.
 pub struct Follower {
     log: PathBuf,
@@ -107,6 +110,10 @@ impl Follower {
     /// Whether it would be well to look again at once: the log is another file than at the last scan, was truncated,
     /// or has got its first lines.
     pub fn wants_scan(&self) -> bool {
+        // What cannot be read now can hardly be read a moment later.
+        if matches!(self.state, SourceState::Unreadable(_)) {
+            return false;
+        }
         let metadata = std::fs::metadata(&self.log).ok();
         metadata.as_ref().map(|metadata| (metadata.dev(), metadata.ino())) != self.current
             || self.open.iter().any(|open| open.is_replaced || self.waits(open) && open.log.has_grown())
@@ -114,7 +121,7 @@ impl Follower {
 
     /// Looks which files there are, opens what is to be read and drops what is gone.
     pub fn scan(&mut self, batch: &mut Batch) {
-        self.check_open();
+        self.check_open(batch);
         match list(&self.log) {
             Ok(Some(listing)) => {
                 self.start_over(&listing, batch);
@@ -177,9 +184,6 @@ impl Follower {
         self.current = current.map(|file| file.identity);
         self.rotated |= current.is_some_and(|file| !self.is_certainly_same(file));
         self.rotated |= self.open.iter_mut().fold(false, |any, open| any | std::mem::take(&mut open.log.has_filled));
-        if self.is_first {
-            batch.begin_source(self.source.clone());
-        }
         let mut state = SourceState::Waiting;
         // The log first: a copy that is being made of it must not be taken for a file of its own.
         for file in listing.iter().rev() {
@@ -190,13 +194,18 @@ impl Follower {
                 (false, Err(error)) => {
                     warn!(path = %file.path.display(), %error, "a rotated log cannot be read");
                     // Once it can be, it is still a rotated log.
-                    if self.rotated {
+                    if self.rotated && !self.is_first {
                         self.undecided.insert(file.identity);
                     }
                 }
             }
         }
-        (self.rotated, self.is_first) = (false, false);
+        // As long as the log cannot be read, what lies beside it is history.
+        if self.is_first && !matches!(state, SourceState::Unreadable(_)) {
+            batch.begin_source(self.source.clone());
+            self.is_first = false;
+        }
+        self.rotated = false;
         self.set_state(state);
     }
 
@@ -218,12 +227,18 @@ impl Follower {
             return Ok(());
         }
         if let Some(position) = self.known.get(&file.identity).cloned() {
+            if position.read_offset == NEVER && begins_like(file, &position)? {
+                return Ok(());
+            }
             let Some(mut log) = LogFile::open_known(file, &position)? else { return Ok(()) };
             if log.is_intact()? {
                 // Of a file that was all but empty, only the inode is known, and that may be another file's by now.
                 let may_be_copy = !file.is_current && position.head_bytes < LEAST_HEAD && self.is_copy(file)?;
                 if !may_be_copy && (file.is_current || file.len > position.read_offset) {
                     log.extend_head()?;
+                    if log.position.read_offset < position.read_offset {
+                        batch.set_position(log.position.clone());
+                    }
                     self.push(log);
                 }
                 return Ok(());
@@ -239,7 +254,8 @@ impl Follower {
     fn sort_out_unknown(&mut self, file: &Listed, batch: &mut Batch) -> io::Result<()> {
         if !file.is_current {
             if self.is_first {
-                return self.pass_over(file, batch);
+                // A copy in the making is found again when the log is truncated.
+                return if self.is_copy(file)? { Ok(()) } else { self.pass_over(file, file.len, batch) };
             }
             let is_rotated = self.rotated || self.undecided.contains(&file.identity);
             if file.len == 0 || self.current.is_none() || self.is_copy(file)? {
@@ -249,21 +265,38 @@ impl Follower {
                 return Ok(());
             }
             if !is_rotated {
-                return self.pass_over(file, batch);
+                return self.pass_over(file, NEVER, batch);
             }
             self.undecided.remove(&file.identity);
         }
-        if let Some(log) = LogFile::open_new(file, &self.source, 0)? {
-            info!(path = %file.path.display(), inode = file.identity.1, "reading a log from its start");
+        let offset = if file.is_current { self.take_over(file, batch)? } else { 0 };
+        if let Some(log) = LogFile::open_new(file, &self.source, offset)? {
+            info!(path = %file.path.display(), inode = file.identity.1, offset, "reading a log");
             batch.set_position(log.position.clone());
             self.push(log);
         }
         Ok(())
     }
 
-    /// Notes a sibling that was never the log while it was followed, so that no later rotation makes it seem so.
-    fn pass_over(&mut self, file: &Listed, batch: &mut Batch) -> io::Result<()> {
-        if let Some(log) = LogFile::open_new(file, &self.source, file.len)? {
+    /// Where to read on in a log that is one that has vanished, with another device or inode: it was copied and put
+    /// back, or the system numbers its disks in another way since its start. 0 for any other.
+    fn take_over(&mut self, file: &Listed, batch: &mut Batch) -> io::Result<u64> {
+        let vanished: Vec<_> = self.missing.keys().filter_map(|identity| self.known.get(identity).cloned()).collect();
+        for position in vanished {
+            if position.read_offset != NEVER && is_copy_of(file, &position)? {
+                self.known.remove(&(position.device, position.inode));
+                let offset = position.read_offset.min(file.len);
+                batch.forget(position);
+                return Ok(offset);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Notes a sibling that was never the log while it was followed, so that no later rotation makes it seem so. What
+    /// lies there at the first start may grow beyond `offset`, what is put there later may not.
+    fn pass_over(&mut self, file: &Listed, offset: u64, batch: &mut Batch) -> io::Result<()> {
+        if let Some(log) = LogFile::open_new(file, &self.source, offset)? {
             info!(path = %file.path.display(), "a file beside the log was not the log while it was followed: passed over");
             batch.set_position(log.position.clone());
             self.known.insert(file.identity, log.position);
@@ -277,11 +310,15 @@ impl Follower {
     }
 
     /// Looks which open files were truncated or overwritten; of the others, more is known of how they begin.
-    fn check_open(&mut self) {
+    fn check_open(&mut self, batch: &mut Batch) {
         for open in &mut self.open {
+            let offset = open.log.position.read_offset;
             match open.log.is_intact().and_then(|is_intact| Ok(is_intact && open.log.extend_head()?)) {
                 Ok(is_same) => open.is_replaced |= !is_same,
                 Err(error) => warn!(inode = open.log.identity().1, %error, "a log cannot be looked at"),
+            }
+            if open.log.position.read_offset < offset {
+                batch.set_position(open.log.position.clone());
             }
         }
     }
@@ -311,7 +348,11 @@ impl Follower {
     fn read_on_in_copy(&mut self, old: &FilePosition, listing: &[Listed], batch: &mut Batch) -> io::Result<bool> {
         let mut found = false;
         for file in listing.iter().rev().filter(|file| !file.is_current) {
-            if file.identity == (old.device, old.inode) || !is_copy_of(file, old)? || self.is_certainly_same(file) {
+            let is_copy = is_copy_of(file, old).unwrap_or_else(|error| {
+                warn!(path = %file.path.display(), %error, "cannot tell whether this is a copy of the log");
+                false
+            });
+            if file.identity == (old.device, old.inode) || !is_copy || self.is_certainly_same(file) {
                 continue;
             }
             let offset = if found { file.len } else { old.read_offset.min(file.len) };

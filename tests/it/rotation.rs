@@ -297,6 +297,68 @@ fn a_deleted_log_is_drained_and_its_successor_read_from_the_start_also_with_the_
 }
 
 #[test]
+fn a_log_that_was_copied_and_put_back_is_read_on() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", &lines(0, 20));
+    tail.poll();
+    fs::copy(tail.path("ha.log"), tail.path("elsewhere")).unwrap();
+    tail.rename("elsewhere", "ha.log");
+    tail.write("ha.log", &lines(20, 25));
+    tail.restart();
+    tail.poll();
+    tail.expect(25, 0);
+    tail.restart();
+    tail.poll();
+    tail.expect(25, 0);
+}
+
+#[test]
+fn a_file_that_is_put_beside_the_log_in_pieces_is_left_alone() {
+    let mut tail = Tail::new();
+    tail.write("ha.log", &lines(0, 20));
+    tail.poll();
+    for piece in 0..4 {
+        tail.write("ha.log.old", &lines(100 + piece * 10, 110 + piece * 10));
+        tail.poll();
+        if piece == 2 {
+            tail.restart();
+        }
+    }
+    tail.expect(20, 0);
+}
+
+#[test]
+fn a_first_start_amid_copy_and_truncate_counts_the_log_once() {
+    for truncated_at_once in [false, true] {
+        let mut tail = Tail::new();
+        tail.write("ha.log", &lines(0, 50));
+        tail.write("ha.log.1", &lines(0, 20));
+        tail.follower.scan(&mut tail.batch);
+        tail.write("ha.log.1", &lines(20, 50));
+        if !truncated_at_once {
+            tail.poll();
+        }
+        tail.truncate("ha.log");
+        tail.write("ha.log", &lines(50, 60));
+        tail.poll();
+        tail.expect(60, 0);
+    }
+}
+
+#[test]
+fn history_stays_history_when_the_log_could_not_be_read_at_the_first_start() {
+    let mut tail = Tail::new();
+    fs::create_dir(tail.path("ha.log")).unwrap();
+    tail.write("ha.log.1", &lines(100, 120));
+    tail.poll();
+    fs::remove_dir(tail.path("ha.log")).unwrap();
+    tail.write("ha.log", &lines(0, 5));
+    tail.restart();
+    tail.poll();
+    tail.expect(5, 0);
+}
+
+#[test]
 fn other_files_in_the_folder_and_old_rotated_ones_are_left_alone() {
     let mut tail = Tail::new();
     tail.write("ha.log.1", &lines(100, 110));
@@ -384,7 +446,11 @@ fn a_log_that_lost_its_end_is_not_counted_again() {
         }
         tail.poll();
         tail.expect(1000, 0);
+        tail.restart();
         tail.write("ha.log", &lines(1000, 1010));
+        tail.poll();
+        tail.expect(1010, 0);
+        tail.restart();
         tail.poll();
         tail.expect(1010, 0);
     }

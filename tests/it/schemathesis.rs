@@ -15,7 +15,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 const FOR_PERSONS: &str =
     "^/api/(auth/(tokens|sessions$|sessions/revoke-others)|customer/terms|services/\\{service\\}/api-keys/.*/reveal)";
 
-/// `make soak` sets more.
+/// Test cases for each operation; `SUIFTLY_EXAMPLES` sets more.
 fn examples() -> String {
     std::env::var("SUIFTLY_EXAMPLES").unwrap_or_else(|_| "30".to_owned())
 }
