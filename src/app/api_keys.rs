@@ -8,9 +8,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::app::change::{Change, Once};
+use crate::app::key_list::{HOUR_MS, process_group, read_cursor, read_id, write_cursor};
 use crate::app::services::current_service;
 use crate::app::{App, AppError, Caller, Refusal};
-use crate::core::api_key::{Access, ApiKeySecret, KeyMeta, ProcessGroup, Source, encode};
+use crate::core::api_key::{Access, ApiKeySecret, KeyMeta, Source, encode};
 use crate::core::api_key_life::{ApiKeyTimes, KeyRefusal, check_expiry, check_pace, check_room, check_rotation_room};
 use crate::core::calendar::UtcMillis;
 use crate::core::error_code::Code;
@@ -23,10 +24,6 @@ use crate::ledger::api_key::{
     StoredApiKey, api_keys_of, count_api_keys, find_api_key, has_successor, insert_api_key, save_api_key,
 };
 use crate::random::random;
-
-/// The group of server processes that serves new keys.
-const PROCESS_GROUP: u8 = 1;
-const HOUR_MS: i64 = 60 * 60 * 1000;
 
 /// A key to create.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -270,7 +267,7 @@ impl App {
         let last = found.get(limit.saturating_sub(1)).filter(|_| found.len() > limit);
         Ok(ApiKeyPage {
             items: found.iter().take(limit).map(|key| view(key, now)).collect(),
-            next_cursor: last.map(|key| format!("{}.{}", key.times.created_at.0, key.api_key)),
+            next_cursor: last.map(|key| write_cursor(key.times.created_at, &key.api_key)),
             included: config.included_api_keys(),
             max: config.max_api_keys(),
         })
@@ -423,23 +420,13 @@ fn meta(change: &Change<'_>, service: Service, network: Network) -> Result<KeyMe
         Service::Seal => Access::Permission { source: Source::Derived },
         Service::Grpc | Service::Graphql => Access::Open,
     };
-    let process_group = ProcessGroup::new(PROCESS_GROUP).ok_or_else(|| Refusal::of(Code::Internal))?;
-    Ok(KeyMeta { service, network, access, process_group, customer: change.id() })
+    Ok(KeyMeta { service, network, access, process_group: process_group()?, customer: change.id() })
 }
 
 /// A deleted key does not exist any more for its customer.
 fn find(change: &Change<'_>, service: Service, id: &ApiKeyId) -> Result<StoredApiKey, AppError> {
     let found = find_api_key(change.tx, change.id(), service, id)?.filter(|key| key.times.deleted_at.is_none());
     Ok(found.ok_or_else(|| Refusal::of(Code::NotFound))?)
-}
-
-fn read_id(text: &str) -> Result<ApiKeyId, Refusal> {
-    text.parse().map_err(|_| Refusal::of(Code::NotFound))
-}
-
-fn read_cursor(text: &str) -> Result<(UtcMillis, ApiKeyId), Refusal> {
-    let parts = text.split_once('.').and_then(|(at, id)| Some((UtcMillis(at.parse().ok()?), id.parse().ok()?)));
-    parts.ok_or_else(|| Refusal::of(Code::InvalidCursor))
 }
 
 /// Where a ciphertext belongs.

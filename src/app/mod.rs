@@ -12,6 +12,7 @@ mod config_global;
 mod customer;
 mod demo_page;
 mod forgetting;
+mod key_list;
 mod metering;
 mod readiness;
 mod refusal;

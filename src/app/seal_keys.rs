@@ -6,11 +6,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::app::change::{Change, Once};
+use crate::app::key_list::{HOUR_MS, process_group, read_cursor, read_id, write_cursor};
 use crate::app::services::current_service;
 use crate::app::{App, AppError, Caller, Refusal};
-use crate::core::api_key::ProcessGroup;
 use crate::core::api_key_life::check_pace;
-use crate::core::calendar::UtcMillis;
 use crate::core::error_code::Code;
 use crate::core::field_error::FieldErrors;
 use crate::core::id::{SealKeyId, SealPackageId, Service};
@@ -25,10 +24,6 @@ use crate::ledger::seal_key::{
     next_derivation_index, rename_seal_package, save_seal_key, seal_keys_of, seal_packages_of,
 };
 use crate::random::random;
-
-/// The group of server processes that serves new Seal keys.
-const PROCESS_GROUP: u8 = 1;
-const HOUR_MS: i64 = 60 * 60 * 1000;
 
 /// A Seal key to create.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -167,10 +162,11 @@ impl App {
         let created = self.change(caller, once, move |change| {
             may_create(change)?;
             let (live, created) = count_seal_keys(change.tx, change.id(), change.now.plus_ms(-HOUR_MS))?;
-            let name = read_name(new.name.as_deref(), || default_seal_key_name(live.saturating_add(1)))?;
+            let default = || Ok(default_seal_key_name(live.saturating_add(1)));
+            let name = new.name.as_deref().map_or_else(default, read_name)?;
             check_seal_key_room(live, change.config.max_seal_keys()).map_err(Refusal::from)?;
             check_pace(&created, change.now).map_err(Refusal::from)?;
-            let process_group = ProcessGroup::new(PROCESS_GROUP).ok_or_else(|| Refusal::of(Code::Internal))?;
+            let process_group = process_group()?;
             let key = StoredSealKey {
                 seal_key: SealKeyId::new(random()?),
                 customer: change.id(),
@@ -235,7 +231,7 @@ impl App {
             let is_last = found.len() <= usize::try_from(limit).unwrap_or(usize::MAX);
             found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             let last = found.last().filter(|_| !is_last);
-            let next_cursor = last.map(|key| format!("{}.{}", key.created_at.0, key.seal_key));
+            let next_cursor = last.map(|key| write_cursor(key.created_at, &key.seal_key));
             let view = |key: &StoredSealKey| Ok(view(key, &seal_packages_of(tx, &key.seal_key)?, is_simulated));
             Ok((found.iter().map(view).collect::<Result<_, AppError>>()?, next_cursor))
         };
@@ -262,7 +258,7 @@ fn act(change: &Change<'_>, before: &StoredSealKey, action: SealKeyAction) -> Re
     match action {
         SealKeyAction::Change(asked) => {
             if let Some(name) = asked.name {
-                after.name = read_name(Some(&name), || default_seal_key_name(1))?.to_string();
+                after.name = read_name(&name)?.to_string();
             }
             after.is_enabled = asked.is_enabled.unwrap_or(before.is_enabled);
             if after != *before {
@@ -282,7 +278,7 @@ fn act(change: &Change<'_>, before: &StoredSealKey, action: SealKeyAction) -> Re
         }
         SealKeyAction::RenamePackage(id, asked) => {
             let package = find_package(change, before, &id)?;
-            let name = read_name(Some(&asked.name), || default_package_name(1))?;
+            let name = read_name(&asked.name)?;
             if package.name != name.as_str() {
                 rename_seal_package(change.tx, &package.seal_package, name.as_str())?;
                 let details = json!({"from": package.name, "to": name.as_str()});
@@ -337,19 +333,9 @@ fn find(change: &Change<'_>, id: &SealKeyId) -> Result<StoredSealKey, AppError> 
     Ok(found.ok_or_else(|| Refusal::of(Code::NotFound))?)
 }
 
-fn read_name(name: Option<&str>, default: impl FnOnce() -> Name) -> Result<Name, Refusal> {
-    let Some(name) = name else { return Ok(default()) };
+fn read_name(name: &str) -> Result<Name, Refusal> {
     let mut errors = FieldErrors::new();
     errors.take("name", name.parse()).ok_or_else(|| errors.into())
-}
-
-fn read_id(text: &str) -> Result<SealKeyId, Refusal> {
-    text.parse().map_err(|_| Refusal::of(Code::NotFound))
-}
-
-fn read_cursor(text: &str) -> Result<(UtcMillis, SealKeyId), Refusal> {
-    let parts = text.split_once('.').and_then(|(at, id)| Some((UtcMillis(at.parse().ok()?), id.parse().ok()?)));
-    parts.ok_or_else(|| Refusal::of(Code::InvalidCursor))
 }
 
 impl From<SealRefusal> for Refusal {

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::BenchError;
-use super::intake::round;
+use super::{BenchError, round};
 use crate::core::api_key::{Access, ApiKeySecret, KeyMeta, ProcessGroup, decode, encode};
 use crate::core::api_key_life::ApiKeyTimes;
 use crate::core::calendar::UtcMillis;

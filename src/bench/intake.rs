@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::BenchError;
+use super::{BenchError, round};
 use crate::clock::Clock;
 use crate::intake::{Intake, IntakeOptions, Until};
 use crate::traffic::{Options, Traffic};
@@ -76,10 +76,6 @@ fn per_second(lines: u64, elapsed: Duration) -> f64 {
 
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { to_float(part) / to_float(whole) }
-}
-
-pub(super) fn round(value: f64, steps: f64) -> f64 {
-    (value * steps).round() / steps
 }
 
 #[expect(clippy::as_conversions, reason = "counts below 2⁵³, for a ratio that people read")]

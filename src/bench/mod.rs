@@ -35,3 +35,8 @@ pub enum BenchError {
     #[error("{lines} lines were in the file, and only {counted} were counted; the log above says why")]
     Uncounted { lines: u64, counted: u64 },
 }
+
+/// To whole parts of `steps`: for figures that people read.
+fn round(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}

@@ -209,21 +209,24 @@ impl Follower {
         self.set_state(state);
     }
 
+    fn is_open(&self, file: &Listed) -> bool {
+        self.open.iter().any(|open| open.log.identity() == file.identity)
+    }
+
     /// Whether the file is open, or known and still begins as it did. When in doubt it is.
     fn is_same(&self, file: &Listed) -> bool {
-        self.open.iter().any(|open| open.log.identity() == file.identity)
+        self.is_open(file)
             || self.known.get(&file.identity).is_some_and(|position| begins_like(file, position).unwrap_or(true))
     }
 
     /// The same, where doubt counts as no: of a file that was all but empty when last seen, nobody can tell.
     fn is_certainly_same(&self, file: &Listed) -> bool {
         let is_known_well = |position: &FilePosition| position.head_bytes >= LEAST_HEAD;
-        self.open.iter().any(|open| open.log.identity() == file.identity)
-            || self.is_same(file) && self.known.get(&file.identity).is_some_and(is_known_well)
+        self.is_open(file) || self.is_same(file) && self.known.get(&file.identity).is_some_and(is_known_well)
     }
 
     fn sort_out_file(&mut self, file: &Listed, listing: &[Listed], batch: &mut Batch) -> io::Result<()> {
-        if self.open.iter().any(|open| open.log.identity() == file.identity) {
+        if self.is_open(file) {
             return Ok(());
         }
         if let Some(position) = self.known.get(&file.identity).cloned() {

@@ -1,4 +1,5 @@
-//! Seal keys, their packages, and the outbox of their registration.
+//! Seal keys, their packages, and the outbox of their registration. Statements about the outbox
+//! also say `state <> 'registered'`: it is the condition of the index that they use.
 
 use rusqlite::Row;
 

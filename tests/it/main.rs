@@ -24,4 +24,5 @@ mod server;
 mod sign_in;
 mod sql_functions;
 mod support;
+mod tail;
 mod wallet;
