@@ -78,8 +78,6 @@ pub struct HttpConfig {
     pub listen: SocketAddr,
     /// What customers see in their browser's address bar; none is `http://` and the address listened on.
     pub public_url: Option<PublicUrl>,
-    /// Whether cookies may cross a network unencrypted.
-    pub allow_plain_http: bool,
     /// Who may say in `X-Forwarded-For` whom a request came from.
     pub trusted_proxies: Vec<IpAddr>,
     /// Connections at once; more wait to be accepted.
@@ -158,7 +156,6 @@ impl Default for Config {
             http: HttpConfig {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 22700)),
                 public_url: None,
-                allow_plain_http: false,
                 trusted_proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
                 max_connections: 1024,
             },
@@ -255,7 +252,6 @@ fn read_http(fields: &mut Fields<'_>, default: HttpConfig) -> HttpConfig {
     HttpConfig {
         listen: fields.text("http.listen", default.listen, LISTEN_ALLOWED, |text| text.parse().ok()),
         public_url: fields.text("http.public_url", default.public_url, PublicUrl::ALLOWED, url),
-        allow_plain_http: fields.flag("http.allow_plain_http", default.allow_plain_http),
         trusted_proxies: fields.text("http.trusted_proxies", default.trusted_proxies, PROXIES_ALLOWED, addresses),
         max_connections: fields.integer("http.max_connections", default.max_connections, 16..=65_536),
     }

@@ -60,8 +60,8 @@ pub enum DaemonError {
     #[error(transparent)]
     App(#[from] AppError),
     #[error(
-        "customers would send their cookies to {0} unencrypted: put TLS in front and set http.public_url to its https \
-         address, or set http.allow_plain_http = true if nobody else is on this network"
+        "customers would send their cookies to {0} unencrypted, which browsers refuse: put TLS in front and set \
+         http.public_url to its https address"
     )]
     PlainHttp(String),
     #[error(transparent)]
@@ -201,20 +201,16 @@ fn open(config: &Config, clock: Clock, accounts: Accounts) -> Result<(App, Intak
         source: intake.source_state(),
         accounts,
         chain: Chain::Sim(SimChain::default()),
+        readiness: crate::app::KeptReadiness::default(),
         outbox: Notify::new(),
     };
     Ok((app, intake))
 }
 
-/// What customers see in their address bar. Cookies that would cross a network unencrypted are refused unless the
-/// operator has said that it is meant.
+/// What customers see in their address bar. No cookie crosses a network unencrypted.
 fn public_url(config: &HttpConfig, address: SocketAddr) -> Result<PublicUrl, DaemonError> {
     let url = config.public_url.clone().unwrap_or_else(|| PublicUrl::of_listener(address));
-    if url.keeps_cookies_safe() || config.allow_plain_http {
-        Ok(url)
-    } else {
-        Err(DaemonError::PlainHttp(url.origin()))
-    }
+    if url.keeps_cookies_safe() { Ok(url) } else { Err(DaemonError::PlainHttp(url.origin())) }
 }
 
 fn accounts(config: &Config, secrets: &Secrets, public_url: &PublicUrl) -> Result<Accounts, DaemonError> {

@@ -78,7 +78,7 @@ CREATE TABLE sessions (
     ip              TEXT NOT NULL, -- of the last refresh
     user_agent      TEXT NOT NULL, -- of the sign-in, cut to a length
     revoked_at_ms   INTEGER,
-    revoked_because TEXT CHECK (revoked_because IN ('logout', 'revoked', 'replay')),
+    revoked_because TEXT CHECK (revoked_because IN ('logout', 'revoked', 'replay', 'displaced')),
     CHECK ((revoked_at_ms IS NULL) = (revoked_because IS NULL))
 ) STRICT, WITHOUT ROWID;
 

@@ -38,22 +38,26 @@ pub struct ApiKeyUse {
     pub requests_24h: u64,
 }
 
-/// Answers with the instants at which they were counted.
-pub(super) type KeptUse = quick_cache::sync::Cache<(CustomerId, Service), (UtcMillis, u64, Arc<ApiKeyUseList>)>;
+/// Answers, each good for one span of [`FRESH_MS`] and one version of the customer.
+pub(super) type KeptUse = quick_cache::sync::Cache<(CustomerId, Service, u64, i64), Arc<ApiKeyUseList>>;
 
 impl App {
-    /// How the caller's keys are used.
+    /// How the caller's keys are used. Counted once for all who ask at the same time.
     ///
     /// # Errors
     /// [`AppError::Ledger`], [`AppError::Traffic`].
     pub async fn api_key_use(&self, caller: &Caller, service: Service) -> Result<Arc<ApiKeyUseList>, AppError> {
         let (customer, now) = (caller.customer, self.clock.now());
-        let (place, version) = ((customer, service), self.ledger.version_of(customer));
-        let kept = self.accounts.key_use.get(&place);
-        let is_fresh = |at: UtcMillis| (0..FRESH_MS).contains(&now.0.saturating_sub(at.0));
-        if let Some((_, _, list)) = kept.filter(|(at, of, _)| is_fresh(*at) && *of == version) {
-            return Ok(list);
-        }
+        let place = (customer, service, self.ledger.version_of(customer), now.0.div_euclid(FRESH_MS));
+        self.accounts.key_use.get_or_insert_async(&place, self.count_key_use(customer, service, now)).await
+    }
+
+    async fn count_key_use(
+        &self,
+        customer: CustomerId,
+        service: Service,
+        now: UtcMillis,
+    ) -> Result<Arc<ApiKeyUseList>, AppError> {
         let (from, day) = (now.plus_ms(-LOOKED_BACK_DAYS * DAY_MS), now.plus_ms(-DAY_MS));
         let used = self.query_traffic(move |traffic| traffic.key_use(customer, service, from, day)).await?;
         let load = move |tx: &crate::ledger::ReadTx<'_>| api_keys_of(tx, customer, service, None, u32::MAX);
@@ -66,8 +70,6 @@ impl App {
             last_used_at: use_of(key.fingerprint).map(|used| used.last_used.to_string()),
             requests_24h: use_of(key.fingerprint).map_or(0, |used| used.requests),
         });
-        let list = Arc::new(ApiKeyUseList { items: items.collect(), counted_at: now.to_string() });
-        self.accounts.key_use.insert(place, (now, version, Arc::clone(&list)));
-        Ok(list)
+        Ok(Arc::new(ApiKeyUseList { items: items.collect(), counted_at: now.to_string() }))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tracing::warn;
 use utoipa::ToSchema;
 
 use crate::app::caller::Credential;
@@ -16,10 +17,10 @@ use crate::core::error_code::Code;
 use crate::core::field_error::FieldErrors;
 use crate::core::id::ApiTokenId;
 use crate::core::name::Name;
-use crate::ledger::ReadTx;
 use crate::ledger::api_token::{
     StoredApiToken, api_tokens_of, find_api_token, insert_api_token, note_api_token_use, revoke_api_token,
 };
+use crate::ledger::{ReadTx, WriteTx};
 use crate::random::random;
 
 /// Tokens of one customer at once.
@@ -100,22 +101,24 @@ impl App {
         let load = move |tx: &ReadTx<'_>| Ok(find_api_token(tx, &sha256)?.map(Arc::new));
         let token = self.keep(&self.accounts.tokens, customer, &sha256, load).await?;
         let token = token.filter(|token| token.revoked_at.is_none() && now < token.expires_at).ok_or_else(unknown)?;
-        self.note_use(&token, now).await?;
+        self.note_use(&token, now).await;
         let credential = Credential::Token(token.api_token.clone(), token.scopes.as_slice().into());
         Ok(Caller { customer, credential, ip })
     }
 
-    async fn note_use(&self, token: &StoredApiToken, now: UtcMillis) -> Result<(), AppError> {
+    /// A request that only reads is answered also when nothing can be written.
+    async fn note_use(&self, token: &StoredApiToken, now: UtcMillis) {
         if token.last_used_at.is_some_and(|last| now < last.plus_ms(USE_NOTED_EVERY_MS)) {
-            return Ok(());
+            return;
         }
         let (id, customer) = (token.api_token.clone(), token.customer);
-        self.ledger
-            .write(move |tx| {
-                tx.touch(customer);
-                Ok(note_api_token_use(tx, &id, now)?)
-            })
-            .await
+        let note = move |tx: &WriteTx<'_>| {
+            tx.touch(customer);
+            note_api_token_use(tx, &id, now)
+        };
+        if let Err(error) = self.ledger.write(note).await {
+            warn!(%error, token = %token.api_token, "the use of an API token could not be noted");
+        }
     }
 
     /// Makes a token.

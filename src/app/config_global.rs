@@ -1,5 +1,6 @@
 //! Prices and limits: the database is the single source of truth, memory holds a validated copy.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -40,6 +41,22 @@ pub fn load_config_global(ledger: &Ledger) -> Result<LoadedConfig, AppError> {
     ledger.read_blocking(read)
 }
 
+/// Reads all keys, without a trace: what the database lacks has its default. Blocks.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn list_config_global(ledger: &Ledger) -> Result<BTreeMap<String, String>, LedgerError> {
+    ledger.read_blocking(load_with_defaults)
+}
+
+fn load_with_defaults(tx: &ReadTx<'_>) -> Result<BTreeMap<String, String>, LedgerError> {
+    let mut table = load(tx)?;
+    for spec in KEYS {
+        table.entry(spec.key.to_owned()).or_insert_with(|| spec.default.to_owned());
+    }
+    Ok(table)
+}
+
 fn read(tx: &ReadTx<'_>) -> Result<LoadedConfig, AppError> {
     Ok(LoadedConfig { newest_change: newest_config_change(tx)?, config: ConfigGlobal::from_table(&load(tx)?)? })
 }
@@ -66,8 +83,7 @@ pub fn change_config_global(
 ) -> Result<Vec<ConfigChange>, ConfigChangeError> {
     let (key, value) = (key.to_owned(), value.to_owned());
     ledger.write_blocking(move |tx| {
-        insert_missing_config(tx, KEYS)?;
-        let table = load(tx)?;
+        let table = load_with_defaults(tx)?;
         let mut changes = Vec::new();
         for (key, new_value) in change(&table, &key, &value)? {
             let old_value = table.get(&key).cloned().unwrap_or_default();

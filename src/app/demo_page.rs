@@ -10,7 +10,7 @@ use crate::core::id::{CustomerId, Service};
 use crate::core::log_line::TrafficClass;
 use crate::core::money::{MoneyOverflow, Usd};
 use crate::core::tier::Tier;
-use crate::core::usage::ServiceMonthUsage;
+use crate::core::usage::ServiceUsage;
 use crate::ledger::invoice::draft_of;
 use crate::ledger::usage::usage_of_month;
 use crate::traffic::{Recent, RecentBucket, RecentQuery};
@@ -121,7 +121,7 @@ pub struct OverviewSeries {
 
 /// One customer's counts as the ledger has them.
 struct Account {
-    usage: Vec<ServiceMonthUsage>,
+    usage: Vec<ServiceUsage>,
     usage_total: Usd,
     invoice_total: Usd,
 }

@@ -9,13 +9,15 @@ use tracing::error;
 
 use super::{App, AppError};
 use crate::core::calendar::{Month, UtcMillis};
+use crate::core::config_global::{ConfigGlobal, PRICE_KEYS, PriceChange, PricePeriod, price_periods};
 use crate::core::id::CustomerId;
-use crate::core::invoice;
+use crate::core::invoice::{self, PricedUsage};
 use crate::core::rating::PricePerRequests;
+use crate::ledger::config_global::{config_changes_since, load_config_global};
 use crate::ledger::customer::find_customer;
 use crate::ledger::invoice::save_draft;
-use crate::ledger::usage::{metering_position, set_metering_position, set_usage, usage_of_month};
-use crate::ledger::{LedgerError, WriteTx};
+use crate::ledger::usage::{metering_position, set_metering_position, set_usage, usage_between};
+use crate::ledger::{LedgerError, ReadTx, WriteTx};
 use crate::traffic::UsageChanges;
 
 /// Copies the usage that changed since the last time and brings the drafts of its customers up to date. Returns the
@@ -52,11 +54,23 @@ fn apply(
     for usage in &changes.hours {
         set_usage(tx, usage)?;
     }
+    let periods = periods_of(tx, month, price)?;
     let customers: BTreeSet<CustomerId> = changes.hours.iter().map(|usage| usage.customer).collect();
     for customer in customers {
-        refresh_draft(tx, customer, month, price, now)?;
+        refresh_draft(tx, customer, month, &periods, now)?;
     }
     set_metering_position(tx, store, changes.through_batch)
+}
+
+/// The prices of a month, as the ledger has them at this moment; `known` if its table is not right.
+fn periods_of(tx: &ReadTx<'_>, month: Month, known: PricePerRequests) -> Result<Vec<PricePeriod>, LedgerError> {
+    let current = ConfigGlobal::from_table(&load_config_global(tx)?).map_or(known, |config| config.request_price());
+    let changes = config_changes_since(tx, PRICE_KEYS, month.start())?;
+    let changes: Vec<_> = changes
+        .into_iter()
+        .map(|change| PriceChange { at: change.at, key: change.key, old_value: change.old_value })
+        .collect();
+    Ok(price_periods(current, &changes, month.start(), month.end()))
 }
 
 /// Usage of a number that belongs to no customer is kept, and nobody is invoiced for it.
@@ -64,14 +78,18 @@ fn refresh_draft(
     tx: &WriteTx<'_>,
     customer: CustomerId,
     month: Month,
-    price: PricePerRequests,
+    periods: &[PricePeriod],
     now: UtcMillis,
 ) -> Result<(), LedgerError> {
     if find_customer(tx, customer)?.is_none() {
         return Ok(());
     }
-    let usage = usage_of_month(tx, customer, month)?;
-    match invoice::draft(month, &usage, price) {
+    let mut usage = Vec::new();
+    for PricePeriod { from, to, price } in periods {
+        let of_period = usage_between(tx, customer, *from, *to)?;
+        usage.extend(of_period.into_iter().map(|usage| PricedUsage { usage, price: *price }));
+    }
+    match invoice::draft(month, &usage) {
         Ok(draft) => save_draft(tx, customer, &draft, now).map(drop),
         // The other customers' usage is right all the same; this draft stays as it was.
         Err(error) => {

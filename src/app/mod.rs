@@ -32,7 +32,7 @@ pub use api_tokens::{ApiTokenList, ApiTokenView, CreatedApiToken, NewApiToken};
 pub use caller::{Caller, Credential};
 pub use change::Once;
 pub use config_global::{
-    ConfigChangeError, LoadedConfig, change_config_global, list_config_changes, load_config_global,
+    ConfigChangeError, LoadedConfig, change_config_global, list_config_changes, list_config_global, load_config_global,
 };
 pub use customer::{CustomerChange, CustomerView, TermsAccepted};
 pub use demo_page::{
@@ -40,7 +40,7 @@ pub use demo_page::{
     OverviewSeries, OverviewTotal,
 };
 pub use metering::meter;
-pub use readiness::{Readiness, check_readiness};
+pub use readiness::{KeptReadiness, Readiness, check_readiness};
 pub use refusal::Refusal;
 pub use seal_keys::{
     NewSealKey, NewSealPackage, RegistrationView, SealKeyAction, SealKeyChange, SealKeyPage, SealKeyView,
@@ -48,7 +48,7 @@ pub use seal_keys::{
 };
 pub use services::{ServiceAction, ServiceList, ServiceSettingsChange, ServiceView, TierChoice};
 pub use sessions::{SessionList, SessionView};
-pub use sign_in::{ChallengeView, SignedIn, SignedInView};
+pub use sign_in::{ChallengeView, OpenedFor, SignedIn, SignedInView};
 
 use std::sync::{Arc, Mutex};
 
@@ -80,6 +80,7 @@ pub struct App {
     pub source: Arc<Mutex<SourceState>>,
     /// Signs people in, and keeps what is theirs.
     pub accounts: Accounts,
+    pub readiness: KeptReadiness,
     pub chain: Chain,
     /// Rung when something waits to be done on the chain.
     pub outbox: Notify,

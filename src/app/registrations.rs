@@ -71,6 +71,7 @@ impl App {
                     version: job.version,
                     process_group: key.process_group,
                     derivation_index: key.derivation_index,
+                    is_enabled: key.is_enabled && key.deleted_at.is_none(),
                     packages: packages.into_iter().map(|package| package.address).collect(),
                 });
             }

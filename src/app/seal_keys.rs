@@ -261,6 +261,9 @@ fn act(change: &Change<'_>, before: &StoredSealKey, action: SealKeyAction) -> Re
                 after.name = read_name(&name)?.to_string();
             }
             after.is_enabled = asked.is_enabled.unwrap_or(before.is_enabled);
+            if after.is_enabled != before.is_enabled {
+                after.registration = before.registration.changed(change.now);
+            }
             if after != *before {
                 let details = json!({"name": after.name, "is_enabled": after.is_enabled});
                 change.note("seal_key.change", &before.seal_key, details)?;
@@ -268,6 +271,7 @@ fn act(change: &Change<'_>, before: &StoredSealKey, action: SealKeyAction) -> Re
         }
         SealKeyAction::Delete => {
             after.deleted_at = Some(change.now);
+            after.registration = before.registration.changed(change.now);
             change.note("seal_key.delete", &before.seal_key, json!({"name": before.name}))?;
         }
         SealKeyAction::AddPackage(new) => {

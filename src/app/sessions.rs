@@ -186,7 +186,7 @@ fn rotate(
 }
 
 /// Ends a session and notes it.
-fn end(
+pub(super) fn end(
     tx: &WriteTx<'_>,
     customer: CustomerId,
     session: &SessionId,

@@ -8,10 +8,12 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use crate::app::sessions::end;
 use crate::app::{App, AppError, Refusal};
 use crate::core::access_token::{Claims, TokenKind};
 use crate::core::activity::Activity;
 use crate::core::calendar::UtcMillis;
+use crate::core::challenge::{CHALLENGE_LIFE_MS, Opened};
 use crate::core::customer::{Customer, CustomerStatus, WalletAddress};
 use crate::core::error_code::Code;
 use crate::core::id::{CustomerId, SessionId};
@@ -20,10 +22,12 @@ use crate::core::used_nonces::FirstUse;
 use crate::core::wallet_signature::{self, Scheme, SignatureRefusal};
 use crate::ledger::activity::append_activity;
 use crate::ledger::customer::{find_customer_by_wallet, insert_customer};
-use crate::ledger::session::{insert_session, live_sessions, revoke_session};
+use crate::ledger::session::{insert_session, live_sessions};
 use crate::ledger::{LedgerError, WriteTx};
 use crate::random::random;
 
+/// After it, every challenge that is used up now has expired.
+const CHALLENGE_LIFE_S: u64 = CHALLENGE_LIFE_MS.unsigned_abs() / 1000;
 /// How often a random number is drawn again because somebody has it.
 const DRAWS: usize = 16;
 /// Longer signatures are of schemes that cost much more to verify, so that it is not done between other requests.
@@ -65,6 +69,12 @@ pub struct SignedIn {
     pub refresh: String,
 }
 
+/// A challenge that this server gave for an address, not long ago.
+pub struct OpenedFor {
+    address: WalletAddress,
+    challenge: Opened,
+}
+
 /// Where a sign-in comes from.
 struct From {
     ip: IpAddr,
@@ -83,20 +93,31 @@ impl App {
         Ok(ChallengeView { message: challenge.message, nonce: challenge.nonce, expires_at })
     }
 
+    /// Opens a challenge that was given for this address and is still good; whether it was used tells
+    /// [`App::verify_signature`].
+    ///
+    /// # Errors
+    /// [`Code::SignatureRefused`].
+    pub fn open_challenge(&self, address: WalletAddress, nonce: &str) -> Result<OpenedFor, AppError> {
+        let accounts = &self.accounts;
+        let opened = accounts.challenge_key.open(&accounts.site, &address, nonce, self.clock.now());
+        Ok(OpenedFor { address, challenge: opened.map_err(|_| Refusal::of(Code::SignatureRefused))? })
+    }
+
     /// Begins a session for the wallet that signed the challenge; its first one registers the customer.
     ///
     /// # Errors
     /// [`Code::SignatureRefused`] whatever is wrong, [`Code::SignatureSchemeUnsupported`], [`Code::AccountClosed`].
     pub async fn verify_signature(
         &self,
-        address: WalletAddress,
-        nonce: String,
+        opened: OpenedFor,
         signature: String,
         ip: IpAddr,
         user_agent: &str,
     ) -> Result<SignedIn, AppError> {
         let now = self.clock.now();
-        let message = self.use_up(&address, &nonce, now)?;
+        let OpenedFor { address, challenge } = opened;
+        let message = self.use_up(challenge, now)?;
         let scheme = self.check_signature(&address, message, signature).await?;
         let from = From { ip, user_agent: user_agent.chars().take(USER_AGENT_CHARS).collect() };
         let session = SessionId::new(random()?);
@@ -108,15 +129,15 @@ impl App {
     }
 
     /// A challenge is used up by its first attempt, right or wrong.
-    fn use_up(&self, address: &WalletAddress, nonce: &str, now: UtcMillis) -> Result<String, AppError> {
-        let accounts = &self.accounts;
-        let opened = accounts.challenge_key.open(&accounts.site, address, nonce, now);
-        let opened = opened.map_err(|_| Refusal::of(Code::SignatureRefused))?;
-        let mut used = accounts.used_nonces.lock().unwrap_or_else(PoisonError::into_inner);
+    fn use_up(&self, opened: Opened, now: UtcMillis) -> Result<String, AppError> {
+        let mut used = self.accounts.used_nonces.lock().unwrap_or_else(PoisonError::into_inner);
         match used.use_up(opened.id, now) {
             FirstUse::Yes => Ok(opened.message),
             FirstUse::UsedBefore => Err(Refusal::of(Code::SignatureRefused).into()),
-            FirstUse::Full => Err(Refusal::new(Code::NotReady, "too many sign-ins; try again in some minutes").into()),
+            FirstUse::Full => {
+                let refusal = Refusal::new(Code::NotReady, "too many sign-ins; try again in some minutes");
+                Err(refusal.retry_after(CHALLENGE_LIFE_S).into())
+            }
         }
     }
 
@@ -191,7 +212,8 @@ fn begin(
         return Err(Refusal::of(Code::AccountClosed).into());
     }
     for oldest in live_sessions(tx, customer.customer, now)?.iter().skip(MAX_SESSIONS - 1) {
-        revoke_session(tx, &oldest.session, RevokedBecause::Revoked, now)?;
+        let ip = from.ip.to_string();
+        end(tx, customer.customer, &oldest.session, RevokedBecause::Displaced, ("wallet", &ip), now)?;
     }
     let session = Session {
         session,

@@ -27,6 +27,8 @@ pub struct SealKeyObject {
     pub version: u64,
     pub process_group: ProcessGroup,
     pub derivation_index: u64,
+    /// Whether key servers shall answer for it. Objects stay: that of a deleted key says no for good.
+    pub is_enabled: bool,
     pub packages: Vec<PackageAddress>,
 }
 

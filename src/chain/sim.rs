@@ -102,7 +102,7 @@ mod tests {
     fn object(version: u64) -> SealKeyObject {
         let seal_key = SealKeyId::new([7; 15]);
         let process_group = ProcessGroup::new(1).unwrap();
-        SealKeyObject { seal_key, version, process_group, derivation_index: 3, packages: Vec::new() }
+        SealKeyObject { seal_key, version, process_group, derivation_index: 3, is_enabled: true, packages: Vec::new() }
     }
 
     #[tokio::test]

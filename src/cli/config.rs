@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::ConfigArgs;
-use crate::app::{change_config_global, list_config_changes, load_config_global};
+use crate::app::{change_config_global, list_config_changes, list_config_global};
 use crate::clock::Clock;
 use crate::config::{Config, process_overrides, unused_overrides};
 use crate::core::config_global::{KEYS, check_key};
@@ -107,10 +107,10 @@ pub(super) fn config_global(command: ConfigCommand) -> Result<()> {
 }
 
 fn list(args: &ListArgs) -> Result<()> {
-    let loaded = load_config_global(&open_ledger(&args.config)?)?;
+    let table = list_config_global(&open_ledger(&args.config)?)?;
     let entry = |spec: &crate::core::config_global::KeySpec| Entry {
         key: spec.key,
-        value: loaded.config.text(spec.key).unwrap_or_default().to_owned(),
+        value: table.get(spec.key).cloned().unwrap_or_default(),
         default: spec.default,
         allowed: spec.kind.to_string(),
     };
@@ -127,8 +127,8 @@ fn list(args: &ListArgs) -> Result<()> {
 
 fn get(key: &str, config: &ConfigArgs) -> Result<()> {
     check_key(key)?;
-    let loaded = load_config_global(&open_ledger(config)?)?;
-    println!("{}", loaded.config.text(key).unwrap_or_default());
+    let table = list_config_global(&open_ledger(config)?)?;
+    println!("{}", table.get(key).map(String::as_str).unwrap_or_default());
     Ok(())
 }
 
@@ -165,11 +165,11 @@ fn print_changes(items: &[Changed]) {
     }
 }
 
-/// The ledger of a configuration, also beside a running process.
+/// The ledger of a configuration, also beside a running process, whose schema it leaves as it is.
 pub(super) fn open_ledger(config: &ConfigArgs) -> Result<Ledger> {
     let path = Config::load(&config.config)?.data_dir.join("ledger.db");
     if !path.exists() {
         bail!("there is no ledger {}: has `suiftly serve` run with this configuration?", path.display());
     }
-    Ok(Ledger::open(&path, 1)?)
+    Ok(Ledger::open_as_it_is(&path, 1)?)
 }

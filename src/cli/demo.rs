@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::SignedDuration;
 
-use super::serve::stop_signal;
+use super::serve::StopSignals;
 use crate::config::Config;
 use crate::core::money::Usd;
 use crate::demo::DemoTraffic;
@@ -45,12 +45,13 @@ pub(super) fn demo(args: &DemoArgs) -> Result<()> {
     telemetry::init(&log)?;
     let options = DemoOptions { listen: args.listen, synthetic: args.synthetic, seed: args.seed };
     let until = async {
+        let Ok(mut signals) = StopSignals::listen() else { return };
         match args.length {
             Some(length) => tokio::select! {
                 () = tokio::time::sleep(length) => {}
-                _ = stop_signal() => {}
+                () = signals.wait() => {}
             },
-            None => drop(stop_signal().await),
+            None => signals.wait().await,
         }
     };
     let ready = |address, traffic| {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
 
 use crate::clock::Clock;
@@ -20,11 +20,13 @@ pub(super) fn serve(path: &Path) -> Result<()> {
     }
     let secrets = Secrets::load(&config.secrets_file)?;
     super::block_on(async {
+        // From here on, so that a signal while everything starts is no reason to die half way.
+        let mut signals = StopSignals::listen()?;
         let daemon = Daemon::start(&config, &secrets, Clock::System, None).await?;
         // Without systemd there is nobody to tell.
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         let ended = tokio::select! {
-            signal = stop_signal() => signal,
+            () = signals.wait() => Ok(()),
             failure = daemon.failed() => Err(failure.into()),
         };
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
@@ -33,13 +35,25 @@ pub(super) fn serve(path: &Path) -> Result<()> {
     })?
 }
 
-/// Waits for SIGTERM or SIGINT.
-pub(super) async fn stop_signal() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, which end the process in order instead of at once.
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// What arrives from now on is kept until [`StopSignals::wait`].
+    pub(super) fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?,
+        })
     }
-    Ok(())
+
+    pub(super) async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -70,12 +70,6 @@ impl<'a> Fields<'a> {
         self.read(key, default, expected, |value| value.as_str().and_then(&parse), &parse)
     }
 
-    /// `true` or `false`; the default if it is not set, or wrong.
-    pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
-        let from_file = |value: &DeValue<'_>| value.as_bool();
-        self.read(key, default, "true or false", from_file, |text| text.parse().ok())
-    }
-
     /// A path; the default if it is not set, or wrong.
     pub(super) fn path(&mut self, key: &'static str, default: PathBuf) -> PathBuf {
         self.text(key, default, "a path", |text| {

@@ -16,6 +16,10 @@ const KEY_BYTES: usize = 32;
 const LEAST_DIFFERENT_BYTES: usize = 12;
 /// The secret of the published test vectors of API keys.
 const PUBLISHED: &str = "8776c4c0e84428c6e86fca4647abe16459649aa78fe4c72e7643dc3a14343337";
+/// Permissions that nobody but the file's user may have.
+const FILE_EXPOSED: u32 = 0o077;
+/// systemd lets the unit's user read a credential by an access list, which shows as permissions of the group.
+const CREDENTIAL_EXPOSED: u32 = 0o007;
 /// How systemd hands over a file named by `LoadCredential=secrets.toml:…`.
 const CREDENTIAL: &str = "secrets.toml";
 
@@ -68,14 +72,20 @@ impl Secrets {
     /// [`SecretsError`]: unreadable, readable by others, or with everything that is wrong in it.
     pub fn load(path: &Path) -> Result<Self, SecretsError> {
         let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(CREDENTIAL));
-        let path = credential.filter(|path| path.exists()).unwrap_or_else(|| path.to_owned());
-        let unreadable = |cause| SecretsError::Unreadable { path: path.clone(), cause };
-        let mode = fs::metadata(&path).map_err(unreadable)?.mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(SecretsError::Exposed { path, mode });
+        match credential.filter(|path| path.exists()) {
+            Some(credential) => Self::read(&credential, CREDENTIAL_EXPOSED),
+            None => Self::read(path, FILE_EXPOSED),
         }
-        let text = Zeroizing::new(fs::read_to_string(&path).map_err(unreadable)?);
-        Self::parse(&text).map_err(|problems| SecretsError::Wrong { path, problems })
+    }
+
+    fn read(path: &Path, exposed: u32) -> Result<Self, SecretsError> {
+        let unreadable = |cause| SecretsError::Unreadable { path: path.to_owned(), cause };
+        let mode = fs::metadata(path).map_err(unreadable)?.mode() & 0o777;
+        if mode & exposed != 0 {
+            return Err(SecretsError::Exposed { path: path.to_owned(), mode });
+        }
+        let text = Zeroizing::new(fs::read_to_string(path).map_err(unreadable)?);
+        Self::parse(&text).map_err(|problems| SecretsError::Wrong { path: path.to_owned(), problems })
     }
 
     /// Makes new ones and writes them to a file that must not exist yet, readable by this user only.
@@ -104,9 +114,7 @@ impl Secrets {
     }
 
     fn parse(text: &str) -> Result<Self, Vec<String>> {
-        // The parser's own message would quote the line.
-        let document: Document =
-            toml::from_str(text).map_err(|error| vec![format!("not a document of secrets: {}", error.message())])?;
+        let document: Document = toml::from_str(text).map_err(|error| vec![misplaced(text, error.span())])?;
         let mut problems = Vec::new();
         let api_key = read_key("api_key", &document.api_key, &mut problems);
         let session_keys = read_keys("session_keys", &document.session_keys, &mut problems);
@@ -124,6 +132,16 @@ impl Secrets {
             _ => Err(problems),
         }
     }
+}
+
+/// Tells the place only: the parser's own message would quote what stands there, which may be a secret.
+fn misplaced(text: &str, span: Option<std::ops::Range<usize>>) -> String {
+    let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    format!(
+        "line {line} or what belongs to it: expected are api_key = \"…\" and the sections [session_keys] and \
+         [field_keys] with numbered keys such as 1 = \"…\", each once, and nothing else"
+    )
 }
 
 fn read_keys(section: &str, written: &BTreeMap<String, String>, problems: &mut Vec<String>) -> BTreeMap<u32, Key> {
@@ -228,6 +246,28 @@ mod tests {
         let twice = format!("api_key = \"{good}\"\n[session_keys]\n1 = \"{good}\"\n[field_keys]\n1 = \"{good}\"\n");
         assert!(Secrets::parse(&twice).unwrap_err().join("").contains("used twice"));
         let unknown = Secrets::parse(&format!("api_key = \"{good}\"\nother = \"{good}\"\n")).unwrap_err().join("");
-        assert!(unknown.contains("other") && !unknown.contains(&good), "{unknown}");
+        assert!(unknown.contains("line 2") && !unknown.contains(&good), "{unknown}");
+        for text in [
+            format!("field_keys = \"{good}\"\n"),
+            format!("api_key = \"{good}\"\nsession_keys = [\"{good}\"]\n"),
+            format!("api_key = {{ x = \"{good}\" }}\n"),
+            format!("{good}\n"),
+            format!("api_key = \"{good}\"\n{good} = 1\n"),
+            format!("api_key = {good}\n"),
+        ] {
+            let problems = Secrets::parse(&text).unwrap_err().join("\n");
+            assert!(problems.contains("line ") && !problems.contains(&good), "{problems}");
+        }
+    }
+
+    #[test]
+    fn a_credential_may_be_readable_by_its_group_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.toml");
+        Secrets::create(&path, key(1), key(2), key(3)).unwrap();
+        for (mode, is_taken) in [(0o400, true), (0o440, true), (0o444, false), (0o442, false)] {
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+            assert_eq!(Secrets::read(&path, CREDENTIAL_EXPOSED).is_ok(), is_taken, "{mode:o}");
+        }
     }
 }

@@ -60,7 +60,6 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
         ("secrets_file", "/srv/secrets.toml"),
         ("http.listen", "[::1]:0"),
         ("http.public_url", "https://Dash.example.com:443/"),
-        ("http.allow_plain_http", "true"),
         ("http.trusted_proxies", "10.0.0.2, ::1"),
         ("http.max_connections", "16"),
         ("limits.ip_per_min", "1"),
@@ -97,7 +96,7 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
     assert_eq!(from_file.http.listen.to_string(), "[::1]:0");
     let http = &from_file.http;
     assert_eq!(http.public_url.as_ref().map(PublicUrl::origin).as_deref(), Some("https://dash.example.com"));
-    assert_eq!((http.allow_plain_http, http.trusted_proxies.len(), http.max_connections), (true, 2, 16));
+    assert_eq!((http.trusted_proxies.len(), http.max_connections), (2, 16));
     let limits = &from_file.limits;
     assert_eq!((limits.ip_per_min, limits.customer_per_min), (1, 2));
     assert_eq!((limits.sign_in_ip_per_min, limits.sign_in_address_per_min), (3, 4));
@@ -184,7 +183,7 @@ fn all_mistakes_are_reported_at_once() {
         [
             "line 2: http.listen = 5: must be an IP address and a port, like \"127.0.0.1:22700\" or \"[::1]:22700\"",
             "line 3: duplicate key",
-            "line 4: http.port = 22700: there is no such key; known are http.listen, http.public_url, http.allow_plain_http, http.trusted_proxies, http.max_connections",
+            "line 4: http.port = 22700: there is no such key; known are http.listen, http.public_url, http.trusted_proxies, http.max_connections",
             "line 7: ledger.readers = 99: must be a whole number from 1 to 16",
             "line 10: extra `=`, expected nothing",
             "environment: SUIFTLY_LOG_FORMAT=\"xml\" (log.format): must be auto, text or json",

@@ -4,6 +4,7 @@
 //! wrong is said at once. Keys that begin with `f` are public. What an operator changes goes through [`change`].
 
 mod change;
+mod price_history;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use crate::core::rating::PricePerRequests;
 use crate::core::tier::Tier;
 
 pub use change::{BadConfigChange, Inconsistency, change};
+pub use price_history::{PRICE_KEYS, PriceChange, PricePeriod, price_periods};
 
 /// What a value may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,13 +4,11 @@
 //! dropped stays on the line as its remainder. So for every line `usage = amount + remainder`, and the total is the
 //! sum of the amounts, never a rounding of its own.
 
-use std::collections::BTreeMap;
-
 use crate::core::calendar::Month;
 use crate::core::id::Service;
 use crate::core::money::{MoneyOverflow, Usd};
 use crate::core::rating::{PricePerRequests, rate};
-use crate::core::usage::ServiceMonthUsage;
+use crate::core::usage::ServiceUsage;
 
 /// What a line charges for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +31,13 @@ impl LineKind {
     }
 }
 
+/// Usage with the price of its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PricedUsage {
+    pub usage: ServiceUsage,
+    pub price: PricePerRequests,
+}
+
 /// One line of an invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvoiceLine {
@@ -53,7 +58,7 @@ pub struct InvoiceLine {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DraftInvoice {
     pub month: Month,
-    /// At most one line per service, in the order of the services' numbers.
+    /// At most one line per service and price, in the order of the services' numbers.
     pub lines: Vec<InvoiceLine>,
     /// Σ amounts: whole cents.
     pub total: Usd,
@@ -72,16 +77,17 @@ pub enum InvoiceError {
     Inconsistent { month: Month, broken: &'static str },
 }
 
-/// The draft of one customer's invoice: one line per service with billable requests.
+/// The draft of one customer's invoice: one line per service with billable requests and price that it had.
 ///
-/// Entries of one service are added up before they are rated, so it does not matter how usage was split.
+/// Entries of one service and price are added up before they are rated, so it does not matter how usage was split.
+/// Lines of one service are in the order in which its prices first appear.
 ///
 /// # Errors
 /// [`InvoiceError`] when a sum leaves its range, or the result does not add up.
-pub fn draft(month: Month, usage: &[ServiceMonthUsage], price: PricePerRequests) -> Result<DraftInvoice, InvoiceError> {
+pub fn draft(month: Month, usage: &[PricedUsage]) -> Result<DraftInvoice, InvoiceError> {
     let out_of_range = |source| InvoiceError::OutOfRange { month, source };
-    let lines = billable_by_service(usage)
-        .and_then(|quantities| quantities.into_iter().map(|entry| line(entry, price)).collect::<Result<Vec<_>, _>>())
+    let lines = billable_by_price(usage)
+        .and_then(|quantities| quantities.into_iter().map(line).collect::<Result<Vec<_>, _>>())
         .map_err(out_of_range)?;
     let total = sum(lines.iter().map(|line| line.amount)).map_err(out_of_range)?;
     let usage_total = sum(lines.iter().map(|line| line.usage)).map_err(out_of_range)?;
@@ -98,14 +104,21 @@ impl DraftInvoice {
     pub fn verify(&self) -> Result<(), InvoiceError> {
         let out_of_range = |source| InvoiceError::OutOfRange { month: self.month, source };
         for line in &self.lines {
-            let expected = self::line((line.service, line.quantity), line.price).map_err(out_of_range)?;
+            let expected = self::line(Quantity { service: line.service, price: line.price, requests: line.quantity })
+                .map_err(out_of_range)?;
             self.require(*line == expected, "a line differs from its quantity times its price")?;
             self.require(line.quantity > 0, "a line has no quantity")?;
             self.require(line.amount >= Usd::ZERO && line.amount <= line.usage, "a line charges more than was used")?;
             self.require(line.amount == line.amount.floor_cents(), "a line charges a fraction of a cent")?;
         }
-        let ordered = self.lines.iter().zip(self.lines.iter().skip(1)).all(|(one, next)| one.service < next.service);
-        self.require(ordered, "a service has two lines, or lines are out of order")?;
+        let ordered = self.lines.is_sorted_by_key(|line| line.service);
+        self.require(ordered, "lines are out of order")?;
+        let same = |one: &InvoiceLine, other: &InvoiceLine| (one.service, one.price) == (other.service, other.price);
+        let mut rest = self.lines.as_slice();
+        while let [first, others @ ..] = rest {
+            self.require(!others.iter().any(|other| same(first, other)), "a service has two lines of one price")?;
+            rest = others;
+        }
         let amounts = sum(self.lines.iter().map(|line| line.amount)).map_err(out_of_range)?;
         self.require(amounts == self.total, "the total differs from the sum of the lines")?;
         let usages = sum(self.lines.iter().map(|line| line.usage)).map_err(out_of_range)?;
@@ -117,16 +130,28 @@ impl DraftInvoice {
     }
 }
 
-fn billable_by_service(usage: &[ServiceMonthUsage]) -> Result<BTreeMap<Service, u64>, MoneyOverflow> {
-    let mut quantities = BTreeMap::new();
-    for entry in usage.iter().filter(|entry| entry.billable_requests > 0) {
-        let quantity: &mut u64 = quantities.entry(entry.service).or_default();
-        *quantity = quantity.checked_add(entry.billable_requests).ok_or(MoneyOverflow)?;
+/// Billable requests of one service at one price, at least 1.
+struct Quantity {
+    service: Service,
+    price: PricePerRequests,
+    requests: u64,
+}
+
+fn billable_by_price(usage: &[PricedUsage]) -> Result<Vec<Quantity>, MoneyOverflow> {
+    let mut quantities: Vec<Quantity> = Vec::new();
+    for PricedUsage { usage, price } in usage.iter().filter(|entry| entry.usage.billable_requests > 0) {
+        let (service, requests) = (usage.service, usage.billable_requests);
+        match quantities.iter_mut().find(|known| known.service == service && known.price == *price) {
+            Some(known) => known.requests = known.requests.checked_add(requests).ok_or(MoneyOverflow)?,
+            None => quantities.push(Quantity { service, price: *price, requests }),
+        }
     }
+    quantities.sort_by_key(|quantity| quantity.service);
     Ok(quantities)
 }
 
-fn line((service, quantity): (Service, u64), price: PricePerRequests) -> Result<InvoiceLine, MoneyOverflow> {
+fn line(of: Quantity) -> Result<InvoiceLine, MoneyOverflow> {
+    let Quantity { service, price, requests: quantity } = of;
     let usage = rate(quantity, price)?;
     let amount = usage.floor_cents();
     let remainder = usage.micros().checked_sub(amount.micros()).map(Usd::from_micros).ok_or(MoneyOverflow)?;
@@ -152,14 +177,18 @@ mod tests {
         PricePerRequests { amount: Usd::from_micros(amount_micros), per }
     }
 
-    fn used(service: Service, billable_requests: u64) -> ServiceMonthUsage {
-        ServiceMonthUsage { service, requests: billable_requests, billable_requests, billable_bytes: 0 }
+    fn priced(usage: &[ServiceUsage], price: PricePerRequests) -> Vec<PricedUsage> {
+        usage.iter().map(|usage| PricedUsage { usage: *usage, price }).collect()
+    }
+
+    fn used(service: Service, billable_requests: u64) -> ServiceUsage {
+        ServiceUsage { service, requests: billable_requests, billable_requests, billable_bytes: 0 }
     }
 
     #[track_caller]
     fn check(usage: &[(Service, u64)], expected_lines: &[(Service, u64, i64, i64)], total: i64, usage_total: i64) {
         let usage: Vec<_> = usage.iter().map(|(service, requests)| used(*service, *requests)).collect();
-        let invoice = draft(month(), &usage, price(1_000_000, 10_000)).unwrap();
+        let invoice = draft(month(), &priced(&usage, price(1_000_000, 10_000))).unwrap();
         let lines: Vec<_> = invoice
             .lines
             .iter()
@@ -183,6 +212,26 @@ mod tests {
     }
 
     #[test]
+    fn a_service_has_one_line_for_each_price_that_it_had() {
+        let (old, new) = (price(1_000_000, 10_000), price(2_000_000, 10_000));
+        let usage = [
+            PricedUsage { usage: used(Service::Seal, 10_050), price: new },
+            PricedUsage { usage: used(Service::Grpc, 100), price: new },
+            PricedUsage { usage: used(Service::Seal, 10_000), price: old },
+            PricedUsage { usage: used(Service::Seal, 50), price: new },
+        ];
+        let invoice = draft(month(), &usage).unwrap();
+        let lines: Vec<_> =
+            invoice.lines.iter().map(|line| (line.service, line.quantity, line.amount.micros())).collect();
+        let expected =
+            [(Service::Seal, 10_100, 2_020_000), (Service::Seal, 10_000, 1_000_000), (Service::Grpc, 100, 20_000)];
+        assert_eq!(lines, expected);
+        let mut twice = invoice;
+        twice.lines[1].price = new;
+        assert!(matches!(twice.verify(), Err(InvoiceError::Inconsistent { .. })));
+    }
+
+    #[test]
     fn what_leaves_the_range_is_an_error() {
         for (usage, price) in [
             (vec![used(Service::Seal, u64::MAX)], price(1_000_000, 1)),
@@ -192,14 +241,14 @@ mod tests {
             (vec![used(Service::Seal, 1)], price(-1, 1)),
         ] {
             let expected = InvoiceError::OutOfRange { month: month(), source: MoneyOverflow };
-            assert_eq!(draft(month(), &usage, price), Err(expected));
+            assert_eq!(draft(month(), &priced(&usage, price)), Err(expected));
         }
     }
 
     #[test]
     fn an_invoice_that_does_not_add_up_is_refused() {
         let usage = [used(Service::Seal, 12_345), used(Service::Grpc, 500)];
-        let good = draft(month(), &usage, price(1_000_000, 10_000)).unwrap();
+        let good = draft(month(), &priced(&usage, price(1_000_000, 10_000))).unwrap();
         let spoil: [fn(&mut DraftInvoice); 7] = [
             |invoice| invoice.total = Usd::from_micros(1),
             |invoice| invoice.usage_total = Usd::ZERO,
@@ -219,7 +268,7 @@ mod tests {
     }
 
     prop_compose! {
-        fn any_usage()(number in 1_u8..4, requests in 0_u64..10_000_000_000) -> ServiceMonthUsage {
+        fn any_usage()(number in 1_u8..4, requests in 0_u64..10_000_000_000) -> ServiceUsage {
             used(Service::from_number(number).unwrap(), requests)
         }
     }
@@ -230,7 +279,7 @@ mod tests {
             usage in prop::collection::vec(any_usage(), 0..8),
             amount_micros in 0_i64..10_000_000, per in 1_u64..100_000,
         ) {
-            let invoice = draft(month(), &usage, price(amount_micros, per)).unwrap();
+            let invoice = draft(month(), &priced(&usage, price(amount_micros, per))).unwrap();
             let amounts: i64 = invoice.lines.iter().map(|line| line.amount.micros()).sum();
             let remainders: i64 = invoice.lines.iter().map(|line| line.remainder.micros()).sum();
             prop_assert_eq!(amounts, invoice.total.micros());
@@ -257,7 +306,7 @@ mod tests {
                 pieces.insert(0, used(entry.service, first));
             }
             let price = price(amount_micros, per);
-            prop_assert_eq!(draft(month(), &pieces, price), draft(month(), &usage, price));
+            prop_assert_eq!(draft(month(), &priced(&pieces, price)), draft(month(), &priced(&usage, price)));
         }
     }
 }

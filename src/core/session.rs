@@ -42,6 +42,8 @@ pub enum RevokedBecause {
     Logout,
     Revoked,
     Replay,
+    /// Too many sessions were live, and this one was the oldest.
+    Displaced,
 }
 
 impl RevokedBecause {
@@ -51,6 +53,7 @@ impl RevokedBecause {
             Self::Logout => "logout",
             Self::Revoked => "revoked",
             Self::Replay => "replay",
+            Self::Displaced => "displaced",
         }
     }
 }

@@ -20,9 +20,9 @@ pub struct HourUsage {
     pub billable_bytes: u64,
 }
 
-/// What one customer used of one service in one calendar month, over both networks: the sum of its hours.
+/// What one customer used of one service in a stretch of time, over both networks: the sum of its hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServiceMonthUsage {
+pub struct ServiceUsage {
     pub service: Service,
     /// Requests of every class except stream closings.
     pub requests: u64,

@@ -5,7 +5,9 @@
 
 use serde::Deserialize;
 use sui_crypto::{SuiVerifier, UserSignatureVerifier};
-use sui_sdk_types::{MultisigMemberSignature, PersonalMessage, SignatureScheme, SimpleSignature, UserSignature};
+use sui_sdk_types::{
+    MultisigMemberSignature, PasskeyAuthenticator, PersonalMessage, SignatureScheme, SimpleSignature, UserSignature,
+};
 
 use crate::core::customer::WalletAddress;
 
@@ -98,12 +100,19 @@ fn scheme(signature: &UserSignature) -> Result<Scheme, SignatureRefusal> {
 }
 
 fn is_used_on(signature: &UserSignature, origin: Option<&str>) -> bool {
-    match (signature, origin) {
-        (UserSignature::Passkey(passkey), Some(origin)) => {
-            serde_json::from_str::<ClientData<'_>>(passkey.client_data_json()).is_ok_and(|data| data.origin == origin)
-        }
+    let Some(origin) = origin else { return true };
+    match signature {
+        UserSignature::Passkey(passkey) => was_made_on(passkey, origin),
+        UserSignature::Multisig(multisig) => multisig.signatures().iter().all(|member| match member {
+            MultisigMemberSignature::Passkey(passkey) => was_made_on(passkey, origin),
+            _ => true,
+        }),
         _ => true,
     }
+}
+
+fn was_made_on(passkey: &PasskeyAuthenticator, origin: &str) -> bool {
+    serde_json::from_str::<ClientData<'_>>(passkey.client_data_json()).is_ok_and(|data| data.origin == origin)
 }
 
 #[cfg(test)]

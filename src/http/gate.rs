@@ -4,15 +4,16 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, ORIGIN};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tracing::{Instrument, debug_span};
+use tracing::{Instrument, error_span};
 
 use super::cookies::access_cookie;
-use super::limits::{Limits, Quotas, place};
+use super::limits::{Left, Limits, Quotas, place};
 use super::server::Peer;
 use super::{HttpState, Problem};
 use crate::app::{App, Caller, Refusal};
@@ -36,7 +37,7 @@ pub struct GateOptions {
 }
 
 pub(super) struct Gate {
-    public_origin: String,
+    pub public_origin: String,
     trusted_proxies: Vec<IpAddr>,
     pub limits: Limits,
 }
@@ -83,7 +84,7 @@ impl Gate {
         }
         let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("null"));
         let is_own = match (text(ORIGIN), text(FETCH_SITE)) {
-            (Some(origin), _) => origin == self.public_origin || is_host(origin, text(HOST)),
+            (Some(origin), _) => origin == self.public_origin || is_local_host(origin, text(HOST)),
             (None, Some(site)) => matches!(site, "same-origin" | "none"),
             (None, None) => true,
         };
@@ -91,46 +92,67 @@ impl Gate {
     }
 }
 
-/// Whether an origin is the address that the request was sent to.
-fn is_host(origin: &str, host: Option<&str>) -> bool {
+/// Whether an origin is the address of this machine that the request was sent to. Elsewhere the scheme matters, which
+/// `Host` does not tell: a page that somebody put into an unencrypted connection is not ours.
+fn is_local_host(origin: &str, host: Option<&str>) -> bool {
     let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    authority.is_some_and(|authority| Some(authority) == host)
+    let is_same = authority.is_some_and(|authority| Some(authority) == host);
+    let is_loopback = |authority: &str| {
+        let parsed = authority.parse::<Authority>();
+        parsed.is_ok_and(|authority| match authority.host().trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(ip) => ip.to_canonical().is_loopback(),
+            Err(_) => authority.host() == "localhost",
+        })
+    };
+    is_same && authority.is_some_and(is_loopback)
 }
 
-/// The way of a request through the gate and back.
-pub(super) async fn pass(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
+/// Gives every request an id, which its answer and all log lines about it carry, whatever becomes of it.
+pub(super) async fn tag(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::from([0; 4]), |peer| peer.0.ip());
-    let ip = state.gate.client_ip(peer, request.headers());
     let id = request_id(&state.gate, peer, request.headers());
+    let ip = state.gate.client_ip(peer, request.headers());
     request.extensions_mut().insert(ClientIp(ip));
-    let span = debug_span!("request", id = id.to_str().unwrap_or_default());
-    let mut response = answer(&state, ip, request, next).instrument(span).await;
-    let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, id);
+    // As high as the lines within it, so that whatever is logged has the id.
+    let span = error_span!("request", id = id.to_str().unwrap_or_default());
+    let mut response = next.run(request).instrument(span).await;
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// The way of a request of the API through the gate and back.
+pub(super) async fn pass(
+    State(state): State<HttpState>,
+    Extension(ClientIp(ip)): Extension<ClientIp>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = answer(&state, ip, request, next).await;
     // Answers are somebody's own; a handler that knows better has said so.
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
 async fn answer(state: &HttpState, ip: IpAddr, mut request: Request, next: Next) -> Response {
-    let mut left = match state.gate.limits.ip.check(&place(ip)) {
-        Ok(left) => left,
-        Err(problem) => return problem.into_response(),
-    };
-    if let Err(problem) = state.gate.check_origin(&request) {
-        return problem.into_response();
+    match admit(state, ip, &mut request).await {
+        Ok(left) => {
+            let mut response = next.run(request).await;
+            left.write(response.headers_mut());
+            response
+        }
+        Err(problem) => problem.into_response(),
     }
+}
+
+async fn admit(state: &HttpState, ip: IpAddr, request: &mut Request) -> Result<Left, Problem> {
+    let mut left = state.gate.limits.ip.check(&place(ip))?;
+    state.gate.check_origin(request).map_err(|problem| problem.with_left(left))?;
     let identity = identify(&state.app, ip, request.headers()).await;
     if let Ok(caller) = &identity {
-        left = match state.gate.limits.customer.check(&caller.customer) {
-            Ok(left) => left,
-            Err(problem) => return problem.into_response(),
-        };
+        left = state.gate.limits.customer.check(&caller.customer)?;
     }
     request.extensions_mut().insert(Identity(identity));
-    let mut response = next.run(request).await;
-    left.write(response.headers_mut());
-    response
+    Ok(left)
 }
 
 async fn identify(app: &Arc<App>, ip: IpAddr, headers: &HeaderMap) -> Result<Caller, Problem> {
@@ -199,6 +221,10 @@ mod tests {
             ("POST", &[][..], true),
             ("POST", &[("origin", "https://dash.example.com")], true),
             ("POST", &[("origin", "http://127.0.0.1:22700"), ("host", "127.0.0.1:22700")], true),
+            ("POST", &[("origin", "http://[::1]:22700"), ("host", "[::1]:22700")], true),
+            ("POST", &[("origin", "http://localhost:22700"), ("host", "localhost:22700")], true),
+            ("POST", &[("origin", "http://dash.example.com"), ("host", "dash.example.com")], false),
+            ("POST", &[("origin", "http://127.0.0.1.evil.example"), ("host", "127.0.0.1.evil.example")], false),
             ("POST", &[("origin", "https://evil.example"), ("host", "127.0.0.1:22700")], false),
             ("POST", &[("origin", "https://dash.example.com.evil.example")], false),
             ("POST", &[("origin", "null")], false),

@@ -1,7 +1,7 @@
 //! Rate limits: so many requests a minute from one place, of one customer, and of attempts to sign in.
 
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use crate::core::error_code::Code;
 use crate::core::id::CustomerId;
 
 const WINDOW_S: u64 = 60;
+/// As many attempts to sign in as from so many places may come from a network that one party may have.
+const PLACES_PER_NETWORK: u32 = 10;
 /// How often limiters forget those who have been quiet.
 pub(super) const FORGET_EVERY: Duration = Duration::from_secs(WINDOW_S);
 
@@ -35,7 +37,10 @@ pub(super) struct Limits {
     pub ip: Limiter<IpAddr>,
     pub customer: Limiter<CustomerId>,
     pub sign_in_ip: Limiter<IpAddr>,
-    pub sign_in_address: Limiter<WalletAddress>,
+    /// Networks that one party may well have whole.
+    pub sign_in_network: Limiter<IpAddr>,
+    /// By address and place: who asks for a wallet that is not theirs keeps nobody else out.
+    pub sign_in_address: Limiter<(WalletAddress, IpAddr)>,
 }
 
 /// One limit for each key (the generic cell rate algorithm: a minute's worth at once, then at its pace).
@@ -60,8 +65,21 @@ impl Limits {
             ip: Limiter::new("ip", quotas.ip_per_min),
             customer: Limiter::new("customer", quotas.customer_per_min),
             sign_in_ip: Limiter::new("sign-in-ip", quotas.sign_in_ip_per_min),
+            sign_in_network: Limiter::new(
+                "sign-in-network",
+                quotas.sign_in_ip_per_min.saturating_mul(PLACES_PER_NETWORK),
+            ),
             sign_in_address: Limiter::new("sign-in-address", quotas.sign_in_address_per_min),
         }
+    }
+
+    /// Counts an attempt to sign in, or to begin it.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`] with the time to wait.
+    pub(super) fn check_sign_in(&self, ip: IpAddr) -> Result<(), Problem> {
+        self.sign_in_ip.check(&place(ip))?;
+        self.sign_in_network.check(&network(ip)).map(drop)
     }
 
     /// Without it, everybody who ever came would be remembered.
@@ -69,6 +87,7 @@ impl Limits {
         self.ip.limiter.retain_recent();
         self.customer.limiter.retain_recent();
         self.sign_in_ip.limiter.retain_recent();
+        self.sign_in_network.limiter.retain_recent();
         self.sign_in_address.limiter.retain_recent();
     }
 }
@@ -92,21 +111,23 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
             Err(until) => {
                 let wait_s = until.wait_time_from(self.clock.now()).as_secs().saturating_add(1);
                 let detail = format!("at most {} a minute ({})", self.per_min, self.name);
-                Err(Refusal::new(Code::RateLimited, detail).retry_after(wait_s).into())
+                let refusal = Refusal::new(Code::RateLimited, detail).retry_after(wait_s);
+                let left = Left { name: self.name, per_min: self.per_min, remaining: 0 };
+                Err(Problem::from(refusal).with_left(left))
             }
         }
     }
 }
 
 impl Left {
-    /// As in the IETF's draft `ratelimit-headers`.
+    /// As in the IETF's draft `ratelimit-headers`. A limit that is told already is the one that counted.
     pub(super) fn write(self, headers: &mut HeaderMap) {
         let Self { name, per_min, remaining } = self;
         let policy = format!("\"{name}\";q={per_min};w={WINDOW_S}");
         let left = format!("\"{name}\";r={remaining};t={WINDOW_S}");
         for (header, value) in [("ratelimit-policy", policy), ("ratelimit", left)] {
             if let Ok(value) = HeaderValue::try_from(value) {
-                headers.insert(HeaderName::from_static(header), value);
+                headers.entry(HeaderName::from_static(header)).or_insert(value);
             }
         }
     }
@@ -114,9 +135,18 @@ impl Left {
 
 /// Who has one IPv6 address has its whole /64 network.
 pub(super) fn place(ip: IpAddr) -> IpAddr {
+    truncated(ip, 32, 64)
+}
+
+/// What one party may have without much effort: an IPv6 /48, an IPv4 /24.
+fn network(ip: IpAddr) -> IpAddr {
+    truncated(ip, 24, 48)
+}
+
+fn truncated(ip: IpAddr, v4_bits: u32, v6_bits: u32) -> IpAddr {
     match ip.to_canonical() {
-        IpAddr::V4(ip) => IpAddr::V4(ip),
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
+        IpAddr::V4(ip) => IpAddr::V4(Ipv4Addr::from_bits(ip.to_bits() & u32::MAX << (32 - v4_bits))),
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & u128::MAX << (128 - v6_bits))),
     }
 }
 
@@ -137,14 +167,26 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_place() {
-        for (ip, expected) in [
-            ("203.0.113.9", "203.0.113.9"),
-            ("::ffff:203.0.113.9", "203.0.113.9"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-            ("::1", "::"),
+        for (ip, expected_place, expected_network) in [
+            ("203.0.113.9", "203.0.113.9", "203.0.113.0"),
+            ("::ffff:203.0.113.9", "203.0.113.9", "203.0.113.0"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", "2001:db8:1::"),
+            ("::1", "::", "::"),
         ] {
-            assert_eq!(place(ip.parse().unwrap()), expected.parse::<IpAddr>().unwrap(), "{ip}");
+            let ip: IpAddr = ip.parse().unwrap();
+            assert_eq!(place(ip), expected_place.parse::<IpAddr>().unwrap(), "{ip}");
+            assert_eq!(network(ip), expected_network.parse::<IpAddr>().unwrap(), "{ip}");
         }
+    }
+
+    #[test]
+    fn a_network_of_many_places_is_limited_as_a_whole() {
+        let quotas = Quotas { ip_per_min: 1, customer_per_min: 1, sign_in_ip_per_min: 2, sign_in_address_per_min: 1 };
+        let limits = Limits::new(quotas);
+        let ip = |place: u16| IpAddr::from([0x2001, 0xdb8, 1, place, 0, 0, 0, 1]);
+        assert!((0..20).all(|place| limits.check_sign_in(ip(place)).is_ok()));
+        assert!(limits.check_sign_in(ip(20)).is_err());
+        assert!(limits.check_sign_in("2001:db8:2::1".parse().unwrap()).is_ok());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tracing::error;
 use utoipa::ToSchema;
 
+use super::limits::Left;
 use crate::app::{AppError, Refusal};
 use crate::core::error_code::Code;
 use crate::core::field_error::FieldError;
@@ -17,7 +18,11 @@ use crate::telemetry::chain;
 
 /// An error as the client sees it. A 4xx says what to change; a 5xx says nothing of the inside.
 #[derive(Debug, Clone)]
-pub struct Problem(Box<Refusal>);
+pub struct Problem {
+    refusal: Box<Refusal>,
+    /// Of the limit that was reached, if one was.
+    left: Option<Left>,
+}
 
 /// An error, as of RFC 9457.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -91,15 +96,20 @@ impl Problem {
         Refusal::new(code, detail).into()
     }
 
+    /// Says which limit was reached.
+    pub(super) fn with_left(self, left: Left) -> Self {
+        Self { left: Some(left), ..self }
+    }
+
     #[cfg(test)]
     pub(super) fn code(&self) -> Code {
-        self.0.code
+        self.refusal.code
     }
 }
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        Self(Box::new(refusal))
+        Self { refusal: Box::new(refusal), left: None }
     }
 }
 
@@ -107,7 +117,7 @@ impl From<Refusal> for Problem {
 impl From<AppError> for Problem {
     fn from(cause: AppError) -> Self {
         match cause {
-            AppError::Refused(refusal) => Self(refusal),
+            AppError::Refused(refusal) => Self { refusal, left: None },
             cause => {
                 error!(error = %chain(&cause), "a request could not be served");
                 Self::of(Code::Internal)
@@ -118,7 +128,7 @@ impl From<AppError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Refusal { code, detail, fields, retry_after_s } = *self.0;
+        let Refusal { code, detail, fields, retry_after_s } = *self.refusal;
         let status = status(code);
         let document = Document {
             r#type: format!("urn:suiftly:error:{}", code.name()),
@@ -134,6 +144,9 @@ impl IntoResponse for Problem {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = retry_after_s {
             headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(left) = self.left {
+            left.write(headers);
         }
         response
     }

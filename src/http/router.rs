@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response};
@@ -40,6 +40,9 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// For a year, browsers come by TLS only. Said only where customers come by TLS.
+const HSTS: &str = "max-age=31536000";
+
 /// The public listener's routes. The demo's page and its data exist only where a demo is running.
 pub fn router(state: HttpState) -> Router {
     let (api, document) = api::routes().split_for_parts();
@@ -57,15 +60,20 @@ pub fn router(state: HttpState) -> Router {
             .route("/api/demo/events", get(demo::events))
             .route("/", get(assets::page));
     }
-    let routes = routes.method_not_allowed_fallback(not_allowed).fallback(not_found).with_state(state);
+    let routes = routes.method_not_allowed_fallback(not_allowed).fallback(not_found).with_state(state.clone());
     let routes = routes
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
         .layer(map_response(as_problem))
-        .layer(CatchPanicLayer::custom(|_| Problem::of(Code::Internal).into_response()));
-    SECURITY_HEADERS.into_iter().fold(routes, |routes, (name, value)| {
-        routes.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
-    })
+        .layer(CatchPanicLayer::custom(|_| Problem::of(Code::Internal).into_response()))
+        .layer(from_fn_with_state(state.clone(), gate::tag));
+    let is_https = state.gate.public_origin.starts_with("https://");
+    let routes = if is_https { routes.layer(header(STRICT_TRANSPORT_SECURITY, HSTS)) } else { routes };
+    SECURITY_HEADERS.into_iter().fold(routes, |routes, (name, value)| routes.layer(header(name, value)))
+}
+
+fn header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
 fn json(document: &str) -> Response {

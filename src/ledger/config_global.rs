@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::Row;
+
 use crate::core::calendar::UtcMillis;
 use crate::core::config_global::KeySpec;
 use crate::ledger::error::{LedgerError, failed};
@@ -48,8 +50,12 @@ pub struct ConfigChange {
 /// [`LedgerError::Statement`].
 pub fn set_config(tx: &WriteTx<'_>, change: &ConfigChange) -> Result<(), LedgerError> {
     let ConfigChange { at, key, old_value, new_value } = change;
-    tx.execute("UPDATE config_global SET value = ?2 WHERE key = ?1", (key, new_value))
-        .map_err(failed("changing the config_global key", key))?;
+    tx.execute(
+        "INSERT INTO config_global (key, value) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, new_value),
+    )
+    .map_err(failed("changing the config_global key", key))?;
     tx.execute(
         "INSERT INTO config_changes (at_ms, key, old_value, new_value) VALUES (?1, ?2, ?3, ?4)",
         (at, key, old_value, new_value),
@@ -70,6 +76,23 @@ pub fn newest_config_change(tx: &ReadTx<'_>) -> Result<u64, LedgerError> {
     .map_err(failed("reading", "the newest change of config_global"))
 }
 
+/// Changes of these keys since an instant, newest first.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn config_changes_since(
+    tx: &ReadTx<'_>,
+    [one, other]: [&str; 2],
+    since: UtcMillis,
+) -> Result<Vec<ConfigChange>, LedgerError> {
+    tx.all(
+        "SELECT * FROM config_changes WHERE key IN (?1, ?2) AND at_ms >= ?3 ORDER BY config_change_id DESC",
+        (one, other, since),
+        read_change,
+    )
+    .map_err(failed("listing changes of config_global since", since))
+}
+
 /// At most `limit` changes, newest first; of one key, or of all.
 ///
 /// # Errors
@@ -78,14 +101,16 @@ pub fn config_changes(tx: &ReadTx<'_>, key: Option<&str>, limit: u32) -> Result<
     tx.all(
         "SELECT * FROM config_changes WHERE ?1 IS NULL OR key = ?1 ORDER BY config_change_id DESC LIMIT ?2",
         (key, limit),
-        |row| {
-            Ok(ConfigChange {
-                at: row.get("at_ms")?,
-                key: row.get("key")?,
-                old_value: row.get("old_value")?,
-                new_value: row.get("new_value")?,
-            })
-        },
+        read_change,
     )
     .map_err(failed("listing", "changes of config_global"))
+}
+
+fn read_change(row: &Row<'_>) -> rusqlite::Result<ConfigChange> {
+    Ok(ConfigChange {
+        at: row.get("at_ms")?,
+        key: row.get("key")?,
+        old_value: row.get("old_value")?,
+        new_value: row.get("new_value")?,
+    })
 }

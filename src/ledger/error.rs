@@ -29,6 +29,14 @@ pub enum LedgerError {
     )]
     FromTheFuture { path: PathBuf, found: i64, known: i64 },
 
+    /// Written by an earlier version, where nothing may be changed about that. Nothing has been.
+    #[error(
+        "the ledger {} has schema {found}, and this version of suiftly works with schema {known}: restart `suiftly serve` \
+         with this version, which brings it up to date, or use the version that runs",
+        path.display()
+    )]
+    FromThePast { path: PathBuf, found: i64, known: i64 },
+
     /// A connection for daily work could change the schema. The ledger is not opened.
     #[error("the {connection} connection of the ledger does not refuse `{statement}`")]
     DdlNotRefused { connection: String, statement: &'static str },

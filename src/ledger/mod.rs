@@ -65,6 +65,20 @@ impl Ledger {
     /// [`LedgerError::DdlNotRefused`] when a connection could change the schema; otherwise what failed.
     pub fn open(path: &Path, readers: usize) -> Result<Self, LedgerError> {
         migration::bring_up_to_date(path)?;
+        Self::start(path, readers)
+    }
+
+    /// The same for a ledger whose schema is this version's already, as beside a process that runs. Blocks.
+    ///
+    /// # Errors
+    /// [`LedgerError::FromTheFuture`] or [`LedgerError::FromThePast`] for any other, which is left untouched; otherwise
+    /// as for [`Ledger::open`].
+    pub fn open_as_it_is(path: &Path, readers: usize) -> Result<Self, LedgerError> {
+        migration::require_current(path)?;
+        Self::start(path, readers)
+    }
+
+    fn start(path: &Path, readers: usize) -> Result<Self, LedgerError> {
         let writer = connect(path, Use::Write, "writer".to_owned())?;
         let readers = (1..=readers.max(1))
             .map(|number| connect(path, Use::Read, format!("reader-{number}")))

@@ -167,8 +167,8 @@ pub fn delete_seal_keys_of(tx: &WriteTx<'_>, customer: CustomerId, now: UtcMilli
 /// [`LedgerError::Statement`].
 pub fn due_registrations(tx: &ReadTx<'_>, now: UtcMillis, limit: u32) -> Result<Vec<StoredSealKey>, LedgerError> {
     tx.all(
-        "SELECT * FROM seal_keys WHERE state <> 'registered' AND state = 'queued' AND deleted_at_ms IS NULL
-            AND next_attempt_at_ms <= ?1
+        "SELECT * FROM seal_keys WHERE state <> 'registered' AND state = 'queued'
+            AND (deleted_at_ms IS NULL OR registered_version > 0) AND next_attempt_at_ms <= ?1
          ORDER BY next_attempt_at_ms LIMIT ?2",
         (now, limit),
         read_seal_key,
@@ -183,7 +183,8 @@ pub fn due_registrations(tx: &ReadTx<'_>, now: UtcMillis, limit: u32) -> Result<
 pub fn next_registration_at(tx: &ReadTx<'_>) -> Result<Option<UtcMillis>, LedgerError> {
     tx.first(
         "SELECT min(next_attempt_at_ms) AS at FROM seal_keys
-         WHERE state <> 'registered' AND state = 'queued' AND deleted_at_ms IS NULL",
+         WHERE state <> 'registered' AND state = 'queued'
+            AND (deleted_at_ms IS NULL OR registered_version > 0)",
         (),
         |row| row.get("at"),
     )

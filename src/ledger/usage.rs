@@ -2,9 +2,9 @@
 
 use rusqlite::Row;
 
-use crate::core::calendar::Month;
+use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::{CustomerId, Service};
-use crate::core::usage::{HourUsage, ServiceMonthUsage};
+use crate::core::usage::{HourUsage, ServiceUsage};
 use crate::ledger::error::{LedgerError, failed};
 use crate::ledger::transaction::{ReadTx, WriteTx};
 use crate::ledger::values::Count;
@@ -39,14 +39,23 @@ pub fn set_usage(tx: &WriteTx<'_>, usage: &HourUsage) -> Result<(), LedgerError>
 ///
 /// # Errors
 /// [`LedgerError::Statement`], also when a sum exceeds 2⁶³−1.
-pub fn usage_of_month(
+pub fn usage_of_month(tx: &ReadTx<'_>, customer: CustomerId, month: Month) -> Result<Vec<ServiceUsage>, LedgerError> {
+    usage_between(tx, customer, month.start(), month.end())
+}
+
+/// The same for the hours that begin from `from` until before `to`.
+///
+/// # Errors
+/// [`LedgerError::Statement`], also when a sum exceeds 2⁶³−1.
+pub fn usage_between(
     tx: &ReadTx<'_>,
     customer: CustomerId,
-    month: Month,
-) -> Result<Vec<ServiceMonthUsage>, LedgerError> {
-    let of_service = |service| usage_of_service(tx, customer, service, month).transpose();
-    let months = Service::ALL.into_iter().filter_map(of_service).collect::<rusqlite::Result<_>>();
-    months.map_err(failed("adding up a month of customer", customer))
+    from: UtcMillis,
+    to: UtcMillis,
+) -> Result<Vec<ServiceUsage>, LedgerError> {
+    let of_service = |service| usage_of_service(tx, customer, service, from, to).transpose();
+    let sums = Service::ALL.into_iter().filter_map(of_service).collect::<rusqlite::Result<_>>();
+    sums.map_err(failed("adding up the hours of customer", customer))
 }
 
 /// One service at a time, so that the primary key bounds the hours and other months are not read.
@@ -54,10 +63,11 @@ fn usage_of_service(
     tx: &ReadTx<'_>,
     customer: CustomerId,
     service: Service,
-    month: Month,
-) -> rusqlite::Result<Option<ServiceMonthUsage>> {
+    from: UtcMillis,
+    to: UtcMillis,
+) -> rusqlite::Result<Option<ServiceUsage>> {
     let read = |row: &Row<'_>| {
-        Ok(ServiceMonthUsage {
+        Ok(ServiceUsage {
             service,
             requests: row.get::<_, Count>("requests")?.0,
             billable_requests: row.get::<_, Count>("billable_requests")?.0,
@@ -70,7 +80,7 @@ fn usage_of_service(
          FROM usage_records
          WHERE customer_id = ?1 AND service = ?2 AND hour_ms >= ?3 AND hour_ms < ?4
          HAVING count(*) > 0",
-        (customer, service, month.start(), month.end()),
+        (customer, service, from, to),
         read,
     )
 }

@@ -5,9 +5,14 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use suiftly::config::{Config, ConfigErrors, Place};
+use suiftly::core::access_token::{TokenKeys, TokenKind};
 use suiftly::core::api_key::{self, Access, ApiKey, ApiKeySecret, KeyMeta, ProcessGroup, Source};
+use suiftly::core::api_token::ApiToken;
+use suiftly::core::calendar::UtcMillis;
+use suiftly::core::challenge::{ChallengeKey, Site};
 use suiftly::core::id::{CustomerId, Network, Service};
 use suiftly::core::log_line::{self, MAX_LINE_BYTES, Reject, s1};
+use suiftly::core::wallet_signature;
 
 /// That of `tests/data/api-keys.jsonl`, from which the seeds are.
 const SECRET: ApiKeySecret = ApiKeySecret([
@@ -64,6 +69,25 @@ fn key_content(bytes: &[u8]) -> (KeyMeta, [u8; 4]) {
         customer: CustomerId::new(u32::from_be_bytes([at(4), at(5), at(6), at(7)]).max(1)).expect("not 0"),
     };
     (meta, [at(0), at(1), at(2), at(3)])
+}
+
+/// Any text is refused as a nonce, a session's token and an API token that nobody was given, and as a signature unless
+/// it is one of this message.
+pub fn sign_in(bytes: &[u8]) -> bool {
+    const ADDRESS: &str = "0x29dfbf688abce7ab43bb8e70cae158ae961196e721440f515482f8ba1684390f";
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let address = ADDRESS.parse().expect("an address");
+    let site = Site { domain: "d".to_owned(), uri: "https://d".to_owned(), chain: "sui:testnet".to_owned() };
+    let now = UtcMillis(1_763_919_000_000);
+    assert!(ChallengeKey::new([7; 32]).open(&site, &address, text, now).is_err(), "a nonce that was not given");
+    let keys = TokenKeys::new((1, &[8; 32]), []);
+    for kind in [TokenKind::Access, TokenKind::Refresh] {
+        assert!(keys.verify(text, kind, now).is_err(), "a token that was not signed");
+    }
+    if let Ok(token) = ApiToken::from_str(text) {
+        assert_eq!(token.as_str(), text);
+    }
+    wallet_signature::verify(&address, "hello", text, Some("https://d")).is_ok()
 }
 
 /// Any text is a configuration or is refused with at least one problem, each a line that names a place in the text; and

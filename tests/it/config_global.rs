@@ -52,6 +52,28 @@ fn a_price_is_changed_while_the_process_runs_and_stays_changed() {
 }
 
 #[test]
+fn looking_changes_nothing_and_another_schema_is_left_alone() {
+    let mut server = Server::start();
+    assert_eq!(server.terminate(), 0);
+    let path = server.folder.path().join("data/ledger.db");
+    let ledger = rusqlite::Connection::open(&path).unwrap();
+    ledger.execute("DELETE FROM config_global WHERE key = 'fmax_pkg'", []).unwrap();
+    assert_eq!(config(&server, &["get", "fmax_pkg"]).stdout, b"10\n");
+    json(&config(&server, &["list", "--json"]));
+    let count = |sql: &str| ledger.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM config_global WHERE key = 'fmax_pkg'"), 0);
+    json(&config(&server, &["set", "fmax_pkg", "11", "--json"]));
+    assert_eq!(count("SELECT CAST(value AS INTEGER) FROM config_global WHERE key = 'fmax_pkg'"), 11);
+    for (version, advice) in [(1, "restart"), (99, "install")] {
+        ledger.pragma_update(None, "user_version", version).unwrap();
+        assert!(refused(&config(&server, &["list"])).contains(advice), "{version}");
+        let audit = Command::new(binary()).args(["audit", "verify", "--config"]).arg(server.config()).output().unwrap();
+        assert!(refused(&audit).contains(advice), "{version}");
+        assert_eq!(count("SELECT user_version FROM pragma_user_version"), version);
+    }
+}
+
+#[test]
 fn what_is_not_allowed_is_refused_with_what_is_and_changes_nothing() {
     let server = Server::start();
     for (key, value, expected) in [

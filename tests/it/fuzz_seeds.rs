@@ -10,8 +10,12 @@ mod properties;
 /// Tells whether the input was taken, and panics if the property does not hold.
 type Property = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Property); 3] =
-    [("api_key", properties::api_key), ("config", properties::config), ("log_line", properties::log_line)];
+const TARGETS: [(&str, Property); 4] = [
+    ("api_key", properties::api_key),
+    ("config", properties::config),
+    ("log_line", properties::log_line),
+    ("sign_in", properties::sign_in),
+];
 
 /// A seed whose name begins with `refused` is refused, and all others are taken: one that the program no longer takes
 /// would lead the fuzzer nowhere.

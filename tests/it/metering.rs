@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use suiftly::app::{App, meter};
+use suiftly::app::{App, change_config_global, meter};
 use suiftly::clock::Clock;
 use suiftly::core::calendar::{Month, UtcMillis};
 use suiftly::core::customer::Customer;
@@ -85,6 +85,31 @@ async fn usage_and_its_cost_follow_the_rows_and_running_again_changes_nothing() 
     books.append(&lines(300, 12_345));
     assert_eq!(meter(&books.app).await.unwrap(), 3);
     assert_eq!(books.billed().await, (12_345, Some((1_234_500, 1_230_000))));
+}
+
+/// The first 100 lines are of one hour, all others of the next.
+fn hours_apart(count: u64) -> String {
+    let first = FIRST_LINE_MS.to_string();
+    let next = (FIRST_LINE_MS + 3_600_000).to_string();
+    lines(0, count).lines().enumerate().fold(String::new(), |text, (index, line)| {
+        let (_, rest) = line[3..].split_once(' ').unwrap();
+        text + &format!("s1 {} {rest}\n", if index < 100 { &first } else { &next })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_price_is_for_the_hours_after_it() {
+    let mut books = Books::open().await;
+    books.append(&hours_apart(300));
+    let at = UtcMillis(FIRST_LINE_MS + 60_000);
+    assert!(books.app.clock.set(at));
+    meter(&books.app).await.unwrap();
+    assert_eq!(books.billed().await, (300, Some((30_000, 30_000))));
+    tokio::task::block_in_place(|| change_config_global(&books.app.ledger, "freqs_usd", "2.00", at)).unwrap();
+    books.append(&lines(300, 301));
+    meter(&books.app).await.unwrap();
+    // 101 requests at the old price, 200 at the new one, each line rounded down by itself.
+    assert_eq!(books.billed().await, (301, Some((10_100 + 40_000, 10_000 + 40_000))));
 }
 
 #[tokio::test]

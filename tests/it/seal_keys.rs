@@ -202,6 +202,28 @@ async fn changes_while_it_is_registered_are_one_update_after_it() {
 }
 
 #[tokio::test]
+async fn the_chain_is_told_that_a_key_is_off_and_that_it_is_gone() {
+    let owner = Owner::new().await;
+    let key = owner.create().await;
+    let act = |action| owner.app.act_on_seal_key(&owner.caller, None, key.as_str(), action);
+    for (json, is_enabled, version) in
+        [("{}", true, 1), (r#"{"is_enabled": false}"#, false, 2), (r#"{"is_enabled": true, "name": "x"}"#, true, 3)]
+    {
+        act(SealKeyAction::Change(serde_json::from_str(json).unwrap())).await.unwrap();
+        assert_eq!(owner.app.register_due_seal_keys().await.unwrap(), None);
+        let object = owner.chain().seal_key(&key).unwrap();
+        assert_eq!((object.is_enabled, object.version), (is_enabled, version), "{json}");
+    }
+    act(SealKeyAction::Delete).await.unwrap();
+    owner.chain().inject([Fault::LoseAnswer]);
+    for _ in 0..2 {
+        assert_eq!(owner.app.register_due_seal_keys().await.unwrap(), None);
+    }
+    let object = owner.chain().seal_key(&key).unwrap();
+    assert_eq!((object.is_enabled, object.version, owner.chain().created()), (false, 4, 1));
+}
+
+#[tokio::test]
 async fn what_a_crash_left_half_done_is_done_again_and_what_was_deleted_is_not() {
     let owner = Owner::new().await;
     let (key, deleted) = (owner.create().await, owner.create().await);

@@ -67,6 +67,48 @@ fn attempts_to_sign_in_are_limited_by_place() {
 }
 
 #[test]
+fn nobody_keeps_a_wallet_out_by_asking_in_its_name() {
+    let server = Server::start_with("limits.sign_in_address_per_min = 2\n");
+    let wallet = Wallet::new();
+    let challenge = wallet.challenge(&server);
+    let made_up = json!({"nonce": "a".repeat(64)});
+    let attempt = |challenge: &serde_json::Value, from: &str| {
+        let signed = json!({"address": wallet.address, "nonce": challenge["nonce"], "signature": "AA=="}).to_string();
+        server.send("POST", "/api/auth/verify-signature", &[("X-Forwarded-For", from)], Some(&signed)).status
+    };
+    for _ in 0..5 {
+        assert_eq!(attempt(&made_up, "203.0.113.9"), 401);
+    }
+    for expected in [401, 401, 429, 429] {
+        assert_eq!(attempt(&wallet.challenge(&server), "203.0.113.9"), expected);
+    }
+    let good = wallet.sign(challenge["message"].as_str().unwrap());
+    assert_eq!(wallet.verify(&server, &challenge, &good).status, 200, "from another place");
+}
+
+#[test]
+fn the_limit_that_was_reached_is_named_and_every_answer_has_an_id() {
+    let server = Server::start_with("limits.ip_per_min = 2\nlimits.sign_in_ip_per_min = 1\n");
+    let asked = json!({"address": Wallet::new().address}).to_string();
+    let ask = || server.send("POST", "/api/auth/connect-wallet", &[], Some(&asked));
+    assert_eq!(ask().status, 200);
+    for limit in ["\"sign-in-ip\";r=0;t=60", "\"ip\";r=0;t=60"] {
+        let answer = ask();
+        assert_eq!((answer.status, answer.header("ratelimit")), (429, Some(limit)), "{answer:?}");
+    }
+    for path in ["/health", "/ready", "/nowhere", "/api/config/frontend"] {
+        assert!(server.send("GET", path, &[], None).header("x-request-id").is_some(), "{path}");
+    }
+}
+
+#[test]
+fn browsers_are_told_to_come_encrypted_where_customers_do() {
+    let hsts = |server: &Server| server.send("GET", "/health", &[], None).header("strict-transport-security").is_some();
+    assert!(!hsts(&Server::start()));
+    assert!(hsts(&Server::start_with("http.public_url = \"https://dash.example.com\"\n")));
+}
+
+#[test]
 fn a_refresh_token_is_good_once_and_its_replay_ends_the_session() {
     let server = Server::start();
     let signed_in = Wallet::new().sign_in(&server);
@@ -234,7 +276,7 @@ fn a_server_whose_cookies_would_travel_unencrypted_does_not_start() {
     let output = crate::server::serve(&config).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(said.contains("http.public_url") && said.contains("http.allow_plain_http"), "{said}");
+    assert!(said.contains("http.public_url") && said.contains("https"), "{said}");
 }
 
 #[test]

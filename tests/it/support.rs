@@ -84,6 +84,7 @@ pub fn app(folder: &Path, clock: Clock) -> (App, Writer) {
         source: Arc::new(Mutex::new(SourceState::Reading)),
         accounts: accounts(),
         chain: Chain::Sim(SimChain::default()),
+        readiness: suiftly::app::KeptReadiness::default(),
         outbox: Notify::new(),
     };
     (app, writer)

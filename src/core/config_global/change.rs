@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BadConfig, BadEntry, ConfigGlobal, check_value};
+use super::{BadConfig, BadEntry, ConfigGlobal, check_value, parse_whole};
 
 /// What two values must not say together, or one must not say about a tier. Checked for changes only: a product that
 /// runs goes on with what it has.
@@ -51,24 +51,43 @@ pub fn change(
     value: &str,
 ) -> Result<Vec<(String, String)>, BadConfigChange> {
     check_value(key, value)?;
-    let before = ConfigGlobal::from_table(table)?;
     if table.get(key).is_some_and(|known| known == value) {
         return Ok(Vec::new());
     }
     let mut writes = vec![(key.to_owned(), value.to_owned())];
-    let next = before.version().saturating_add(1);
-    if key == VERSION_KEY {
-        if value != next.to_string() {
-            return Err(BadConfigChange::VersionJump { from: before.version(), next });
-        }
-    } else if is_public(key) {
-        check_value(VERSION_KEY, &next.to_string())?;
-        writes.push((VERSION_KEY.to_owned(), next.to_string()));
-    }
+    writes.extend(next_version(table, key, value)?);
     let mut after = table.clone();
     after.extend(writes.iter().cloned());
-    check_consistency(&ConfigGlobal::from_table(&after)?, key)?;
+    match ConfigGlobal::from_table(&after) {
+        Ok(after) => check_consistency(&after, key)?,
+        // One wrong value after the other can be put right.
+        Err(_) if mends(table, key) => {}
+        Err(bad) => return Err(bad.into()),
+    }
     Ok(writes)
+}
+
+/// The version that goes with a change of `key`, if one does. There is none to count from while it is wrong itself.
+fn next_version(
+    table: &BTreeMap<String, String>,
+    key: &str,
+    value: &str,
+) -> Result<Option<(String, String)>, BadConfigChange> {
+    let Some(from) = table.get(VERSION_KEY).and_then(|text| parse_whole(text)) else { return Ok(None) };
+    let next = from.saturating_add(1);
+    if key == VERSION_KEY && value != next.to_string() {
+        return Err(BadConfigChange::VersionJump { from, next });
+    }
+    if key == VERSION_KEY || !is_public(key) {
+        return Ok(None);
+    }
+    check_value(VERSION_KEY, &next.to_string())?;
+    Ok(Some((VERSION_KEY.to_owned(), next.to_string())))
+}
+
+/// Whether the value that is there for `key` is one of those that are wrong.
+fn mends(table: &BTreeMap<String, String>, key: &str) -> bool {
+    table.get(key).is_none_or(|value| check_value(key, value).is_err())
 }
 
 fn is_public(key: &str) -> bool {

@@ -174,6 +174,22 @@ fn a_change_to_what_is_no_value_is_refused() {
 }
 
 #[test]
+fn values_that_are_wrong_can_be_put_right_one_by_one() {
+    let both = [("freqs_count", "0"), ("bblim_pro", "x")];
+    check_change(&both, "freqs_count", "10000", Ok(&[("freqs_count", "10000"), ("fver", "2")]));
+    check_change(&both, "bblim_pro", "45", Ok(&[("bblim_pro", "45")]));
+    check_change(&[("bblim_pro", "x")], "bblim_pro", "45", Ok(&[("bblim_pro", "45")]));
+    check_change(
+        &[("bglim_pro", "x")],
+        "bglim_pro",
+        "0",
+        Err("bglim_pro would guarantee nothing to those who pay for \
+                 the tier: give at least 1"),
+    );
+    check_change(&[("fver", "x")], "fver", "5", Ok(&[("fver", "5")]));
+}
+
+#[test]
 fn no_more_can_be_included_than_there_can_be_and_each_tier_is_guaranteed_something() {
     for (included, max, included_default, max_default) in [
         ("fapikey_incl", "fmax_apikey", "2", "10"),

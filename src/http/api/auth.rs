@@ -61,7 +61,7 @@ pub(crate) async fn connect_wallet(
     Body(body): Body<ConnectWallet>,
 ) -> Result<Json<ChallengeView>, Problem> {
     let address = address(&body.address)?;
-    state.gate.limits.sign_in_ip.check(&place(ip))?;
+    state.gate.limits.check_sign_in(ip)?;
     Ok(Json(state.app.connect_wallet(&address)?))
 }
 
@@ -80,10 +80,11 @@ pub(crate) async fn verify_signature(
     Body(body): Body<VerifySignature>,
 ) -> Result<Response, Problem> {
     let address = address(&body.address)?;
-    state.gate.limits.sign_in_ip.check(&place(ip))?;
-    state.gate.limits.sign_in_address.check(&address)?;
+    state.gate.limits.check_sign_in(ip)?;
+    let opened = state.app.open_challenge(address.clone(), &body.nonce)?;
+    state.gate.limits.sign_in_address.check(&(address, place(ip)))?;
     let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let signed_in = state.app.verify_signature(address, body.nonce, body.signature, ip, agent).await?;
+    let signed_in = state.app.verify_signature(opened, body.signature, ip, agent).await?;
     Ok(with_cookies(signed_in))
 }
 

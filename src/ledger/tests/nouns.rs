@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::core::config_global::{ConfigGlobal, KEYS};
-use crate::core::invoice::{DraftInvoice, draft};
+use crate::core::invoice::{DraftInvoice, PricedUsage, draft};
 use crate::core::money::Usd;
 use crate::core::rating::PricePerRequests;
-use crate::core::usage::ServiceMonthUsage;
+use crate::core::usage::ServiceUsage;
 
 const DOLLAR_PER_10_000: PricePerRequests = PricePerRequests { amount: Usd::from_dollars(1), per: 10_000 };
 
@@ -59,7 +59,7 @@ fn usage_is_set_and_not_added_to() {
     for requests in [5, 5, 7, 7] {
         test.write(move |tx| usage::set_usage(tx, &usage(1, Service::Seal, 3, requests))).unwrap();
     }
-    let expected = ServiceMonthUsage { service: Service::Seal, requests: 7, billable_requests: 7, billable_bytes: 70 };
+    let expected = ServiceUsage { service: Service::Seal, requests: 7, billable_requests: 7, billable_bytes: 70 };
     assert_eq!(test.read(|tx| usage::usage_of_month(tx, id(1), november())), [expected]);
 }
 
@@ -117,13 +117,11 @@ fn each_traffic_store_has_its_position() {
 }
 
 fn drafted(month: &str, requests: &[(Service, u64)]) -> DraftInvoice {
-    let used = |(service, requests): &(Service, u64)| ServiceMonthUsage {
-        service: *service,
-        requests: *requests,
-        billable_requests: *requests,
-        billable_bytes: 0,
+    let priced = |(service, requests): &(Service, u64)| PricedUsage {
+        usage: ServiceUsage { service: *service, requests: *requests, billable_requests: *requests, billable_bytes: 0 },
+        price: DOLLAR_PER_10_000,
     };
-    draft(month.parse().unwrap(), &requests.iter().map(used).collect::<Vec<_>>(), DOLLAR_PER_10_000).unwrap()
+    draft(month.parse().unwrap(), &requests.iter().map(priced).collect::<Vec<_>>()).unwrap()
 }
 
 #[test]

@@ -165,6 +165,15 @@ for (const [name, clientData] of [
   add(`passkey ${name}`, 'passkey', keypair.toSuiAddress(), MESSAGES.short, await sign(keypair, MESSAGES.short), 'invalid', ORIGIN);
 }
 
+for (const [name, clientData, expect] of [
+  ['a passkey of this site', used, 'ok'],
+  ['a passkey of another site', (challenge) => ({ ...used(challenge), origin: 'https://evil.example' }), 'invalid'],
+]) {
+  const member = await passkey(7, clientData);
+  const group = multisig(2, [[a, 1], [member, 1]], [a, member]);
+  add(`multisig ${name}`, 'multisig', group.toSuiAddress(), MESSAGES.short, await sign(group, MESSAGES.short), expect, ORIGIN);
+}
+
 // ---- zkLogin: of the right form; the proof itself is not looked at
 
 const zkLogin = (userSignature) =>
