@@ -11,4 +11,4 @@ for ((run = 0; run < runs; run++)); do
   "$SUIFTLY_BIN" bench intake "$folder/requests.log" --folder "$folder" --json | tee -a "$folder/runs"
 done
 conditions 'at the end'
-medians "$folder/runs" lines_per_s bytes_per_row peak_rss
+medians "$folder/runs" lines_per_s bytes_per_row sealed_bytes_per_row seal_s peak_rss

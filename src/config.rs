@@ -128,6 +128,14 @@ pub struct IntakeConfig {
 pub struct TrafficConfig {
     /// Beyond it DuckDB spills to its temporary folder.
     pub memory_limit_mib: u64,
+    /// Requests are sealed into files by spans of so many days.
+    pub chunk_days: u32,
+    /// A span is sealed when it ended so many days ago.
+    pub seal_after_days: u32,
+    /// Requests are dropped when they are so many days old.
+    pub retention_days: u32,
+    /// Intake waits while the disk has less room than this.
+    pub min_free_mib: u64,
     /// DuckDB's threads for one statement. Readers run beside each other anyway; more make intake slower, because the
     /// one that appends then shares its work.
     pub threads: u32,
@@ -174,7 +182,14 @@ impl Default for Config {
                 max_batch_rows: 122_880,
                 rotation_grace_s: 10,
             },
-            traffic: TrafficConfig { memory_limit_mib: 384, threads: 1 },
+            traffic: TrafficConfig {
+                memory_limit_mib: 384,
+                chunk_days: 7,
+                seal_after_days: 7,
+                retention_days: 90,
+                min_free_mib: 512,
+                threads: 1,
+            },
             ledger: LedgerConfig { readers: 2 },
             jobs: JobsConfig { interval_s: 300 },
         }
@@ -232,6 +247,10 @@ impl Config {
                     default.traffic.memory_limit_mib,
                     128..=1_048_576,
                 ),
+                chunk_days: fields.integer("traffic.chunk_days", default.traffic.chunk_days, 1..=31),
+                seal_after_days: fields.integer("traffic.seal_after_days", default.traffic.seal_after_days, 1..=3_650),
+                retention_days: fields.integer("traffic.retention_days", default.traffic.retention_days, 1..=36_500),
+                min_free_mib: fields.integer("traffic.min_free_mib", default.traffic.min_free_mib, 0..=1_048_576),
                 threads: fields.integer("traffic.threads", default.traffic.threads, 1..=64),
             },
             ledger: LedgerConfig { readers: fields.integer("ledger.readers", default.ledger.readers, 1..=16) },

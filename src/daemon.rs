@@ -23,14 +23,14 @@ use tracing::{info, warn};
 use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, load_config_global};
 use crate::chain::{Chain, SimChain};
 use crate::clock::Clock;
-use crate::config::{Config, HttpConfig, IntakeConfig, PublicUrl, Secrets};
+use crate::config::{Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
 use crate::core::challenge::Site;
 use crate::http::{self, Feed, GateOptions, HttpState, Quotas};
-use crate::intake::{Intake, IntakeError, IntakeOptions, Until};
+use crate::intake::{Intake, IntakeError, IntakeOptions, Room, Until};
 use crate::jobs;
 use crate::ledger::{Ledger, LedgerError};
 use crate::random::{NoRandomness, random};
-use crate::traffic::{Committed, Options, Traffic, TrafficError};
+use crate::traffic::{Committed, KeptFor, Options, Traffic, TrafficError};
 
 /// Requests that are being answered may take this long once a stop was asked for.
 const HTTP_GRACE: Duration = Duration::from_secs(2);
@@ -114,7 +114,8 @@ impl Daemon {
             let manager = jobs::run(app.clone(), interval, metered);
             let outbox = jobs::run_outbox(app.clone(), interval);
             let config = jobs::run_config(app.clone());
-            let run = async { tokio::join!(manager, outbox, config) };
+            let storage = jobs::run_storage(app.clone(), interval);
+            let run = async { tokio::join!(manager, outbox, config, storage) };
             let stop = stop.clone();
             async move {
                 let _ = stop.run_until_cancelled(run).await;
@@ -191,11 +192,12 @@ fn open(config: &Config, clock: Clock, accounts: Accounts) -> Result<(App, Intak
     let (traffic, writer) = Traffic::open(&config.data_dir.join("traffic.duckdb"), &options)?;
     let config_global = load_config_global(&ledger)?;
     let log = &config.intake.log_file;
-    let intake = Intake::start(log, intake_options(&config.intake), Until::Stopped, &traffic, writer, clock.clone())?;
+    let intake = Intake::start(log, intake_options(config), Until::Stopped, &traffic, writer, clock.clone())?;
     let app = App {
         clock,
         ledger,
         traffic,
+        kept: kept_for(&config.traffic),
         config_global: ArcSwap::from_pointee(config_global),
         committed: intake.committed(),
         source: intake.source_state(),
@@ -244,13 +246,21 @@ fn gate(config: &Config, public_url: &PublicUrl) -> GateOptions {
 }
 
 /// The configured way of reading.
-pub fn intake_options(config: &IntakeConfig) -> IntakeOptions {
+pub fn intake_options(config: &Config) -> IntakeOptions {
+    let room = Room { path: config.data_dir.clone(), min_free_bytes: config.traffic.min_free_mib << 20 };
+    let config = &config.intake;
     IntakeOptions {
         poll_interval: Duration::from_millis(config.poll_interval_ms),
         flush_after: Duration::from_millis(config.flush_after_ms),
         max_batch_rows: config.max_batch_rows,
         rotation_grace: Duration::from_secs(config.rotation_grace_s),
+        room,
     }
+}
+
+fn kept_for(config: &TrafficConfig) -> KeptFor {
+    let TrafficConfig { chunk_days, seal_after_days, retention_days, .. } = *config;
+    KeptFor { chunk_days, seal_after_days, retention_days }
 }
 
 /// Only one process may have the directory; the system lets go of the lock however that process ends.

@@ -61,6 +61,26 @@ CREATE TABLE IF NOT EXISTS requests (
     repeat           UINTEGER NOT NULL
 );
 
+-- Sealed requests: Parquet files in `chunks/`, each of a span of time within one day. A span may have several: late
+-- lines form another one.
+CREATE TABLE IF NOT EXISTS sealed_parts (
+    file       VARCHAR NOT NULL,   -- name within the folder
+    span_start TIMESTAMP NOT NULL,
+    span_end   TIMESTAMP NOT NULL, -- exclusive
+    rows       UBIGINT NOT NULL,
+    requests   UBIGINT NOT NULL,   -- merged ones counted
+    bytes_in   UBIGINT NOT NULL,
+    bytes_out  UBIGINT NOT NULL,
+    file_bytes UBIGINT NOT NULL,
+    sha256     VARCHAR NOT NULL    -- of the file, hexadecimal
+);
+
+-- One row. Requests from before this instant were dropped when they were too old; so many rows they were.
+CREATE TABLE IF NOT EXISTS retirement (
+    dropped_before TIMESTAMP NOT NULL,
+    dropped_rows   UBIGINT NOT NULL
+);
+
 -- Counts to be added up: each batch appends its own, merging replaces many rows by their sum.
 CREATE TABLE IF NOT EXISTS minute_deltas (
     batch        UBIGINT NOT NULL, -- the newest batch in the sum

@@ -21,6 +21,7 @@ mod seal_keys;
 mod services;
 mod sessions;
 mod sign_in;
+mod storage;
 
 pub use accounts::{Accounts, AccountsOptions, NoKey, NumberedKeys};
 pub use activity::{ActivityPage, ActivityView, Audit, audit};
@@ -65,13 +66,15 @@ use crate::core::money::MoneyOverflow;
 use crate::core::source::SourceState;
 use crate::ledger::{Ledger, LedgerError};
 use crate::random::NoRandomness;
-use crate::traffic::{Committed, Traffic, TrafficError};
+use crate::traffic::{Committed, KeptFor, Traffic, TrafficError};
 
 /// What use cases work with. Shared by everything that serves requests or runs jobs.
 pub struct App {
     pub clock: Clock,
     pub ledger: Ledger,
     pub traffic: Traffic,
+    /// How long requests are kept, and where.
+    pub kept: KeptFor,
     /// Prices and limits; replaced as a whole when an operator changes one.
     pub config_global: ArcSwap<LoadedConfig>,
     /// News of committed batches; closed when intake has stopped.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{BenchError, round};
 use crate::clock::Clock;
 use crate::intake::{Intake, IntakeOptions, Until};
-use crate::traffic::{Options, Traffic};
+use crate::traffic::{KeptFor, Options, Traffic};
 
 /// What was measured.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -22,6 +22,9 @@ pub struct IntakeReport {
     pub file_bytes: u64,
     /// Size of the store, rollups included, by the rows in it.
     pub bytes_per_row: f64,
+    /// Size of the Parquet files, by the rows in them, and how long sealing took.
+    pub sealed_bytes_per_row: f64,
+    pub seal_s: f64,
     /// The greatest resident memory of this process so far, in bytes.
     pub peak_rss: u64,
 }
@@ -48,6 +51,8 @@ pub fn measure_intake(
         return Err(BenchError::Uncounted { lines, counted: rows + rejects });
     }
     let store_bytes = fs::metadata(&path).map_err(failed)?.len();
+    let peak_rss = peak_rss_bytes();
+    let (sealed_bytes, seal_s) = seal(&traffic)?;
     Ok(IntakeReport {
         lines,
         rejects,
@@ -55,8 +60,18 @@ pub fn measure_intake(
         lines_per_s: round(per_second(lines, seconds), 1.0),
         file_bytes: fs::metadata(file).map_err(failed)?.len(),
         bytes_per_row: round(ratio(store_bytes, rows), 10.0),
-        peak_rss: peak_rss_bytes(),
+        sealed_bytes_per_row: round(ratio(sealed_bytes, rows), 10.0),
+        seal_s: round(seal_s, 1000.0),
+        peak_rss,
     })
+}
+
+/// Seals everything, as if it were old. Returns the files' bytes and the seconds.
+fn seal(traffic: &Traffic) -> Result<(u64, f64), BenchError> {
+    let started = Instant::now();
+    let kept = KeptFor { chunk_days: 1, seal_after_days: 0, retention_days: 36_500 };
+    let sealed = traffic.seal(&kept, Clock::System.now().plus_ms(10 * 366 * 24 * 3_600_000))?;
+    Ok((sealed.parts.iter().map(|part| part.file_bytes).sum(), started.elapsed().as_secs_f64()))
 }
 
 fn count_lines(file: &Path) -> std::io::Result<u64> {

@@ -84,7 +84,7 @@ fn accounts(args: &AccountsArgs) -> Result<()> {
 
 fn intake(args: &IntakeArgs) -> Result<()> {
     let config = Config::default();
-    let mut options = intake_options(&config.intake);
+    let mut options = intake_options(&config);
     options.max_batch_rows = args.batch.unwrap_or(options.max_batch_rows);
     let store = Options {
         memory_limit_mib: config.traffic.memory_limit_mib,
@@ -100,6 +100,7 @@ fn intake(args: &IntakeArgs) -> Result<()> {
 fn print(report: &IntakeReport) -> Result<()> {
     println!("{} lines in {} s: {} lines/s", report.lines, report.seconds, report.lines_per_s);
     println!("{} rejected; {} bytes a row in the store", report.rejects, report.bytes_per_row);
+    println!("sealed in {} s into {} bytes a row", report.seal_s, report.sealed_bytes_per_row);
     println!("{} MiB of memory at the most", report.peak_rss >> 20);
     Ok(())
 }

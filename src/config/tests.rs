@@ -73,6 +73,10 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
         ("intake.max_batch_rows", "1024"),
         ("intake.rotation_grace_s", "0"),
         ("traffic.memory_limit_mib", "128"),
+        ("traffic.chunk_days", "1"),
+        ("traffic.seal_after_days", "2"),
+        ("traffic.retention_days", "30"),
+        ("traffic.min_free_mib", "0"),
         ("traffic.threads", "64"),
         ("ledger.readers", "16"),
         ("jobs.interval_s", "86400"),
@@ -103,7 +107,15 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
     assert_eq!(from_file.chain.network, Network::Testnet);
     let IntakeConfig { poll_interval_ms, flush_after_ms, max_batch_rows, rotation_grace_s, .. } = from_file.intake;
     assert_eq!((poll_interval_ms, flush_after_ms, max_batch_rows, rotation_grace_s), (10, 10_000, 1024, 0));
-    assert_eq!(from_file.traffic, TrafficConfig { memory_limit_mib: 128, threads: 64 });
+    let traffic = TrafficConfig {
+        memory_limit_mib: 128,
+        chunk_days: 1,
+        seal_after_days: 2,
+        retention_days: 30,
+        min_free_mib: 0,
+        threads: 64,
+    };
+    assert_eq!(from_file.traffic, traffic);
     assert_eq!((from_file.ledger.readers, from_file.jobs.interval_s), (16, 86_400));
 }
 

@@ -15,11 +15,13 @@ mod follow;
 mod listing;
 mod pipeline;
 mod reader;
+mod room;
 #[cfg(test)]
 mod tests;
 
 pub use follow::Follower;
 pub use pipeline::{Intake, IntakeOptions, Until};
+pub use room::Room;
 
 use std::io;
 use std::path::PathBuf;

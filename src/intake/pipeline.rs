@@ -11,6 +11,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::watch;
 use tracing::{error, warn};
 
+use super::room::Room;
 use super::{Follower, IntakeError};
 use crate::clock::Clock;
 use crate::core::calendar::UtcMillis;
@@ -28,7 +29,7 @@ const RETRY: Duration = Duration::from_secs(1);
 const COMPACT_EVERY: Duration = Duration::from_secs(60);
 
 /// How to read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct IntakeOptions {
     /// Looks for rotation at least this often, also when no notification comes.
     pub poll_interval: Duration,
@@ -37,6 +38,8 @@ pub struct IntakeOptions {
     pub max_batch_rows: usize,
     /// How long a rotated file is watched for late lines.
     pub rotation_grace: Duration,
+    /// Nothing is stored while the disk has less.
+    pub room: Room,
 }
 
 /// When to stop reading.
@@ -83,9 +86,10 @@ impl Intake {
         let state = Arc::new(Mutex::new(SourceState::Waiting));
         let (sender, receiver) = sync_channel(QUEUE_BATCHES);
         let (publish, committed) = watch::channel(Committed::default());
+        let room = options.room.clone();
         let reading =
             Reading { options, until, stop: stop.clone(), state: state.clone(), sender, wake: Wake::new(log) };
-        let appending = Appending { writer, clock, stop: stop.clone(), publish };
+        let appending = Appending { writer, clock, room, stop: stop.clone(), publish };
         let threads = vec![
             spawn("intake-read", move || reading.run(follower, batch))?,
             spawn("intake-append", move || appending.run(&receiver))?,
@@ -226,6 +230,7 @@ impl Wake {
 struct Appending {
     writer: Writer,
     clock: Clock,
+    room: Room,
     stop: Arc<AtomicBool>,
     publish: watch::Sender<Committed>,
 }
@@ -253,6 +258,9 @@ impl Appending {
     /// Appends until it succeeds. `false` if it never will, or if a stop was asked for meanwhile: then the lines stay
     /// in their files and are read again after the next start.
     fn append(&mut self, batch: &SealedBatch) -> bool {
+        if !self.wait_for_room() {
+            return false;
+        }
         loop {
             match self.writer.append(batch) {
                 Ok(number) => {
@@ -272,6 +280,23 @@ impl Appending {
                 }
             }
         }
+    }
+
+    /// `false` if a stop was asked for meanwhile.
+    fn wait_for_room(&self) -> bool {
+        let mut said = false;
+        while let Some(missing_bytes) = self.room.missing() {
+            if !said {
+                error!(missing_bytes, path = %self.room.path.display(), "the disk is too full: intake waits for room");
+                self.publish.send_modify(|committed| committed.stalled = true);
+                said = true;
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            thread::sleep(RETRY);
+        }
+        true
     }
 
     fn announce(&self, number: u64, batch: &SealedBatch) {

@@ -7,12 +7,15 @@ use super::*;
 use crate::clock::Clock;
 use crate::traffic::{Committed, Options, Traffic};
 
-const OPTIONS: IntakeOptions = IntakeOptions {
-    poll_interval: Duration::from_millis(20),
-    flush_after: Duration::from_millis(20),
-    max_batch_rows: 100,
-    rotation_grace: Duration::from_secs(1),
-};
+fn options() -> IntakeOptions {
+    IntakeOptions {
+        poll_interval: Duration::from_millis(20),
+        flush_after: Duration::from_millis(20),
+        max_batch_rows: 100,
+        rotation_grace: Duration::from_secs(1),
+        room: Room { path: std::env::temp_dir(), min_free_bytes: 0 },
+    }
+}
 
 fn lines(count: u64) -> String {
     let line = |number| {
@@ -38,7 +41,7 @@ fn batches_that_cannot_be_stored_wait_and_none_is_lost() {
     let log = folder.path().join("ha.log");
     let store = Options { memory_limit_mib: 256, threads: 1 };
     let (traffic, writer) = Traffic::open(&folder.path().join("t.duckdb"), &store).unwrap();
-    let intake = Intake::start(&log, OPTIONS, Until::Stopped, &traffic, writer, Clock::System).unwrap();
+    let intake = Intake::start(&log, options(), Until::Stopped, &traffic, writer, Clock::System).unwrap();
     let committed = intake.committed();
     traffic.execute("ALTER TABLE hour_deltas RENAME TO elsewhere");
     fs::write(&log, lines(1000)).unwrap();
@@ -53,6 +56,27 @@ fn batches_that_cannot_be_stored_wait_and_none_is_lost() {
 }
 
 #[test]
+fn a_full_disk_is_waited_for_and_a_stop_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("ha.log");
+    let store = Options { memory_limit_mib: 256, threads: 1 };
+    let path = folder.path().join("t.duckdb");
+    let (traffic, writer) = Traffic::open(&path, &store).unwrap();
+    let full = IntakeOptions { room: Room { min_free_bytes: u64::MAX, ..options().room }, ..options() };
+    fs::write(&log, "").unwrap();
+    let intake = Intake::start(&log, full, Until::Stopped, &traffic, writer, Clock::System).unwrap();
+    fs::write(&log, lines(250)).unwrap();
+    wait_for(&intake.committed(), |committed| committed.stalled);
+    intake.stop();
+    assert_eq!(traffic.line_counts().unwrap(), (0, 0));
+    drop(traffic);
+    let (traffic, writer) = Traffic::open(&path, &store).unwrap();
+    let intake = Intake::start(&log, options(), Until::EndOfFile, &traffic, writer, Clock::System).unwrap();
+    intake.join();
+    assert_eq!(traffic.line_counts().unwrap(), (250, 0), "the lines have waited in their file");
+}
+
+#[test]
 fn what_is_history_is_stored_before_the_first_line_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("ha.log");
@@ -61,7 +85,7 @@ fn what_is_history_is_stored_before_the_first_line_is_read() {
     fs::write(folder.path().join("ha.log.1"), &history).unwrap();
     let store = Options { memory_limit_mib: 256, threads: 1 };
     let (traffic, writer) = Traffic::open(&folder.path().join("t.duckdb"), &store).unwrap();
-    let patient = IntakeOptions { flush_after: Duration::from_secs(60), ..OPTIONS };
+    let patient = IntakeOptions { flush_after: Duration::from_secs(60), ..options() };
     let intake = Intake::start(&log, patient, Until::Stopped, &traffic, writer, Clock::System).unwrap();
     let known = traffic.file_positions(&log.to_string_lossy()).unwrap().unwrap();
     let mut offsets: Vec<u64> = known.iter().map(|position| position.read_offset).collect();

@@ -70,6 +70,17 @@ pub async fn run_config(app: Arc<App>) {
     }
 }
 
+/// Seals and drops old requests at least once in `interval`, until cancelled. Apart from the others, because it can take
+/// minutes.
+pub async fn run_storage(app: Arc<App>, interval: Duration) {
+    loop {
+        if let Err(error) = app.keep_requests().await {
+            error!(error = %chain(&error), "old requests could not be sealed or dropped");
+        }
+        tokio::time::sleep(interval).await;
+    }
+}
+
 /// What is due by the calendar rather than by news.
 async fn keep_house(app: &App) {
     if let Err(error) = app.advance_due_services().await {

@@ -13,6 +13,7 @@ mod key_use;
 mod open;
 mod overview;
 mod positions;
+mod sealed;
 mod usage;
 mod words;
 mod writer;
@@ -21,6 +22,7 @@ pub use batch::{Batch, Committed, FilePosition, QUARANTINE_HEAD_BYTES, Quarantin
 pub use key_use::KeyUse;
 pub use open::Options;
 pub use overview::{Recent, RecentBucket, RecentQuery};
+pub use sealed::{Kept, KeptFor, Part, SealReport, VerifyReport};
 pub use usage::UsageChanges;
 pub use words::Words;
 pub use writer::Writer;
@@ -46,6 +48,12 @@ pub enum TrafficError {
     FromTheFuture { path: PathBuf, found: u32, known: u32 },
     #[error("the traffic store gave {what} that is out of range")]
     OutOfRange { what: &'static str },
+    #[error("cannot {operation} {path}")]
+    File { operation: &'static str, path: PathBuf, source: std::io::Error },
+    #[error(
+        "the sealed file {path} does not hold what was written to it: {was} instead of {wanted}; nothing was removed"
+    )]
+    Unequal { path: PathBuf, was: String, wanted: String },
     #[error("the system gave no random bytes")]
     Random { source: getrandom::Error },
 }
@@ -74,6 +82,7 @@ pub struct Traffic {
     idle: Arc<Mutex<Vec<Connection>>>,
     first: Arc<Mutex<Connection>>,
     store_id: Arc<str>,
+    chunks: Arc<Path>,
 }
 
 impl Traffic {
@@ -82,12 +91,13 @@ impl Traffic {
     /// # Errors
     /// [`TrafficError`] if the file cannot be opened, is locked by another process, or is of a newer version.
     pub fn open(path: &Path, options: &Options) -> Result<(Self, Writer), TrafficError> {
-        let connection = open::open(path, options)?;
+        let chunks: Arc<Path> = path.with_file_name(sealed::FOLDER).into();
+        let connection = open::open(path, options, &chunks)?;
         let clone = || connection.try_clone().map_err(failed("open a second connection"));
         let writer = Writer::new(clone()?)?;
         let store_id = writer.store_id()?.into();
         let idle = Arc::new(Mutex::new(Vec::new()));
-        Ok((Self { idle, first: Arc::new(Mutex::new(connection)), store_id }, writer))
+        Ok((Self { idle, first: Arc::new(Mutex::new(connection)), store_id, chunks }, writer))
     }
 
     /// The random name that this file got when it was created.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use duckdb::{Config, Connection, params};
 
-use super::{TrafficError, failed};
+use super::{TrafficError, failed, sealed};
 
 /// Limits that DuckDB keeps, set before the file is opened because replaying its log happens inside.
 #[derive(Debug, Clone, Copy)]
@@ -19,14 +19,18 @@ const CHECKPOINT_AT: &str = "4MiB";
 /// The numbered steps that lead to `schema.sql`; each may run twice.
 pub(super) const STEPS: [&str; 1] = [include_str!("../../schema/traffic/0001_initial.sql")];
 
-pub(super) fn open(path: &Path, options: &Options) -> Result<Connection, TrafficError> {
+pub(super) fn open(path: &Path, options: &Options, chunks: &Path) -> Result<Connection, TrafficError> {
     let opening = |source| TrafficError::Open { path: path.to_owned(), source };
     let config = config(options).map_err(opening)?;
     let connection = Connection::open_with_flags(path, config).map_err(opening)?;
     migrate(&connection, path)?;
-    connection
-        .execute_batch("SET enable_external_access = false; SET lock_configuration = true")
-        .map_err(failed("lock the settings"))?;
+    sealed::prepare_folder(chunks)?;
+    let lock = format!(
+        "SET allowed_directories = [{}]; SET enable_external_access = false; SET lock_configuration = true",
+        sealed::quoted(chunks)
+    );
+    connection.execute_batch(&lock).map_err(failed("lock the settings"))?;
+    sealed::refresh_view(&connection, chunks)?;
     Ok(connection)
 }
 
@@ -71,5 +75,7 @@ fn name_store(connection: &Connection) -> Result<(), TrafficError> {
             params![data_encoding::HEXLOWER.encode(&name)],
         )
         .map_err(failed("name the store"))?;
-    Ok(())
+    connection
+        .execute_batch("INSERT INTO retirement SELECT make_timestamp(0), 0 WHERE NOT EXISTS (SELECT 1 FROM retirement)")
+        .map_err(failed("begin to count what is dropped"))
 }

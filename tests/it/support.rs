@@ -12,7 +12,7 @@ use suiftly::core::challenge::Site;
 use suiftly::core::source::SourceState;
 use suiftly::ledger::Ledger;
 use suiftly::random::random;
-use suiftly::traffic::{Committed, Options, Traffic, Writer};
+use suiftly::traffic::{Committed, KeptFor, Options, Traffic, Writer};
 use tokio::sync::{Notify, watch};
 
 /// A small store, so that many tests fit beside each other.
@@ -79,6 +79,7 @@ pub fn app(folder: &Path, clock: Clock) -> (App, Writer) {
         clock,
         ledger,
         traffic,
+        kept: KeptFor { chunk_days: 7, seal_after_days: 7, retention_days: 90 },
         config_global: ArcSwap::from_pointee(prices),
         committed: watch::channel(Committed::default()).1,
         source: Arc::new(Mutex::new(SourceState::Reading)),

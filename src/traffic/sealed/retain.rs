@@ -1,0 +1,131 @@
+//! How long what is kept.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use duckdb::{Connection, params};
+
+use super::DAY_MS;
+use super::seal::remove;
+use super::view::refresh_view;
+use crate::core::calendar::UtcMillis;
+use crate::traffic::{Traffic, TrafficError, failed};
+
+/// Ages of requests, in days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptFor {
+    /// Requests are sealed by spans of so many days: 1 at least.
+    pub chunk_days: u32,
+    /// A span is sealed when it ended so many days ago.
+    pub seal_after_days: u32,
+    /// Requests are dropped when they are so many days old; rollups outlive them.
+    pub retention_days: u32,
+}
+
+/// What one round has dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// Files that are registered no longer.
+    pub retired: u64,
+    /// Files that were deleted: retired by an earlier round, or left by a crash.
+    pub deleted: u64,
+}
+
+impl KeptFor {
+    /// Requests from before this instant are to be sealed.
+    pub fn seal_before(&self, now: UtcMillis) -> UtcMillis {
+        let chunk_ms = i64::from(self.chunk_days.max(1)) * DAY_MS;
+        let ended_before = now.plus_ms(-i64::from(self.seal_after_days) * DAY_MS);
+        UtcMillis(ended_before.0.div_euclid(chunk_ms) * chunk_ms)
+    }
+
+    /// Files of days before this one are to be dropped.
+    pub fn drop_before(&self, now: UtcMillis) -> UtcMillis {
+        let too_old = now.plus_ms(-i64::from(self.retention_days) * DAY_MS);
+        UtcMillis(too_old.0.div_euclid(DAY_MS) * DAY_MS)
+    }
+}
+
+impl Traffic {
+    /// Deletes the files that are not registered, then takes what is too old out of the register. Its files stay for
+    /// those who are reading them, until the next round. Blocks.
+    ///
+    /// # Errors
+    /// [`TrafficError`]; the next round goes on.
+    pub fn retain(&self, kept: &KeptFor, now: UtcMillis) -> Result<Kept, TrafficError> {
+        let deleted = self.delete_unregistered()?;
+        let connection = self.take_idle()?;
+        let retiring = failed("retire sealed files");
+        connection.execute_batch("BEGIN").map_err(&retiring)?;
+        let done = retire(&connection, kept.drop_before(now), &self.chunks);
+        let end = if matches!(done, Ok(retired) if retired > 0) { "COMMIT" } else { "ROLLBACK" };
+        let ended = connection.execute_batch(end).map_err(&retiring);
+        let retired = done?;
+        ended?;
+        Ok(Kept { retired, deleted })
+    }
+
+    fn delete_unregistered(&self) -> Result<u64, TrafficError> {
+        let registered: BTreeSet<String> = self.parts()?.into_iter().map(|part| part.file).collect();
+        let failed =
+            |source| TrafficError::File { operation: "list the folder", path: self.chunks.to_path_buf(), source };
+        let mut deleted = 0;
+        for entry in fs::read_dir(&self.chunks).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_ours = name.starts_with("requests-") && name.ends_with(".parquet");
+            if is_ours && !registered.contains(name.as_ref()) {
+                remove(&path)?;
+                deleted += 1;
+            }
+        }
+        Ok(deleted)
+    }
+}
+
+/// In a transaction: returns how many files are registered no longer.
+fn retire(connection: &Connection, before: UtcMillis, folder: &Path) -> Result<u64, TrafficError> {
+    let retiring = failed("retire sealed files");
+    let old = params![before.micros()];
+    let (files, rows): (u64, u64) = connection
+        .query_row(
+            "SELECT count(*)::UBIGINT, coalesce(sum(rows), 0)::UBIGINT FROM sealed_parts
+             WHERE span_end <= make_timestamp(?)",
+            old,
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .map_err(&retiring)?;
+    if files > 0 {
+        connection.execute("DELETE FROM sealed_parts WHERE span_end <= make_timestamp(?)", old).map_err(&retiring)?;
+        connection
+            .execute(
+                "UPDATE retirement SET dropped_before = make_timestamp(?), dropped_rows = dropped_rows + ?",
+                params![before.micros(), rows],
+            )
+            .map_err(&retiring)?;
+        refresh_view(connection, folder)?;
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_sealed_whole() {
+        let at = |day: i64, ms: i64| UtcMillis(day * DAY_MS + ms);
+        for (chunk_days, seal_after_days, now, expected) in [
+            (7, 7, at(20, 5), at(7, 0)),
+            (7, 7, at(21, 0), at(14, 0)),
+            (7, 7, at(21, -1), at(7, 0)),
+            (1, 0, at(3, 1), at(3, 0)),
+            (1, 2, at(3, 0), at(1, 0)),
+            (0, 0, at(3, 1), at(3, 0)),
+        ] {
+            let kept = KeptFor { chunk_days, seal_after_days, retention_days: 90 };
+            assert_eq!(kept.seal_before(now), expected, "{chunk_days} {seal_after_days} {now}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! From the hot table to a file.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use duckdb::{Connection, Row, params};
+use sha2::{Digest, Sha256};
+
+use super::view::{FROM_FILE, HOT_COLUMNS, TO_FILE, quoted, refresh_view};
+use super::{DAY_MS, HOUR_MS, KeptFor};
+use crate::core::calendar::UtcMillis;
+use crate::traffic::{Traffic, TrafficError, failed};
+
+/// Rows of a file, about: more hours of a day are taken together up to here. Bounds what is sorted at once.
+const PART_ROWS: u64 = 4_000_000;
+/// Bytes that are read at once for a checksum.
+const READ_BYTES: usize = 1 << 20;
+/// The extension of a file that is being written.
+pub(super) const UNFINISHED: &str = "unfinished";
+
+/// A sealed file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Name within the folder.
+    pub file: String,
+    pub from: UtcMillis,
+    /// Exclusive.
+    pub to: UtcMillis,
+    pub totals: Totals,
+    pub file_bytes: u64,
+    /// Of the file, hexadecimal.
+    pub sha256: String,
+}
+
+/// What rows add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    pub rows: u64,
+    /// Merged ones counted.
+    pub requests: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+}
+
+/// What one round has sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SealReport {
+    pub parts: Vec<Part>,
+    /// Spans to which late lines came while they were written: they are for the next round.
+    pub postponed: u64,
+}
+
+impl Traffic {
+    /// Seals every span of requests that is old enough by `kept`. Blocks; others read and append meanwhile.
+    ///
+    /// # Errors
+    /// [`TrafficError`]; what was sealed before it stays sealed, and all else is in the hot table.
+    pub fn seal(&self, kept: &KeptFor, now: UtcMillis) -> Result<SealReport, TrafficError> {
+        let mut report = SealReport::default();
+        let spans = self.read(|connection| spans_before(connection, kept.seal_before(now)))?;
+        for (from, to) in spans {
+            match self.seal_span(from, to)? {
+                Some(part) => report.parts.push(part),
+                None => report.postponed += 1,
+            }
+        }
+        Ok(report)
+    }
+
+    fn seal_span(&self, from: UtcMillis, to: UtcMillis) -> Result<Option<Part>, TrafficError> {
+        let name = file_name(from)?;
+        let (unfinished, path) = (self.chunks.join(&name).with_extension(UNFINISHED), self.chunks.join(&name));
+        let (written, checksum) = self.in_snapshot(|connection| {
+            write_file(connection, from, to, &unfinished)?;
+            let hot = format!("requests WHERE {}", within(from, to));
+            Ok((totals(connection, &hot)?, checksum_of(connection, &hot)?))
+        })?;
+        self.check_file(&unfinished, written, &checksum)?;
+        let (file_bytes, sha256) = persist(&unfinished, &path, &self.chunks)?;
+        let part = Part { file: name, from, to, totals: written, file_bytes, sha256 };
+        let registered = self.register(&part, &checksum)?;
+        if !registered {
+            remove(&path)?;
+        }
+        Ok(registered.then_some(part))
+    }
+
+    fn check_file(&self, path: &Path, wanted: Totals, checksum: &str) -> Result<(), TrafficError> {
+        let file = format!("(SELECT {FROM_FILE} FROM read_parquet({}))", quoted(path));
+        let (was, found) = self.read(|connection| Ok((totals(connection, &file)?, checksum_of(connection, &file)?)))?;
+        if was == wanted && found == checksum {
+            return Ok(());
+        }
+        let say = |totals: Totals, checksum: &str| format!("{totals:?} with checksum {checksum}");
+        let (was, wanted) = (say(was, &found), say(wanted, checksum));
+        Err(TrafficError::Unequal { path: path.to_owned(), was, wanted })
+    }
+
+    /// Puts the file in the place of its rows; not if more rows have come.
+    fn register(&self, part: &Part, checksum: &str) -> Result<bool, TrafficError> {
+        let connection = self.take_idle()?;
+        connection.execute_batch("BEGIN").map_err(failed("begin a transaction"))?;
+        let done = exchange(&connection, part, checksum, &self.chunks);
+        let ended = match &done {
+            Ok(true) => connection.execute_batch("COMMIT").map_err(failed("commit a sealed file")),
+            Ok(false) | Err(_) => connection.execute_batch("ROLLBACK").map_err(failed("roll back")),
+        };
+        let done = done?;
+        ended?;
+        Ok(done)
+    }
+
+    /// Runs `work`, all of whose statements see the same rows.
+    fn in_snapshot<T>(&self, work: impl FnOnce(&Connection) -> Result<T, TrafficError>) -> Result<T, TrafficError> {
+        let connection = self.take_idle()?;
+        connection.execute_batch("BEGIN").map_err(failed("begin a transaction"))?;
+        let result = work(&connection);
+        connection.execute_batch("ROLLBACK").map_err(failed("end a transaction"))?;
+        result
+    }
+}
+
+/// Spans of whole hours within one day, oldest first, that hold every hot row from before `before`.
+fn spans_before(connection: &Connection, before: UtcMillis) -> Result<Vec<(UtcMillis, UtcMillis)>, TrafficError> {
+    let listing = failed("list hours to seal");
+    let mut statement = connection
+        .prepare(
+            "SELECT epoch_ms(ts) // 3600000 AS hour, count(*)::UBIGINT FROM requests WHERE ts < make_timestamp(?)
+             GROUP BY hour ORDER BY hour",
+        )
+        .map_err(&listing)?;
+    let hours = statement
+        .query_map(params![before.micros()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u64>(1)?)))
+        .map_err(&listing)?;
+    let mut spans: Vec<(UtcMillis, UtcMillis)> = Vec::new();
+    let mut filled = 0;
+    for hour in hours {
+        let (hour, rows) = hour.map_err(&listing)?;
+        let (from, to) = (UtcMillis(hour.saturating_mul(HOUR_MS)), UtcMillis(hour.saturating_add(1) * HOUR_MS));
+        let day = |at: UtcMillis| at.0.div_euclid(DAY_MS);
+        match spans.last_mut().filter(|span| day(span.0) == day(from) && filled + rows <= PART_ROWS) {
+            Some(span) => {
+                span.1 = to;
+                filled += rows;
+            }
+            None => {
+                spans.push((from, to));
+                filled = rows;
+            }
+        }
+    }
+    Ok(spans)
+}
+
+pub(super) fn within(from: UtcMillis, to: UtcMillis) -> String {
+    format!("ts >= make_timestamp({}) AND ts < make_timestamp({})", from.micros(), to.micros())
+}
+
+fn write_file(connection: &Connection, from: UtcMillis, to: UtcMillis, path: &Path) -> Result<(), TrafficError> {
+    let copy = format!(
+        "COPY (SELECT {}, coalesce(w1.word, '') AS method_text, coalesce(w2.word, '') AS termination_text,
+                      coalesce(w3.word, '') AS backend_text, coalesce(w4.word, '') AS server_text
+               FROM requests r LEFT JOIN words w1 ON w1.number = r.method LEFT JOIN words w2 ON w2.number = r.termination
+                    LEFT JOIN words w3 ON w3.number = r.backend LEFT JOIN words w4 ON w4.number = r.server
+               WHERE {} ORDER BY r.customer_id, r.ts)
+         TO {} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE 122880)",
+        TO_FILE,
+        within(from, to),
+        quoted(path)
+    );
+    connection.execute_batch(&copy).map_err(failed("write a sealed file"))
+}
+
+/// `rows` is a relation with its condition.
+pub(super) fn totals(connection: &Connection, rows: &str) -> Result<Totals, TrafficError> {
+    let read = |row: &Row<'_>| {
+        Ok(Totals { rows: row.get(0)?, requests: row.get(1)?, bytes_in: row.get(2)?, bytes_out: row.get(3)? })
+    };
+    let sql = format!(
+        "SELECT count(*)::UBIGINT, coalesce(sum(repeat), 0)::UBIGINT, coalesce(sum(bytes_in), 0)::UBIGINT,
+                coalesce(sum(bytes_out), 0)::UBIGINT FROM {rows}"
+    );
+    connection.query_row(&sql, [], read).map_err(failed("add up requests"))
+}
+
+/// Of every column of every row, whatever their order. Not comparable between versions of DuckDB.
+fn checksum_of(connection: &Connection, rows: &str) -> Result<String, TrafficError> {
+    let sql = format!("SELECT coalesce(sum(hash({HOT_COLUMNS})), 0)::VARCHAR FROM {rows}");
+    connection.query_row(&sql, [], |row| row.get(0)).map_err(failed("compute a checksum of requests"))
+}
+
+fn exchange(connection: &Connection, part: &Part, checksum: &str, folder: &Path) -> Result<bool, TrafficError> {
+    let Part { file, from, to, totals: written, file_bytes, sha256 } = part;
+    let hot = format!("requests WHERE {}", within(*from, *to));
+    if totals(connection, &hot)? != *written || checksum_of(connection, &hot)? != checksum {
+        return Ok(false);
+    }
+    let sealing = failed("replace requests by their sealed file");
+    connection.execute_batch(&format!("DELETE FROM {hot}")).map_err(&sealing)?;
+    connection
+        .execute(
+            "INSERT INTO sealed_parts VALUES (?, make_timestamp(?), make_timestamp(?), ?, ?, ?, ?, ?, ?)",
+            params![
+                file,
+                from.micros(),
+                to.micros(),
+                written.rows,
+                written.requests,
+                written.bytes_in,
+                written.bytes_out,
+                file_bytes,
+                sha256
+            ],
+        )
+        .map_err(&sealing)?;
+    refresh_view(connection, folder)?;
+    Ok(true)
+}
+
+/// On disk for good, under its own name. Returns its length and SHA-256.
+fn persist(unfinished: &Path, path: &Path, folder: &Path) -> Result<(u64, String), TrafficError> {
+    let failed = |operation| move |source| TrafficError::File { operation, path: path.to_owned(), source };
+    File::open(unfinished).and_then(|file| file.sync_all()).map_err(failed("write to disk"))?;
+    let summed = sha256_of(unfinished).map_err(failed("read"))?;
+    fs::rename(unfinished, path).map_err(failed("name"))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("write to disk the name of"))?;
+    Ok(summed)
+}
+
+pub(super) fn sha256_of(path: &Path) -> io::Result<(u64, String)> {
+    let mut reader = io::BufReader::with_capacity(READ_BYTES, File::open(path)?);
+    let (mut hasher, mut bytes) = (Sha256::new(), 0);
+    loop {
+        let read = reader.fill_buf()?;
+        if read.is_empty() {
+            return Ok((bytes, HEXLOWER.encode(&hasher.finalize())));
+        }
+        hasher.update(read);
+        let length = read.len();
+        bytes += u64::try_from(length).unwrap_or(0);
+        reader.consume(length);
+    }
+}
+
+pub(super) fn remove(path: &PathBuf) -> Result<(), TrafficError> {
+    fs::remove_file(path).map_err(|source| TrafficError::File { operation: "delete", path: path.clone(), source })
+}
+
+/// Day, and a random number so that no two files ever share a name.
+fn file_name(from: UtcMillis) -> Result<String, TrafficError> {
+    let mut random = [0; 6];
+    getrandom::fill(&mut random).map_err(|source| TrafficError::Random { source })?;
+    let date = from.to_string();
+    let hour = date.get(..13).unwrap_or(&date).replace('T', "-");
+    Ok(format!("requests-{hour}-{}.parquet", HEXLOWER.encode(&random)))
+}

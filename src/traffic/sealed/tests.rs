@@ -1,0 +1,186 @@
+use std::fs;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::core::calendar::UtcMillis;
+use crate::core::log_line;
+use crate::traffic::{Batch, Options, Traffic, Writer};
+
+const OPTIONS: Options = Options { memory_limit_mib: 256, threads: 1 };
+/// The beginning of a day.
+const DAY: i64 = 1_795_392_000_000;
+const KEPT: KeptFor = KeptFor { chunk_days: 1, seal_after_days: 1, retention_days: 3 };
+
+/// Does something to a file.
+type Spoil = fn(&std::path::Path);
+
+struct Store {
+    folder: TempDir,
+    traffic: Traffic,
+    writer: Writer,
+}
+
+fn open(folder: &TempDir) -> (Traffic, Writer) {
+    Traffic::open(&folder.path().join("t.duckdb"), &OPTIONS).unwrap()
+}
+
+impl Store {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (traffic, writer) = open(&folder);
+        Self { folder, traffic, writer }
+    }
+
+    fn append(&mut self, lines: impl IntoIterator<Item = (i64, u32)>) {
+        let mut batch = Batch::new(self.traffic.words().unwrap());
+        for (ts, customer) in lines {
+            let line = format!(
+                "s1 {ts} 1 7 1 {ts} {customer} 1 1 1 0 0 203.0.113.9 5 20002 GET /a/{customer} 200 10 99 \
+                 0/0/0/0/0/4/5 ---- b s 1"
+            );
+            batch.push(&log_line::parse(line.as_bytes()).unwrap());
+        }
+        self.writer.append(&batch.seal(16).unwrap()).unwrap();
+    }
+
+    /// As after a start: a crash leaves nothing else behind than a stop.
+    fn reopen(self) -> Self {
+        let Self { folder, traffic, writer } = self;
+        drop((traffic, writer));
+        let (traffic, writer) = open(&folder);
+        Self { folder, traffic, writer }
+    }
+
+    /// Hot rows, all rows, and the sum of all customers' numbers.
+    fn counts(&self) -> (u64, u64, u64) {
+        self.traffic
+            .read(|connection| {
+                let one = |sql: &str| connection.query_row(sql, [], |row| row.get(0)).unwrap();
+                let sum = "SELECT coalesce(sum(customer_id), 0)::UBIGINT FROM all_requests";
+                Ok((one("SELECT count(*) FROM requests"), one("SELECT count(*) FROM all_requests"), one(sum)))
+            })
+            .unwrap()
+    }
+
+    fn files(&self) -> usize {
+        fs::read_dir(self.folder.path().join(FOLDER)).unwrap().count()
+    }
+}
+
+fn at(day: i64, ms: i64) -> UtcMillis {
+    UtcMillis(DAY + day * DAY_MS + ms)
+}
+
+#[test]
+fn old_days_move_to_files_and_late_lines_form_another() {
+    let mut store = Store::new();
+    store.append((0..300).map(|index| (at(index / 100, index).0, u32::try_from(index % 7 + 1).unwrap())));
+    let before = store.counts();
+    assert_eq!(store.traffic.seal(&KEPT, at(1, 5)).unwrap(), SealReport::default());
+    let report = store.traffic.seal(&KEPT, at(3, 0)).unwrap();
+    assert_eq!(report.parts.iter().map(|part| part.totals.rows).collect::<Vec<_>>(), [100, 100]);
+    assert_eq!(store.counts(), (100, before.1, before.2));
+    assert_eq!(store.traffic.seal(&KEPT, at(3, 0)).unwrap(), SealReport::default(), "again there is nothing to do");
+    store.append([(at(0, 5).0, 9)]);
+    assert_eq!(store.traffic.seal(&KEPT, at(3, 0)).unwrap().parts.len(), 1);
+    let store = store.reopen();
+    assert_eq!(store.counts(), (100, 301, before.2 + 9));
+    let verified = store.traffic.verify().unwrap();
+    assert_eq!((verified.files, verified.rows, verified.wrong), (3, 301, 0), "{verified:?}");
+}
+
+#[test]
+fn what_is_too_old_is_dropped_and_its_rollups_stay() {
+    let mut store = Store::new();
+    store.append((0..4).map(|day| (at(day, 1).0, 1)));
+    store.traffic.seal(&KEPT, at(5, 0)).unwrap();
+    assert_eq!((store.files(), store.traffic.retain(&KEPT, at(5, 0)).unwrap()), (4, Kept { retired: 2, deleted: 0 }));
+    assert_eq!((store.files(), store.counts()), (4, (0, 2, 2)), "who reads them can go on");
+    assert_eq!(store.traffic.retain(&KEPT, at(5, 0)).unwrap(), Kept { retired: 0, deleted: 2 });
+    assert_eq!(store.files(), 2);
+    assert_eq!(store.traffic.billable_requests().unwrap(), 4);
+    assert_eq!(store.traffic.verify().unwrap().wrong, 0);
+}
+
+#[test]
+fn what_a_crash_leaves_is_cleaned_and_counts_once() {
+    let mut store = Store::new();
+    store.append((0..10).map(|index| (at(0, index).0, 1)));
+    let folder = store.folder.path().join(FOLDER);
+    // Written, and the process died before it was registered; or while it was written.
+    fs::write(folder.join("requests-2026-11-23-00-abc.parquet"), b"PAR1").unwrap();
+    fs::write(folder.join("requests-2026-11-23-00-abd.unfinished"), b"PAR").unwrap();
+    fs::write(folder.join("note.txt"), b"somebody's").unwrap();
+    let store = store.reopen();
+    assert_eq!((store.files(), store.counts().1), (2, 10));
+    assert_eq!(store.traffic.retain(&KEPT, at(1, 0)).unwrap().deleted, 1);
+    assert_eq!(store.files(), 1, "what is not ours stays");
+}
+
+#[test]
+fn a_file_that_was_changed_cut_or_lost_is_told() {
+    let spoilt: [(Spoil, &str); 3] = [
+        (|path| fs::remove_file(path).unwrap(), "cannot be read"),
+        (|path| fs::write(path, &fs::read(path).unwrap()[..100]).unwrap(), "100 bytes instead of"),
+        (
+            |path| {
+                let mut bytes = fs::read(path).unwrap();
+                bytes[50] ^= 1;
+                fs::write(path, bytes).unwrap();
+            },
+            "content was changed",
+        ),
+    ];
+    for (spoil, expected) in spoilt {
+        let mut store = Store::new();
+        store.append((0..100).map(|index| (at(index / 50, index).0, 1)));
+        let report = store.traffic.seal(&KEPT, at(3, 0)).unwrap();
+        spoil(&store.folder.path().join(FOLDER).join(&report.parts[0].file));
+        let verified = store.traffic.verify().unwrap();
+        assert!(verified.wrong == 1 && verified.problems[0].contains(expected), "{verified:?}");
+        if expected.contains("cannot be read") {
+            let store = store.reopen();
+            assert_eq!(store.counts().1, 50, "the other file is read all the same");
+        }
+    }
+}
+
+#[test]
+fn rows_that_differ_from_their_rollup_are_told() {
+    let mut store = Store::new();
+    store.append((0..10).map(|index| (at(0, index * HOUR_MS).0, 3)));
+    assert_eq!(store.traffic.verify().unwrap().wrong, 0);
+    store.traffic.execute("DELETE FROM requests WHERE ts = (SELECT max(ts) FROM requests)");
+    let verified = store.traffic.verify().unwrap();
+    assert!(verified.wrong == 1 && verified.problems[0].contains("customer 3"), "{verified:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_are_never_lost_or_doubled_whatever_comes_when(
+        steps in prop::collection::vec((0_i64..6, 0_i64..DAY_MS, 0_u8..4), 1..25)
+    ) {
+        let mut store = Store::new();
+        let (mut rows, mut sum, mut day) = (0, 0, 0);
+        for (index, (of_day, ms, what)) in steps.into_iter().enumerate() {
+            let number = u32::try_from(index + 1).unwrap();
+            match what {
+                0 => { store.traffic.seal(&KeptFor { retention_days: 99, ..KEPT }, at(day, 0)).unwrap(); }
+                1 => store = store.reopen(),
+                2 => { store.traffic.retain(&KeptFor { retention_days: 99, ..KEPT }, at(day, 0)).unwrap(); }
+                _ => {
+                    store.append([(at(of_day, ms).0, number)]);
+                    (rows, sum) = (rows + 1, sum + u64::from(number));
+                }
+            }
+            day += 1;
+            let counts = store.counts();
+            prop_assert_eq!((counts.1, counts.2), (rows, sum));
+        }
+        prop_assert_eq!(store.traffic.verify().unwrap().wrong, 0);
+    }
+}
