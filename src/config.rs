@@ -113,8 +113,16 @@ pub struct ChainConfig {
 /// Reading HAProxy's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntakeConfig {
-    /// The file that HAProxy's log goes to.
-    pub log_file: PathBuf,
+    /// The files that HAProxy's log goes to: paths and patterns, separated by commas.
+    pub log_file: Vec<PathBuf>,
+    /// A unix socket that receives syslog datagrams, if any.
+    pub syslog_unix: Option<PathBuf>,
+    /// Where syslog is received by UDP, if at all.
+    pub syslog_udp: Option<SocketAddr>,
+    /// Where syslog is received by TCP, if at all.
+    pub syslog_tcp: Option<SocketAddr>,
+    /// The most that received lines may take on disk until they are counted.
+    pub spool_max_mib: u64,
     /// The file is looked at after this long even if no change was notified.
     pub poll_interval_ms: u64,
     /// A batch that is not full is stored after this long.
@@ -170,7 +178,11 @@ impl Default for Config {
             },
             chain: ChainConfig { network: Network::Mainnet },
             intake: IntakeConfig {
-                log_file: PathBuf::from("/var/log/haproxy.log"),
+                log_file: vec![PathBuf::from("/var/log/haproxy.log")],
+                syslog_unix: None,
+                syslog_udp: None,
+                syslog_tcp: None,
+                spool_max_mib: 1024,
                 poll_interval_ms: 1000,
                 flush_after_ms: 200,
                 // One row group of DuckDB: the size that its storage and its parallelism are built around.
@@ -282,9 +294,38 @@ fn read_limits(fields: &mut Fields<'_>, default: LimitsConfig) -> LimitsConfig {
 /// More than a machine can answer: as good as no limit.
 const MOST_PER_MIN: u32 = 100_000_000;
 
+const LOGS_ALLOWED: &str = "paths or patterns separated by commas, like \"/var/log/haproxy.log\" or \"/var/log/haproxy/*.log\", or \"\" for none";
+const SOCKET_ALLOWED: &str = "a path, or \"\" for none";
+const SYSLOG_ALLOWED: &str = "an IP address and a port, like \"127.0.0.1:5140\", or \"\" for none";
+
+fn logs(text: &str) -> Option<Vec<PathBuf>> {
+    if text.trim().is_empty() {
+        return Some(Vec::new());
+    }
+    text.split(',')
+        .map(|part| {
+            let part = part.trim();
+            let is_path = !part.is_empty() && !part.contains('\0') && glob::Pattern::new(part).is_ok();
+            is_path.then(|| PathBuf::from(part))
+        })
+        .collect()
+}
+
+fn socket_path(text: &str) -> Option<Option<PathBuf>> {
+    (!text.contains('\0')).then(|| Some(PathBuf::from(text)).filter(|_| !text.is_empty()))
+}
+
+fn socket_address(text: &str) -> Option<Option<SocketAddr>> {
+    if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
+}
+
 fn read_intake(fields: &mut Fields<'_>, default: IntakeConfig) -> IntakeConfig {
     IntakeConfig {
-        log_file: fields.path("intake.log_file", default.log_file),
+        log_file: fields.text("intake.log_file", default.log_file, LOGS_ALLOWED, logs),
+        syslog_unix: fields.text("intake.syslog_unix", default.syslog_unix, SOCKET_ALLOWED, socket_path),
+        syslog_udp: fields.text("intake.syslog_udp", default.syslog_udp, SYSLOG_ALLOWED, socket_address),
+        syslog_tcp: fields.text("intake.syslog_tcp", default.syslog_tcp, SYSLOG_ALLOWED, socket_address),
+        spool_max_mib: fields.integer("intake.spool_max_mib", default.spool_max_mib, 64..=1_048_576),
         poll_interval_ms: fields.integer("intake.poll_interval_ms", default.poll_interval_ms, 10..=60_000),
         flush_after_ms: fields.integer("intake.flush_after_ms", default.flush_after_ms, 1..=10_000),
         max_batch_rows: fields.integer("intake.max_batch_rows", default.max_batch_rows, 1024..=1_048_576),

@@ -10,6 +10,7 @@ mod batch;
 mod columns;
 mod compact;
 mod key_use;
+mod marks;
 mod open;
 mod overview;
 mod positions;
@@ -19,6 +20,7 @@ mod writer;
 
 pub use batch::{Batch, Committed, FilePosition, QUARANTINE_HEAD_BYTES, Quarantined, SealedBatch};
 pub use key_use::KeyUse;
+pub use marks::SpoolPosition;
 pub use open::Options;
 pub use overview::{Recent, RecentBucket, RecentQuery};
 pub use usage::UsageChanges;
