@@ -7,14 +7,13 @@
 
 mod fields;
 mod secrets;
+mod sections;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-
-use tracing_subscriber::EnvFilter;
 
 use self::fields::Fields;
 pub use self::secrets::{Secrets, SecretsError};
@@ -111,8 +110,16 @@ pub struct ChainConfig {
 /// Reading HAProxy's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntakeConfig {
-    /// The file that HAProxy's log goes to.
-    pub log_file: PathBuf,
+    /// The files that HAProxy's log goes to: paths and patterns, separated by commas.
+    pub log_file: Vec<PathBuf>,
+    /// A unix socket that receives syslog datagrams, if any.
+    pub syslog_unix: Option<PathBuf>,
+    /// Where syslog is received by UDP, if at all.
+    pub syslog_udp: Option<SocketAddr>,
+    /// Where syslog is received by TCP, if at all.
+    pub syslog_tcp: Option<SocketAddr>,
+    /// The most that received lines may take on disk until they are counted.
+    pub spool_max_mib: u64,
     /// The file is looked at after this long even if no change was notified.
     pub poll_interval_ms: u64,
     /// A batch that is not full is stored after this long.
@@ -175,7 +182,11 @@ impl Default for Config {
             },
             chain: ChainConfig { network: Network::Mainnet },
             intake: IntakeConfig {
-                log_file: PathBuf::from("/var/log/haproxy.log"),
+                log_file: vec![PathBuf::from("/var/log/haproxy.log")],
+                syslog_unix: None,
+                syslog_udp: None,
+                syslog_tcp: None,
+                spool_max_mib: 1024,
                 poll_interval_ms: 1000,
                 flush_after_ms: 200,
                 // One row group of DuckDB: the size that its storage and its parallelism are built around.
@@ -213,7 +224,7 @@ impl Config {
     /// [`ConfigErrors::Invalid`] with every problem.
     pub fn parse(text: &str, overrides: &BTreeMap<String, String>) -> Result<Self, ConfigErrors> {
         let mut fields = Fields::new(text, overrides);
-        let config = Self::read(&mut fields);
+        let config = sections::read(&mut fields);
         let problems = fields.finish();
         if problems.is_empty() { Ok(config) } else { Err(ConfigErrors::Invalid { file: None, problems }) }
     }
@@ -222,93 +233,13 @@ impl Config {
     pub fn keys() -> Vec<&'static str> {
         let nothing = BTreeMap::new();
         let mut fields = Fields::new("", &nothing);
-        Self::read(&mut fields);
+        sections::read(&mut fields);
         fields.known().to_vec()
-    }
-
-    fn read(fields: &mut Fields<'_>) -> Self {
-        let default = Self::default();
-        Self {
-            data_dir: fields.path("data_dir", default.data_dir),
-            log: LogConfig {
-                level: fields.text("log.level", default.log.level, LEVELS_ALLOWED, log_level),
-                format: fields.text("log.format", default.log.format, FORMATS_ALLOWED, log_format),
-            },
-            secrets_file: fields.path("secrets_file", default.secrets_file),
-            http: read_http(fields, default.http),
-            limits: read_limits(fields, default.limits),
-            chain: ChainConfig {
-                network: fields.text("chain.network", default.chain.network, NETWORKS_ALLOWED, Network::from_name),
-            },
-            intake: read_intake(fields, default.intake),
-            traffic: TrafficConfig {
-                memory_limit_mib: fields.integer(
-                    "traffic.memory_limit_mib",
-                    default.traffic.memory_limit_mib,
-                    128..=1_048_576,
-                ),
-                chunk_days: fields.integer("traffic.chunk_days", default.traffic.chunk_days, 1..=31),
-                seal_after_days: fields.integer("traffic.seal_after_days", default.traffic.seal_after_days, 1..=3_650),
-                retention_days: fields.integer("traffic.retention_days", default.traffic.retention_days, 1..=36_500),
-                min_free_mib: fields.integer("traffic.min_free_mib", default.traffic.min_free_mib, 0..=1_048_576),
-                threads: fields.integer("traffic.threads", default.traffic.threads, 1..=64),
-            },
-            ledger: LedgerConfig { readers: fields.integer("ledger.readers", default.ledger.readers, 1..=16) },
-            jobs: JobsConfig { interval_s: fields.integer("jobs.interval_s", default.jobs.interval_s, 1..=86_400) },
-        }
-    }
-}
-
-const LEVELS_ALLOWED: &str = "error, warn, info, debug, trace, or directives like \"info,suiftly::intake=debug\"";
-const FORMATS_ALLOWED: &str = "auto, text or json";
-const LISTEN_ALLOWED: &str = "an IP address and a port, like \"127.0.0.1:22700\" or \"[::1]:22700\"";
-
-const NETWORKS_ALLOWED: &str = "mainnet or testnet";
-const PROXIES_ALLOWED: &str = "IP addresses separated by commas, like \"127.0.0.1, ::1\", or \"\" for none";
-
-fn read_http(fields: &mut Fields<'_>, default: HttpConfig) -> HttpConfig {
-    let url = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
-    HttpConfig {
-        listen: fields.text("http.listen", default.listen, LISTEN_ALLOWED, |text| text.parse().ok()),
-        public_url: fields.text("http.public_url", default.public_url, PublicUrl::ALLOWED, url),
-        trusted_proxies: fields.text("http.trusted_proxies", default.trusted_proxies, PROXIES_ALLOWED, addresses),
-        max_connections: fields.integer("http.max_connections", default.max_connections, 16..=65_536),
-    }
-}
-
-fn addresses(text: &str) -> Option<Vec<IpAddr>> {
-    if text.trim().is_empty() {
-        Some(Vec::new())
-    } else {
-        text.split(',').map(|part| part.trim().parse().ok()).collect()
-    }
-}
-
-fn read_limits(fields: &mut Fields<'_>, default: LimitsConfig) -> LimitsConfig {
-    let mut per_min = |key, default| fields.integer(key, default, 1..=MOST_PER_MIN);
-    LimitsConfig {
-        ip_per_min: per_min("limits.ip_per_min", default.ip_per_min),
-        customer_per_min: per_min("limits.customer_per_min", default.customer_per_min),
-        sign_in_ip_per_min: per_min("limits.sign_in_ip_per_min", default.sign_in_ip_per_min),
-        sign_in_address_per_min: per_min("limits.sign_in_address_per_min", default.sign_in_address_per_min),
-    }
-}
-
-/// More than a machine can answer: as good as no limit.
-const MOST_PER_MIN: u32 = 100_000_000;
-
-fn read_intake(fields: &mut Fields<'_>, default: IntakeConfig) -> IntakeConfig {
-    IntakeConfig {
-        log_file: fields.path("intake.log_file", default.log_file),
-        poll_interval_ms: fields.integer("intake.poll_interval_ms", default.poll_interval_ms, 10..=60_000),
-        flush_after_ms: fields.integer("intake.flush_after_ms", default.flush_after_ms, 1..=10_000),
-        max_batch_rows: fields.integer("intake.max_batch_rows", default.max_batch_rows, 1024..=1_048_576),
-        rotation_grace_s: fields.integer("intake.rotation_grace_s", default.rotation_grace_s, 0..=3600),
     }
 }
 
 impl PublicUrl {
-    const ALLOWED: &str =
+    pub(crate) const ALLOWED: &str =
         "an address without a path, like \"https://dashboard.example.com\", or \"\" for the one listened on";
 
     /// The address listened on, without encryption.
@@ -343,25 +274,6 @@ impl FromStr for PublicUrl {
         let is_bare = url.path_and_query().is_none_or(|path| path == "/") && !authority.contains('@');
         let authority = authority.strip_suffix(if is_secure { ":443" } else { ":80" }).unwrap_or(&authority).to_owned();
         if is_bare && !authority.is_empty() { Ok(Self { is_secure, authority }) } else { Err(()) }
-    }
-}
-
-/// A bare word must be a level: the filter itself would take a misspelt level for the name of a module. Spaces around
-/// directives are dropped, because the filter miscounts by them: it panics, or takes `" info"` for a module.
-fn log_level(text: &str) -> Option<String> {
-    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-    let directives: Vec<&str> = text.split(',').map(str::trim).collect();
-    let are_known = directives.iter().all(|part| part.contains('=') || LEVELS.contains(part));
-    let filter = directives.join(",");
-    (are_known && EnvFilter::builder().parse(&filter).is_ok()).then_some(filter)
-}
-
-fn log_format(text: &str) -> Option<LogFormat> {
-    match text {
-        "auto" => Some(LogFormat::Auto),
-        "text" => Some(LogFormat::Text),
-        "json" => Some(LogFormat::Json),
-        _ => None,
     }
 }
 

@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! lock ─▶ ledger ─▶ traffic ─▶ config_global ─▶ intake ─▶ jobs ─▶ http ─▶ ready
-//! stop ─▶ http (requests end) ─▶ jobs ─▶ intake (appends what was read, checkpoints) ─▶ ledger ─▶ unlock
+//! stop ─▶ http (requests end) ─▶ jobs ─▶ receivers ─▶ spool ─▶ intake (appends what was read, checkpoints) ─▶ ledger
+//!      ─▶ unlock
 //! ```
+
+mod reading;
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -20,13 +23,15 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub use self::reading::intake_options;
+use self::reading::{Reading, syslog_addresses};
 use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, load_config_global};
 use crate::chain::{Chain, SimChain};
 use crate::clock::Clock;
 use crate::config::{Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
 use crate::core::challenge::Site;
 use crate::http::{self, Feed, GateOptions, HttpState, Quotas};
-use crate::intake::{Intake, IntakeError, IntakeOptions, Room, Until};
+use crate::intake::{IntakeError, SyslogReceivers};
 use crate::jobs;
 use crate::ledger::{Ledger, LedgerError};
 use crate::random::{NoRandomness, random};
@@ -81,7 +86,7 @@ pub struct Daemon {
     address: SocketAddr,
     app: Arc<App>,
     committed: watch::Receiver<Committed>,
-    intake: Intake,
+    reading: Reading,
     stop: CancellationToken,
     jobs: JoinHandle<()>,
     http: JoinHandle<io::Result<()>>,
@@ -104,8 +109,9 @@ impl Daemon {
         let address = listener.local_addr().map_err(|source| DaemonError::Serve { source })?;
         let public_url = public_url(&config.http, address)?;
         let accounts = accounts(config, secrets, &public_url)?;
+        let syslog = SyslogReceivers::bind(&syslog_addresses(&config.intake)).await?;
         let opening = config.clone();
-        let (app, intake) = tokio::task::spawn_blocking(move || open(&opening, clock, accounts)).await??;
+        let (app, reading) = tokio::task::spawn_blocking(move || open(&opening, clock, accounts, syslog)).await??;
         let app = Arc::new(app);
         let stop = CancellationToken::new();
         let (metered, news) = watch::channel(0);
@@ -128,7 +134,7 @@ impl Daemon {
                 Err(error) => {
                     stop.cancel();
                     jobs.await?;
-                    tokio::task::spawn_blocking(move || intake.stop()).await?;
+                    reading.stop().await?;
                     return Err(error.into());
                 }
             },
@@ -138,7 +144,7 @@ impl Daemon {
         let router = http::router(state);
         let http = tokio::spawn(http::serve(listener, router, config.http.max_connections, stop.clone()));
         info!(%address, data_dir = %config.data_dir.display(), "ready");
-        Ok(Self { address, committed: intake.committed(), app, intake, stop, jobs, http, _lock: lock })
+        Ok(Self { address, committed: reading.intake().committed(), app, reading, stop, jobs, http, _lock: lock })
     }
 
     /// Where HTTP is served; the port that was chosen if 0 was asked for.
@@ -167,7 +173,7 @@ impl Daemon {
     }
 
     async fn stop_in_order(self) -> Result<(), DaemonError> {
-        let Self { app, intake, stop, jobs, mut http, .. } = self;
+        let Self { app, reading, stop, jobs, mut http, .. } = self;
         stop.cancel();
         let served = tokio::time::timeout(HTTP_GRACE, &mut http).await;
         if served.is_err() {
@@ -175,38 +181,39 @@ impl Daemon {
             http.abort();
         }
         jobs.await?;
-        tokio::task::spawn_blocking(move || {
-            intake.stop();
-            app.ledger.close();
-        })
-        .await?;
+        reading.stop().await?;
+        tokio::task::spawn_blocking(move || app.ledger.close()).await?;
         info!("stopped");
         served.map_or(Ok(()), |served| served?.map_err(|source| DaemonError::Serve { source }))
     }
 }
 
 /// Opens the stores and starts intake. Blocks.
-fn open(config: &Config, clock: Clock, accounts: Accounts) -> Result<(App, Intake), DaemonError> {
+fn open(
+    config: &Config,
+    clock: Clock,
+    accounts: Accounts,
+    syslog: SyslogReceivers,
+) -> Result<(App, Reading), DaemonError> {
     let ledger = Ledger::open(&config.data_dir.join("ledger.db"), config.ledger.readers)?;
     let options = Options { memory_limit_mib: config.traffic.memory_limit_mib, threads: config.traffic.threads };
     let (traffic, writer) = Traffic::open(&config.data_dir.join("traffic.duckdb"), &options)?;
     let config_global = load_config_global(&ledger)?;
-    let log = &config.intake.log_file;
-    let intake = Intake::start(log, intake_options(config), Until::Stopped, &traffic, writer, clock.clone())?;
+    let reading = Reading::start(config, syslog, &traffic, writer, clock.clone())?;
     let app = App {
         clock,
         ledger,
         traffic,
         kept: kept_for(&config.traffic),
         config_global: ArcSwap::from_pointee(config_global),
-        committed: intake.committed(),
-        source: intake.source_state(),
+        committed: reading.intake().committed(),
+        source: reading.intake().source_state(),
         accounts,
         chain: Chain::Sim(SimChain::default()),
         readiness: crate::app::KeptReadiness::default(),
         outbox: Notify::new(),
     };
-    Ok((app, intake))
+    Ok((app, reading))
 }
 
 /// What customers see in their address bar. No cookie crosses a network unencrypted.
@@ -242,19 +249,6 @@ fn gate(config: &Config, public_url: &PublicUrl) -> GateOptions {
             sign_in_ip_per_min: limits.sign_in_ip_per_min,
             sign_in_address_per_min: limits.sign_in_address_per_min,
         },
-    }
-}
-
-/// The configured way of reading.
-pub fn intake_options(config: &Config) -> IntakeOptions {
-    let room = Room { path: config.data_dir.clone(), min_free_bytes: config.traffic.min_free_mib << 20 };
-    let config = &config.intake;
-    IntakeOptions {
-        poll_interval: Duration::from_millis(config.poll_interval_ms),
-        flush_after: Duration::from_millis(config.flush_after_ms),
-        max_batch_rows: config.max_batch_rows,
-        rotation_grace: Duration::from_secs(config.rotation_grace_s),
-        room,
     }
 }
 

@@ -21,6 +21,13 @@ CREATE TABLE IF NOT EXISTS intake_files (
     modified_ns BIGINT NOT NULL    -- the file's modification time when last seen
 );
 
+-- How far each spool has been read: records before this place are counted, and those behind it are not.
+CREATE TABLE IF NOT EXISTS spool_positions (
+    spool       VARCHAR NOT NULL,
+    segment     UBIGINT NOT NULL,
+    read_offset UBIGINT NOT NULL
+);
+
 -- Words that repeat in almost every request, by number. 0, which has no row, stands for all others.
 CREATE TABLE IF NOT EXISTS words (
     number USMALLINT NOT NULL,

@@ -67,7 +67,11 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
         ("limits.sign_in_ip_per_min", "3"),
         ("limits.sign_in_address_per_min", "4"),
         ("chain.network", "testnet"),
-        ("intake.log_file", "/srv/haproxy.log"),
+        ("intake.log_file", "/srv/haproxy.log, /srv/haproxy/*.log"),
+        ("intake.syslog_unix", "/run/suiftly/log.sock"),
+        ("intake.syslog_udp", "127.0.0.1:5140"),
+        ("intake.syslog_tcp", "[::1]:5141"),
+        ("intake.spool_max_mib", "64"),
         ("intake.poll_interval_ms", "10"),
         ("intake.flush_after_ms", "10000"),
         ("intake.max_batch_rows", "1024"),
@@ -107,6 +111,11 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
     assert_eq!(from_file.chain.network, Network::Testnet);
     let IntakeConfig { poll_interval_ms, flush_after_ms, max_batch_rows, rotation_grace_s, .. } = from_file.intake;
     assert_eq!((poll_interval_ms, flush_after_ms, max_batch_rows, rotation_grace_s), (10, 10_000, 1024, 0));
+    let intake = &from_file.intake;
+    assert_eq!(intake.log_file, ["/srv/haproxy.log", "/srv/haproxy/*.log"].map(PathBuf::from));
+    assert_eq!(intake.syslog_unix.as_deref(), Some(Path::new("/run/suiftly/log.sock")));
+    let addresses = [intake.syslog_udp, intake.syslog_tcp].map(|address| address.unwrap().port());
+    assert_eq!((addresses, intake.spool_max_mib), ([5140, 5141], 64));
     let traffic = TrafficConfig {
         memory_limit_mib: 128,
         chunk_days: 1,

@@ -26,6 +26,8 @@ pub mod seal_key;
 pub mod service_instance;
 pub mod session;
 pub mod source;
+pub mod spool_record;
+pub mod syslog_frame;
 pub mod tier;
 pub mod usage;
 pub mod used_nonces;

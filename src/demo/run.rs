@@ -228,7 +228,7 @@ fn round(seconds: f64) -> f64 {
 fn config(options: &DemoOptions, folder: &Path, log: &Path) -> Config {
     let mut config = Config { data_dir: folder.join("data"), ..Config::default() };
     config.http.listen = options.listen;
-    log.clone_into(&mut config.intake.log_file);
+    config.intake.log_file = vec![log.to_owned()];
     config
 }
 

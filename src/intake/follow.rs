@@ -103,6 +103,16 @@ impl Follower {
         })
     }
 
+    /// The log's path.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Whether the log was never followed, so that the next scan notes what is history.
+    pub fn is_first(&self) -> bool {
+        self.is_first
+    }
+
     pub fn state(&self) -> &SourceState {
         &self.state
     }

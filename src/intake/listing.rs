@@ -94,6 +94,16 @@ fn belongs(candidate: &OsStr, log: &OsStr) -> bool {
     suffix.is_empty() || (matches!(suffix.first(), Some(b'.' | b'-')) && !packed)
 }
 
+/// Whether a name is one that rotating tools give: a number or a date behind a dot or a dash, or a packed file.
+pub(super) fn is_rotated(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let Some(at) = name.iter().rposition(|byte| matches!(byte, b'.' | b'-')) else { return false };
+    let last = name.get(at + 1..).unwrap_or_default();
+    let is_number = !last.is_empty() && last.iter().all(u8::is_ascii_digit);
+    let is_packed = PACKED.iter().any(|packed| last == packed.as_bytes());
+    is_packed || (is_number && at > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +121,25 @@ mod tests {
             ("haproxy.lo", false),
         ] {
             assert_eq!(belongs(OsStr::new(name), OsStr::new("haproxy.log")), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn rotated_files_are_told_by_their_names() {
+        for (name, expected) in [
+            ("haproxy.log", false),
+            ("haproxy-eu.log", false),
+            ("haproxy.log.1", true),
+            ("haproxy.log-20261123", true),
+            ("haproxy.log-2026-11-23", true),
+            ("haproxy.log.2.gz", true),
+            ("haproxy.log.zst", true),
+            ("haproxy1", false),
+            ("gw.7", true),
+            (".7", false),
+            ("haproxy.", false),
+        ] {
+            assert_eq!(is_rotated(Path::new(name)), expected, "{name}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! Log bytes in: follows a file through every rotation, frames and parses lines, and hands batches to `traffic`.
+//! Log bytes in: follows files through every rotation, receives syslog into a spool, frames and parses lines, and hands
+//! batches to `traffic`.
 //!
 //! ```text
 //! reader thread                                    writer thread
@@ -6,6 +7,8 @@
 //!               rejected lines, positions)    ↑                        for news)
 //!                                  at most one waiting
 //! ```
+//!
+//! Files, spools and all else that is read take their turns in the one reader thread (`sources`).
 //!
 //! Invariants: a file position is only ever stored together with the rows before it; a full queue or a store that
 //! cannot write makes the reader wait, and nothing is dropped (the log files are the queue).
@@ -16,12 +19,18 @@ mod listing;
 mod pipeline;
 mod reader;
 mod room;
+mod sources;
+mod spool;
+mod syslog;
 #[cfg(test)]
 mod tests;
 
 pub use follow::Follower;
 pub use pipeline::{Intake, IntakeOptions, Until};
 pub use room::Room;
+pub use sources::Inputs;
+pub use spool::{Chunk, Journal, Spool, SpoolThread};
+pub use syslog::{Received, SyslogAddresses, SyslogReceivers};
 
 use std::io;
 use std::path::PathBuf;
@@ -35,6 +44,10 @@ pub enum IntakeError {
     Read { path: PathBuf, source: io::Error },
     #[error("the log file {path} has no name or no folder: give a path like /var/log/haproxy.log")]
     NotAFile { path: PathBuf },
+    #[error("cannot receive syslog on {address}: {source}; {advice}")]
+    Listen { address: String, advice: &'static str, source: io::Error },
+    #[error("cannot use the spool {path}")]
+    Spool { path: PathBuf, source: io::Error },
     #[error("cannot start a thread of intake")]
     Spawn { source: io::Error },
     #[error(transparent)]

@@ -1,7 +1,8 @@
 //! The two threads: one reads and parses, the other appends.
 
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -11,8 +12,9 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::watch;
 use tracing::{error, warn};
 
+use super::IntakeError;
 use super::room::Room;
-use super::{Follower, IntakeError};
+use super::sources::{Inputs, Sources};
 use crate::clock::Clock;
 use crate::core::calendar::UtcMillis;
 use crate::core::source::SourceState;
@@ -60,38 +62,46 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Starts to read `log` from where the store says.
+    /// Starts to read the inputs from where the store says.
     ///
     /// # Errors
-    /// [`IntakeError`] if the path is no file's, the positions cannot be read, or no thread can be started.
+    /// [`IntakeError`] if a path is no file's, the positions cannot be read, or no thread can be started.
     pub fn start(
-        log: &Path,
+        inputs: impl Into<Inputs>,
         options: IntakeOptions,
         until: Until,
         traffic: &Traffic,
         mut writer: Writer,
         clock: Clock,
     ) -> Result<Self, IntakeError> {
-        let known = traffic.file_positions(&log.to_string_lossy())?;
-        let is_first = known.is_none();
-        let mut follower = Follower::new(log, known, options.rotation_grace)?;
+        let mut sources = Sources::new(inputs.into(), traffic, options.rotation_grace)?;
         let mut batch = Batch::new(traffic.words()?);
-        if is_first {
-            // What is history must be on disk before anything is read: after a crash, a file that was rotated away
-            // meanwhile would look like history, too.
-            follower.scan(&mut batch);
+        // What is history must be on disk before anything is read: after a crash, a file that was rotated away meanwhile
+        // would look like history, too.
+        if sources.scan(&mut batch) && !batch.is_empty() {
             writer.append(&batch.seal(0)?)?;
         }
         let stop = Arc::new(AtomicBool::new(false));
         let state = Arc::new(Mutex::new(SourceState::Waiting));
         let (sender, receiver) = sync_channel(QUEUE_BATCHES);
         let (publish, committed) = watch::channel(Committed::default());
+        let stored = Arc::new(AtomicU64::new(0));
+        let wake = Wake::new(&sources.folders());
+        sources.wake_by(&wake.sender);
         let room = options.room.clone();
-        let reading =
-            Reading { options, until, stop: stop.clone(), state: state.clone(), sender, wake: Wake::new(log) };
-        let appending = Appending { writer, clock, room, stop: stop.clone(), publish };
+        let reading = Reading {
+            options,
+            until,
+            stop: stop.clone(),
+            state: state.clone(),
+            sender,
+            wake,
+            sent: 0,
+            stored: stored.clone(),
+        };
+        let appending = Appending { writer, clock, room, stop: stop.clone(), publish, stored };
         let threads = vec![
-            spawn("intake-read", move || reading.run(follower, batch))?,
+            spawn("intake-read", move || reading.run(sources, batch))?,
             spawn("intake-append", move || appending.run(&receiver))?,
         ];
         Ok(Self { stop, state, committed, threads })
@@ -123,7 +133,7 @@ impl Intake {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, IntakeError> {
+pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, IntakeError> {
     thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|source| IntakeError::Spawn { source })
 }
 
@@ -134,34 +144,38 @@ struct Reading {
     state: Arc<Mutex<SourceState>>,
     sender: SyncSender<SealedBatch>,
     wake: Wake,
+    /// Batches given to the other thread, and those that it has stored.
+    sent: u64,
+    stored: Arc<AtomicU64>,
 }
 
 impl Reading {
-    fn run(mut self, mut follower: Follower, mut batch: Batch) {
+    fn run(mut self, mut sources: Sources, mut batch: Batch) {
         let mut first_line: Option<Instant> = None;
         let mut scanned: Option<Instant> = None;
         while !self.stop.load(Ordering::Relaxed) {
-            if scanned.is_none_or(|at| at.elapsed() >= self.options.poll_interval) || follower.wants_scan() {
-                follower.scan(&mut batch);
+            if scanned.is_none_or(|at| at.elapsed() >= self.options.poll_interval) || sources.wants_scan() {
+                let begins = sources.scan(&mut batch);
                 scanned = Some(Instant::now());
-                if batch.lines() == 0 && self.send(&mut batch).is_err() {
+                if (begins || batch.lines() == 0) && self.send(&mut batch, &mut sources).is_err() {
                     return;
                 }
-                self.state.lock().unwrap_or_else(PoisonError::into_inner).clone_from(follower.state());
+                *self.state.lock().unwrap_or_else(PoisonError::into_inner) = sources.state();
             }
+            sources.stored(self.stored.load(Ordering::Acquire));
             let due = first_line.unwrap_or_else(Instant::now) + self.options.flush_after;
-            let any = follower.read(&mut batch, self.options.max_batch_rows, due);
+            let any = sources.read(&mut batch, self.options.max_batch_rows, due);
             if batch.lines() > 0 {
                 first_line.get_or_insert_with(Instant::now);
             }
             let waited = first_line.map_or(Duration::ZERO, |at| at.elapsed());
             if batch.lines() >= self.options.max_batch_rows || waited >= self.options.flush_after {
-                if self.send(&mut batch).is_err() {
+                if self.send(&mut batch, &mut sources).is_err() {
                     return;
                 }
                 first_line = None;
             }
-            let is_busy = any || follower.wants_scan();
+            let is_busy = any || sources.wants_scan();
             if !is_busy && self.until == Until::EndOfFile {
                 break;
             }
@@ -170,15 +184,17 @@ impl Reading {
                 self.rest(is_busy, first_line);
             }
         }
-        let _ = self.send(&mut batch);
+        let _ = self.send(&mut batch, &mut sources);
     }
 
     /// Fails if the other thread has ended.
-    fn send(&self, batch: &mut Batch) -> Result<(), ()> {
+    fn send(&mut self, batch: &mut Batch, sources: &mut Sources) -> Result<(), ()> {
         if batch.is_empty() {
             return Ok(());
         }
         let sealed = batch.seal(self.options.max_batch_rows).map_err(|error| error!(%error, "cannot seal a batch"))?;
+        self.sent += 1;
+        sources.sent(self.sent);
         self.sender.send(sealed).map_err(|_| ())
     }
 
@@ -193,30 +209,31 @@ impl Reading {
     }
 }
 
-/// Change notifications of the log's folder: a hint, never relied upon.
+/// Change notifications of the logs' folders: a hint, never relied upon.
 struct Wake {
     _watcher: Option<RecommendedWatcher>,
     changes: Receiver<()>,
-    /// Keeps the channel open when there is no watcher.
-    _sender: SyncSender<()>,
+    /// For sources that can tell themselves; it keeps the channel open, too, when there is no watcher.
+    sender: SyncSender<()>,
 }
 
 impl Wake {
-    fn new(log: &Path) -> Self {
+    fn new(folders: &BTreeSet<PathBuf>) -> Self {
         let (sender, changes) = sync_channel(1);
         let notify = sender.clone();
         let watcher = notify::recommended_watcher(move |_| match notify.try_send(()) {
             Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
         });
-        let watcher = watcher.and_then(|mut watcher| {
-            let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            watcher.watch(folder, RecursiveMode::NonRecursive)?;
-            Ok(watcher)
+        let watcher = watcher.inspect_err(|error| warn!(%error, "no change notifications; polling instead")).ok();
+        let watcher = watcher.map(|mut watcher| {
+            for folder in folders {
+                if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+                    warn!(folder = %folder.display(), %error, "no change notifications for a folder; polling instead");
+                }
+            }
+            watcher
         });
-        if let Err(error) = &watcher {
-            warn!(%error, "no change notifications for the log's folder; polling instead");
-        }
-        Self { _watcher: watcher.ok(), changes, _sender: sender }
+        Self { _watcher: watcher, changes, sender }
     }
 
     fn wait(&self, longest: Duration) {
@@ -233,6 +250,7 @@ struct Appending {
     room: Room,
     stop: Arc<AtomicBool>,
     publish: watch::Sender<Committed>,
+    stored: Arc<AtomicU64>,
 }
 
 impl Appending {
@@ -264,6 +282,7 @@ impl Appending {
         loop {
             match self.writer.append(batch) {
                 Ok(number) => {
+                    self.stored.fetch_add(1, Ordering::Release);
                     self.announce(number, batch);
                     return true;
                 }

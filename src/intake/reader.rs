@@ -127,19 +127,12 @@ fn take_lines(log: &mut LogFile, lines: &[u8], batch: &mut Batch, max_lines: usi
     let mut start = 0;
     for newline in memchr::memchr_iter(b'\n', lines) {
         let line = lines.get(start..newline).unwrap_or_default();
-        match log_line::parse(line) {
-            Ok(request) => batch.push(&request),
-            // HAProxy's own words about starting and stopping are no requests, and nothing is wrong with them.
-            Err(Reject::Notice) => {}
-            Err(reason) => batch.quarantine(Quarantined {
-                source: log.position.source.clone(),
-                inode: log.position.inode,
-                line_offset: log.position.read_offset + to_u64(start),
-                line_bytes: to_u64(line.len()),
-                reason,
-                head: line.iter().copied().take(QUARANTINE_HEAD_BYTES).collect(),
-            }),
-        }
+        let place = Place {
+            source: &log.position.source,
+            inode: log.position.inode,
+            offset: log.position.read_offset + to_u64(start),
+        };
+        take_line(line, &place, batch);
         start = newline + 1;
         // Exactly full, because the store writes whole row groups several times faster than odd ones.
         if batch.lines() >= max_lines {
@@ -152,6 +145,31 @@ fn take_lines(log: &mut LogFile, lines: &[u8], batch: &mut Batch, max_lines: usi
     }
 }
 
-fn to_u64(bytes: usize) -> u64 {
+/// Where a line was found.
+pub(super) struct Place<'a> {
+    pub(super) source: &'a str,
+    /// The file's number, or what stands for it.
+    pub(super) inode: u64,
+    pub(super) offset: u64,
+}
+
+/// Parses one line, given without its end, into a row or into quarantine.
+pub(super) fn take_line(line: &[u8], place: &Place<'_>, batch: &mut Batch) {
+    match log_line::parse(line) {
+        Ok(request) => batch.push(&request),
+        // HAProxy's own words about starting and stopping are no requests, and nothing is wrong with them.
+        Err(Reject::Notice) => {}
+        Err(reason) => batch.quarantine(Quarantined {
+            source: place.source.to_owned(),
+            inode: place.inode,
+            line_offset: place.offset,
+            line_bytes: to_u64(line.len()),
+            reason,
+            head: line.iter().copied().take(QUARANTINE_HEAD_BYTES).collect(),
+        }),
+    }
+}
+
+pub(super) fn to_u64(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }

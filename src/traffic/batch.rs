@@ -6,6 +6,7 @@ use duckdb::arrow::record_batch::RecordBatch;
 
 use super::TrafficError;
 use super::columns::{RequestColumns, delta_batch};
+use super::marks::Marks;
 use super::words::{Word, Words};
 use crate::core::calendar::UtcMillis;
 use crate::core::log_line::{Reject, RequestLine};
@@ -50,7 +51,8 @@ pub struct Batch {
     quarantined: Vec<Quarantined>,
     positions: BTreeMap<(u64, u64), FilePosition>,
     forgotten: Vec<FilePosition>,
-    begun: Option<String>,
+    begun: Vec<String>,
+    pub(super) marks: Marks,
     newest_end: Option<UtcMillis>,
 }
 
@@ -63,7 +65,8 @@ pub struct SealedBatch {
     pub(super) quarantined: Vec<Quarantined>,
     pub(super) positions: Vec<FilePosition>,
     pub(super) forgotten: Vec<FilePosition>,
-    pub(super) begun: Option<String>,
+    pub(super) begun: Vec<String>,
+    pub(super) marks: Marks,
     newest_end: Option<UtcMillis>,
 }
 
@@ -90,7 +93,8 @@ impl Batch {
             quarantined: Vec::new(),
             positions: BTreeMap::new(),
             forgotten: Vec::new(),
-            begun: None,
+            begun: Vec::new(),
+            marks: Marks::default(),
             newest_end: None,
         }
     }
@@ -119,7 +123,7 @@ impl Batch {
 
     /// Notes that a source is followed from here on.
     pub fn begin_source(&mut self, source: String) {
-        self.begun = Some(source);
+        self.begun.push(source);
     }
 
     /// Lines in it, parsed and rejected.
@@ -129,7 +133,8 @@ impl Batch {
 
     /// Whether committing it would change nothing.
     pub fn is_empty(&self) -> bool {
-        self.lines() == 0 && self.positions.is_empty() && self.forgotten.is_empty() && self.begun.is_none()
+        let has_no_position = self.positions.is_empty() && self.forgotten.is_empty() && self.begun.is_empty();
+        self.lines() == 0 && has_no_position && self.marks.is_empty()
     }
 
     /// Takes what has been gathered, leaving an empty batch. Every sealed batch must be appended, in order: later ones
@@ -146,7 +151,8 @@ impl Batch {
             quarantined: std::mem::take(&mut self.quarantined),
             positions: std::mem::take(&mut self.positions).into_values().collect(),
             forgotten: std::mem::take(&mut self.forgotten),
-            begun: self.begun.take(),
+            begun: std::mem::take(&mut self.begun),
+            marks: std::mem::take(&mut self.marks),
             newest_end: self.newest_end.take(),
         };
         self.rollup.clear();

@@ -10,6 +10,7 @@ mod batch;
 mod columns;
 mod compact;
 mod key_use;
+mod marks;
 mod open;
 mod overview;
 mod positions;
@@ -20,6 +21,7 @@ mod writer;
 
 pub use batch::{Batch, Committed, FilePosition, QUARANTINE_HEAD_BYTES, Quarantined, SealedBatch};
 pub use key_use::KeyUse;
+pub use marks::SpoolPosition;
 pub use open::Options;
 pub use overview::{Recent, RecentBucket, RecentQuery};
 pub use sealed::{Kept, KeptFor, Part, SealReport, VerifyReport};

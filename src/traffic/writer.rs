@@ -8,7 +8,7 @@ use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::{Connection, OptionalExt, params};
 
 use super::batch::SealedBatch;
-use super::{TrafficError, failed, positions, words};
+use super::{TrafficError, failed, marks, positions, words};
 
 /// Appends batches. There is one per store.
 pub struct Writer {
@@ -79,7 +79,7 @@ fn append_all(connection: &Connection, number: u64, batch: &SealedBatch) -> Resu
     append_rows(connection, "minute_deltas", with_batch_number(number, &batch.minutes)?)?;
     append_rows(connection, "hour_deltas", with_batch_number(number, &batch.hours)?)?;
     append_quarantined(connection, number, batch)?;
-    if let Some(source) = &batch.begun {
+    for source in &batch.begun {
         positions::begin(connection, source)?;
     }
     for position in &batch.forgotten {
@@ -88,6 +88,7 @@ fn append_all(connection: &Connection, number: u64, batch: &SealedBatch) -> Resu
     for position in &batch.positions {
         positions::set(connection, position)?;
     }
+    marks::append(connection, &batch.marks)?;
     connection
         .execute("UPDATE traffic_store SET last_batch = ?", params![number])
         .map_err(failed("count a batch"))

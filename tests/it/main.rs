@@ -24,5 +24,6 @@ mod server;
 mod sign_in;
 mod sql_functions;
 mod support;
+mod syslog;
 mod tail;
 mod wallet;

@@ -1,0 +1,142 @@
+//! Every key of the file, section by section: what it may be, and what it is.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use tracing_subscriber::EnvFilter;
+
+use super::fields::Fields;
+use super::{
+    ChainConfig, Config, HttpConfig, IntakeConfig, JobsConfig, LedgerConfig, LimitsConfig, LogConfig, LogFormat,
+    PublicUrl, TrafficConfig,
+};
+use crate::core::id::Network;
+
+/// Reads every key, in the order of the shipped file.
+pub(super) fn read(fields: &mut Fields<'_>) -> Config {
+    let default = Config::default();
+    Config {
+        data_dir: fields.path("data_dir", default.data_dir),
+        log: LogConfig {
+            level: fields.text("log.level", default.log.level, LEVELS_ALLOWED, log_level),
+            format: fields.text("log.format", default.log.format, FORMATS_ALLOWED, log_format),
+        },
+        secrets_file: fields.path("secrets_file", default.secrets_file),
+        http: read_http(fields, default.http),
+        limits: read_limits(fields, default.limits),
+        chain: ChainConfig {
+            network: fields.text("chain.network", default.chain.network, NETWORKS_ALLOWED, Network::from_name),
+        },
+        intake: read_intake(fields, default.intake),
+        traffic: read_traffic(fields, default.traffic),
+        ledger: LedgerConfig { readers: fields.integer("ledger.readers", default.ledger.readers, 1..=16) },
+        jobs: JobsConfig { interval_s: fields.integer("jobs.interval_s", default.jobs.interval_s, 1..=86_400) },
+    }
+}
+
+const LEVELS_ALLOWED: &str = "error, warn, info, debug, trace, or directives like \"info,suiftly::intake=debug\"";
+const FORMATS_ALLOWED: &str = "auto, text or json";
+const LISTEN_ALLOWED: &str = "an IP address and a port, like \"127.0.0.1:22700\" or \"[::1]:22700\"";
+
+const NETWORKS_ALLOWED: &str = "mainnet or testnet";
+const PROXIES_ALLOWED: &str = "IP addresses separated by commas, like \"127.0.0.1, ::1\", or \"\" for none";
+
+fn read_http(fields: &mut Fields<'_>, default: HttpConfig) -> HttpConfig {
+    let url = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
+    HttpConfig {
+        listen: fields.text("http.listen", default.listen, LISTEN_ALLOWED, |text| text.parse().ok()),
+        public_url: fields.text("http.public_url", default.public_url, PublicUrl::ALLOWED, url),
+        trusted_proxies: fields.text("http.trusted_proxies", default.trusted_proxies, PROXIES_ALLOWED, addresses),
+        max_connections: fields.integer("http.max_connections", default.max_connections, 16..=65_536),
+    }
+}
+
+fn addresses(text: &str) -> Option<Vec<IpAddr>> {
+    if text.trim().is_empty() {
+        Some(Vec::new())
+    } else {
+        text.split(',').map(|part| part.trim().parse().ok()).collect()
+    }
+}
+
+fn read_limits(fields: &mut Fields<'_>, default: LimitsConfig) -> LimitsConfig {
+    let mut per_min = |key, default| fields.integer(key, default, 1..=MOST_PER_MIN);
+    LimitsConfig {
+        ip_per_min: per_min("limits.ip_per_min", default.ip_per_min),
+        customer_per_min: per_min("limits.customer_per_min", default.customer_per_min),
+        sign_in_ip_per_min: per_min("limits.sign_in_ip_per_min", default.sign_in_ip_per_min),
+        sign_in_address_per_min: per_min("limits.sign_in_address_per_min", default.sign_in_address_per_min),
+    }
+}
+
+/// More than a machine can answer: as good as no limit.
+const MOST_PER_MIN: u32 = 100_000_000;
+
+const LOGS_ALLOWED: &str = "paths or patterns separated by commas, like \"/var/log/haproxy.log\" or \"/var/log/haproxy/*.log\", or \"\" for none";
+const SOCKET_ALLOWED: &str = "a path, or \"\" for none";
+const SYSLOG_ALLOWED: &str = "an IP address and a port, like \"127.0.0.1:5140\", or \"\" for none";
+
+fn logs(text: &str) -> Option<Vec<PathBuf>> {
+    if text.trim().is_empty() {
+        return Some(Vec::new());
+    }
+    text.split(',')
+        .map(|part| {
+            let part = part.trim();
+            let is_path = !part.is_empty() && !part.contains('\0') && glob::Pattern::new(part).is_ok();
+            is_path.then(|| PathBuf::from(part))
+        })
+        .collect()
+}
+
+fn socket_path(text: &str) -> Option<Option<PathBuf>> {
+    (!text.contains('\0')).then(|| Some(PathBuf::from(text)).filter(|_| !text.is_empty()))
+}
+
+fn socket_address(text: &str) -> Option<Option<SocketAddr>> {
+    if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
+}
+
+fn read_intake(fields: &mut Fields<'_>, default: IntakeConfig) -> IntakeConfig {
+    IntakeConfig {
+        log_file: fields.text("intake.log_file", default.log_file, LOGS_ALLOWED, logs),
+        syslog_unix: fields.text("intake.syslog_unix", default.syslog_unix, SOCKET_ALLOWED, socket_path),
+        syslog_udp: fields.text("intake.syslog_udp", default.syslog_udp, SYSLOG_ALLOWED, socket_address),
+        syslog_tcp: fields.text("intake.syslog_tcp", default.syslog_tcp, SYSLOG_ALLOWED, socket_address),
+        spool_max_mib: fields.integer("intake.spool_max_mib", default.spool_max_mib, 64..=1_048_576),
+        poll_interval_ms: fields.integer("intake.poll_interval_ms", default.poll_interval_ms, 10..=60_000),
+        flush_after_ms: fields.integer("intake.flush_after_ms", default.flush_after_ms, 1..=10_000),
+        max_batch_rows: fields.integer("intake.max_batch_rows", default.max_batch_rows, 1024..=1_048_576),
+        rotation_grace_s: fields.integer("intake.rotation_grace_s", default.rotation_grace_s, 0..=3600),
+    }
+}
+
+fn read_traffic(fields: &mut Fields<'_>, default: TrafficConfig) -> TrafficConfig {
+    TrafficConfig {
+        memory_limit_mib: fields.integer("traffic.memory_limit_mib", default.memory_limit_mib, 128..=1_048_576),
+        chunk_days: fields.integer("traffic.chunk_days", default.chunk_days, 1..=31),
+        seal_after_days: fields.integer("traffic.seal_after_days", default.seal_after_days, 1..=3_650),
+        retention_days: fields.integer("traffic.retention_days", default.retention_days, 1..=36_500),
+        min_free_mib: fields.integer("traffic.min_free_mib", default.min_free_mib, 0..=1_048_576),
+        threads: fields.integer("traffic.threads", default.threads, 1..=64),
+    }
+}
+
+/// A bare word must be a level: the filter itself would take a misspelt level for the name of a module. Spaces around
+/// directives are dropped, because the filter miscounts by them: it panics, or takes `" info"` for a module.
+fn log_level(text: &str) -> Option<String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let directives: Vec<&str> = text.split(',').map(str::trim).collect();
+    let are_known = directives.iter().all(|part| part.contains('=') || LEVELS.contains(part));
+    let filter = directives.join(",");
+    (are_known && EnvFilter::builder().parse(&filter).is_ok()).then_some(filter)
+}
+
+fn log_format(text: &str) -> Option<LogFormat> {
+    match text {
+        "auto" => Some(LogFormat::Auto),
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    }
+}

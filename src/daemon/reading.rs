@@ -1,0 +1,83 @@
+//! Everything that brings log lines in, from its configuration to its end.
+
+use std::time::Duration;
+
+use super::DaemonError;
+use crate::clock::Clock;
+use crate::config::{Config, IntakeConfig};
+use crate::intake::{
+    Inputs, Intake, IntakeError, IntakeOptions, Journal, Room, SpoolThread, SyslogAddresses, SyslogReceivers, Until,
+};
+use crate::traffic::{Traffic, Writer};
+
+/// The spool of what is received by syslog: its name in the store, and its folder in the data directory.
+const SYSLOG_SPOOL: &str = "syslog";
+const SPOOL_FOLDER: &str = "spool";
+
+/// Intake, with what feeds it.
+pub(super) struct Reading {
+    intake: Intake,
+    syslog: SyslogReceivers,
+    spool: Option<SpoolThread>,
+}
+
+impl Reading {
+    /// Starts to read and to receive. Blocks; within a runtime.
+    pub(super) fn start(
+        config: &Config,
+        mut syslog: SyslogReceivers,
+        traffic: &Traffic,
+        writer: Writer,
+        clock: Clock,
+    ) -> Result<Self, DaemonError> {
+        let mut inputs = Inputs { logs: config.intake.log_file.clone(), ..Inputs::default() };
+        let folder = config.data_dir.join(SPOOL_FOLDER).join(SYSLOG_SPOOL);
+        let mut spool = None;
+        // What was received while it was configured is counted, whatever is configured since.
+        if !syslog.is_empty() || folder.exists() {
+            let counted = traffic.spool_position(SYSLOG_SPOOL)?;
+            let journal = Journal::open(SYSLOG_SPOOL, &folder, config.intake.spool_max_mib << 20, counted)
+                .map_err(|source| IntakeError::Spool { path: folder, source })?;
+            inputs.spools.push(journal.spool().clone());
+            let (thread, sender) = SpoolThread::start(journal)?;
+            syslog.start(&sender);
+            spool = Some(thread);
+        }
+        let intake = Intake::start(inputs, intake_options(config), Until::Stopped, traffic, writer, clock)?;
+        Ok(Self { intake, syslog, spool })
+    }
+
+    pub(super) fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// Ends it in the order in which lines flow: nothing that was received is lost.
+    pub(super) async fn stop(self) -> Result<(), DaemonError> {
+        self.syslog.stop().await;
+        let ending = move || {
+            if let Some(spool) = self.spool {
+                spool.join();
+            }
+            self.intake.stop();
+        };
+        Ok(tokio::task::spawn_blocking(ending).await?)
+    }
+}
+
+/// Where syslog is to be received.
+pub(super) fn syslog_addresses(config: &IntakeConfig) -> SyslogAddresses {
+    SyslogAddresses { unix: config.syslog_unix.clone(), udp: config.syslog_udp, tcp: config.syslog_tcp }
+}
+
+/// The configured way of reading.
+pub fn intake_options(config: &Config) -> IntakeOptions {
+    let room = Room { path: config.data_dir.clone(), min_free_bytes: config.traffic.min_free_mib << 20 };
+    let config = &config.intake;
+    IntakeOptions {
+        poll_interval: Duration::from_millis(config.poll_interval_ms),
+        flush_after: Duration::from_millis(config.flush_after_ms),
+        max_batch_rows: config.max_batch_rows,
+        rotation_grace: Duration::from_secs(config.rotation_grace_s),
+        room,
+    }
+}

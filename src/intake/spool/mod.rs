@@ -1,0 +1,162 @@
+//! The spool: lines that cannot be read a second time are written here first, and then read like a file.
+//!
+//! ```text
+//! receivers ─▶ queue ─▶ spool thread: gather ≤ 20 ms, write, fsync ─▶ segments ─▶ reader: rows and position, committed
+//!                ↑                                                        │              together
+//!     full: receivers stop reading                                        └─ deleted when counted to the end
+//! ```
+//! Segments are files of records (`core::spool_record` has the layout), numbered upwards; each process begins a new one,
+//! so that nothing is ever written before a place that is counted already.
+//!
+//! Invariants:
+//! - A record is read once it is durable, at most 100 ms after it came, and never before.
+//! - After a crash at any byte the last segment is cut behind its last whole record. Every durable record is still there.
+//! - Segments together stay below the limit: when it is reached, nothing is taken in until room is made.
+
+mod journal;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod thread;
+
+pub use journal::Journal;
+pub(super) use reader::SpoolReader;
+pub use thread::{Chunk, SpoolThread};
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracing::warn;
+
+use crate::core::source::SourceState;
+
+/// A segment that has grown to this is followed by the next.
+pub(super) const SEGMENT_BYTES: u64 = 16 << 20;
+
+const EXTENSION: &str = "spool";
+
+/// The segments of one spool, shared by whoever writes and whoever reads.
+#[derive(Debug)]
+pub struct Spool {
+    name: String,
+    folder: PathBuf,
+    max_bytes: u64,
+    state: Mutex<State>,
+    freed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The durable length of each segment, by number.
+    segments: BTreeMap<u64, u64>,
+    is_full: bool,
+    /// Why nothing can be written at present.
+    trouble: Option<String>,
+    /// Wakes the reader.
+    wake: Option<SyncSender<()>>,
+}
+
+impl Spool {
+    /// What the store knows it by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it fares: in trouble while nothing can be written or it is full.
+    pub fn source_state(&self) -> SourceState {
+        let state = self.lock();
+        let folder = self.folder.display();
+        if let Some(trouble) = &state.trouble {
+            return SourceState::Unreadable(format!("the spool {folder} cannot be written: {trouble}"));
+        }
+        if state.is_full {
+            let mib = self.max_bytes >> 20;
+            return SourceState::Unreadable(format!(
+                "the spool {folder} is full ({mib} MiB), so no more lines are received until some of it is counted: \
+                 see why rows are not stored, or raise intake.spool_max_mib"
+            ));
+        }
+        SourceState::Reading
+    }
+
+    /// The durable bytes of all segments.
+    pub fn bytes(&self) -> u64 {
+        self.lock().segments.values().sum()
+    }
+
+    /// Deletes the segments before one, none of which is needed any more: neither to be counted nor for anything else.
+    /// Whoever has to keep segments longer gives the number of the first one to keep.
+    pub(super) fn release_before(&self, segment: u64) {
+        let released: Vec<u64> = self.lock().segments.range(..segment).map(|(number, _)| *number).collect();
+        for number in released {
+            match fs::remove_file(self.path(number)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    warn!(segment = number, %error, "cannot delete a segment of the spool that is counted");
+                    return;
+                }
+                _ => drop(self.lock().segments.remove(&number)),
+            }
+        }
+        self.freed.notify_all();
+    }
+
+    /// Has a reader woken whenever there is more to read.
+    pub(super) fn wake_by(&self, wake: SyncSender<()>) {
+        self.lock().wake = Some(wake);
+    }
+
+    /// The first segment from `number` on, with its durable length, and whether there is a later one.
+    fn segment_from(&self, number: u64) -> Option<(u64, u64, bool)> {
+        let state = self.lock();
+        let mut segments = state.segments.range(number..);
+        let (number, bytes) = segments.next()?;
+        Some((*number, *bytes, segments.next().is_some()))
+    }
+
+    fn set_durable(&self, segment: u64, bytes: u64) {
+        let mut state = self.lock();
+        state.segments.insert(segment, bytes);
+        if let Some(wake) = &state.wake {
+            // Whoever is awake already needs no second call.
+            let _ = wake.try_send(());
+        }
+    }
+
+    fn set_trouble(&self, trouble: Option<String>) {
+        self.lock().trouble = trouble;
+    }
+
+    /// Whether there is room for so many bytes, which is waited for, for a while.
+    fn has_room(&self, bytes: u64, wait: Duration) -> bool {
+        let fits = |state: &State| state.segments.values().sum::<u64>().saturating_add(bytes) <= self.max_bytes;
+        let mut state = self.lock();
+        if !fits(&state) {
+            if !state.is_full {
+                warn!(folder = %self.folder.display(), max_bytes = self.max_bytes, "the spool is full; receivers wait");
+            }
+            state.is_full = true;
+            state = self.freed.wait_timeout(state, wait).map_or_else(|error| error.into_inner().0, |(state, _)| state);
+        }
+        state.is_full = !fits(&state);
+        !state.is_full
+    }
+
+    fn path(&self, segment: u64) -> PathBuf {
+        self.folder.join(format!("{segment:020}.{EXTENSION}"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The number in a segment's name.
+fn segment_number(path: &Path) -> Option<u64> {
+    let is_segment = path.extension().is_some_and(|extension| extension == EXTENSION);
+    path.file_stem().filter(|_| is_segment)?.to_str()?.parse().ok()
+}

@@ -1,0 +1,116 @@
+//! The reading end: durable records into batches.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::error;
+
+use super::Spool;
+use crate::core::spool_record::{Decoded, HEADER, MAX_RECORD_BYTES, decode};
+use crate::intake::file::read_full_at;
+use crate::intake::reader::{Place, take_line, to_u64};
+use crate::traffic::{Batch, SpoolPosition};
+
+/// How much is read at once: several times the longest record.
+const CHUNK_BYTES: usize = 16 * MAX_RECORD_BYTES;
+
+/// Reads one spool in order.
+pub(in crate::intake) struct SpoolReader {
+    spool: Arc<Spool>,
+    position: SpoolPosition,
+    open: Option<(u64, File)>,
+    buffer: Vec<u8>,
+    /// Batches on their way to the store, with the segment that each has got to.
+    on_the_way: VecDeque<(u64, u64)>,
+}
+
+impl SpoolReader {
+    /// Reads on from where the store is.
+    pub(in crate::intake) fn new(spool: Arc<Spool>, counted: Option<SpoolPosition>) -> Self {
+        let position = counted.unwrap_or(SpoolPosition { segment: 0, read_offset: 0 });
+        spool.release_before(position.segment);
+        Self { spool, position, open: None, buffer: vec![0; CHUNK_BYTES], on_the_way: VecDeque::new() }
+    }
+
+    pub(in crate::intake) fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    /// Takes durable records until the batch has `max_lines`, the end is reached, or the batch is due. Tells whether
+    /// there were any.
+    pub(in crate::intake) fn read(&mut self, batch: &mut Batch, max_lines: usize, due: Instant) -> bool {
+        let mut any = false;
+        while batch.lines() < max_lines && !(any && Instant::now() >= due) {
+            let Some((segment, durable, has_later)) = self.spool.segment_from(self.position.segment) else { break };
+            if segment > self.position.segment || self.position.read_offset == 0 {
+                self.position = SpoolPosition { segment, read_offset: to_u64(HEADER.len()) };
+            }
+            if self.position.read_offset < durable {
+                if let Err(error) = self.read_chunk(durable, batch, max_lines) {
+                    error!(segment, %error, "a segment of the spool cannot be read");
+                    break;
+                }
+                any = true;
+            } else if has_later {
+                self.position = SpoolPosition { segment: segment + 1, read_offset: 0 };
+            } else {
+                break;
+            }
+        }
+        any
+    }
+
+    fn read_chunk(&mut self, durable: u64, batch: &mut Batch, max_lines: usize) -> io::Result<()> {
+        let SpoolPosition { segment, read_offset } = self.position;
+        if self.open.as_ref().is_none_or(|(number, _)| *number != segment) {
+            self.open = Some((segment, File::open(self.spool.path(segment))?));
+        }
+        let Some((_, file)) = &self.open else { return Ok(()) };
+        let room = usize::try_from(durable - read_offset).unwrap_or(usize::MAX).min(self.buffer.len());
+        let filled = read_full_at(file, self.buffer.get_mut(..room).unwrap_or_default(), read_offset)?;
+        let chunk = self.buffer.get(..filled).unwrap_or_default();
+        let mut start = 0;
+        while batch.lines() < max_lines {
+            let Decoded::Record { line, bytes } = decode(chunk.get(start..).unwrap_or_default()) else { break };
+            let place = Place { source: &self.spool.name, inode: segment, offset: read_offset + to_u64(start) };
+            take_line(line, &place, batch);
+            start += bytes;
+        }
+        if start == 0 && batch.lines() < max_lines {
+            // Durable once, and damaged since: where the next record begins cannot be told any more.
+            error!(
+                segment,
+                offset = read_offset,
+                bytes = durable - read_offset,
+                "a segment of the spool is damaged; \
+                its rest is passed over, and the lines in it are lost"
+            );
+            self.position.read_offset = durable;
+        } else {
+            self.position.read_offset = read_offset + to_u64(start);
+        }
+        batch.set_spool_position(&self.spool.name, self.position);
+        Ok(())
+    }
+
+    /// Notes that a batch with what was read so far is on its way to the store.
+    pub(in crate::intake) fn sent(&mut self, batch: u64) {
+        if self.on_the_way.back().is_none_or(|(_, segment)| *segment < self.position.segment) {
+            self.on_the_way.push_back((batch, self.position.segment));
+        }
+    }
+
+    /// Lets go of the segments that are counted to their end once so many batches are stored.
+    pub(in crate::intake) fn stored(&mut self, batches: u64) {
+        let mut counted = None;
+        while let Some((_, segment)) = self.on_the_way.pop_front_if(|(batch, _)| *batch <= batches) {
+            counted = Some(segment);
+        }
+        if let Some(segment) = counted {
+            self.spool.release_before(segment);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
+use std::time::Instant;
+
+use super::*;
+use crate::core::spool_record::{HEADER, encode};
+use crate::traffic::{Batch, Options, SpoolPosition, Traffic, Writer};
+
+const STORE: Options = Options { memory_limit_mib: 256, threads: 1 };
+const PLENTY: u64 = 1 << 30;
+
+/// `make soak` sets more.
+fn histories() -> u64 {
+    std::env::var("SUIFTLY_HISTORIES").map_or(40, |count| count.parse().unwrap())
+}
+
+fn line(number: u64) -> String {
+    format!(
+        "<134>1 - gw haproxy 7 - - s1 1795424400000 1 7 {number} {number} 5 1 1 1 0 0 ::1 5 20002 GET /a 200 1 2 0/0/0/0/0/4/5 ---- b s 1"
+    )
+}
+
+fn records(from: u64, to: u64) -> Vec<u8> {
+    let mut records = Vec::new();
+    for number in from..to {
+        assert!(encode(line(number).as_bytes(), &mut records));
+    }
+    records
+}
+
+/// A spool with whoever writes and reads it, and its store.
+struct Life<'a> {
+    folder: PathBuf,
+    traffic: &'a Traffic,
+    writer: &'a mut Writer,
+    journal: Journal,
+    reader: SpoolReader,
+    batch: Batch,
+    sent: u64,
+}
+
+impl<'a> Life<'a> {
+    fn new(folder: &Path, traffic: &'a Traffic, writer: &'a mut Writer) -> Self {
+        let (journal, reader) = Self::open(folder, traffic);
+        let batch = Batch::new(traffic.words().unwrap());
+        Self { folder: folder.to_owned(), traffic, writer, journal, reader, batch, sent: 0 }
+    }
+
+    fn open(folder: &Path, traffic: &Traffic) -> (Journal, SpoolReader) {
+        let name = folder.to_string_lossy();
+        let counted = traffic.spool_position(&name).unwrap();
+        let mut journal = Journal::open(&name, folder, PLENTY, counted).unwrap();
+        journal.set_segment_bytes(900);
+        let reader = SpoolReader::new(journal.spool().clone(), counted);
+        (journal, reader)
+    }
+
+    fn read(&mut self, max_lines: usize) -> bool {
+        self.reader.read(&mut self.batch, max_lines, Instant::now() + Duration::from_secs(3600))
+    }
+
+    fn commit(&mut self) {
+        if !self.batch.is_empty() {
+            self.writer.append(&self.batch.seal(1).unwrap()).unwrap();
+            self.sent += 1;
+            self.reader.sent(self.sent);
+            self.reader.stored(self.sent);
+        }
+    }
+
+    /// The process ends while `torn` was being written, after so many of its bytes; the machine may lose what was not
+    /// synced, but not what was.
+    fn crash(&mut self, torn: &[u8], garbage: &[u8]) {
+        let last = self.journal.spool().lock().segments.last_key_value().map(|(number, bytes)| (*number, *bytes));
+        match last {
+            Some((number, durable)) if durable < 900 => {
+                let file = OpenOptions::new().write(true).open(self.journal.spool().path(number)).unwrap();
+                file.write_all_at(torn, durable).unwrap();
+                file.write_all_at(garbage, durable + u64::try_from(torn.len()).unwrap()).unwrap();
+            }
+            last => {
+                let begun: Vec<u8> = HEADER.iter().chain(torn).copied().collect();
+                let next = last.map_or(1, |(number, _)| number + 1);
+                let next = next.max(
+                    self.traffic.spool_position(self.journal.spool().name()).unwrap().map_or(1, |at| at.segment + 1),
+                );
+                fs::write(self.journal.spool().path(next), &begun[..begun.len().min(torn.len())]).unwrap();
+            }
+        }
+        (self.journal, self.reader) = Self::open(&self.folder, self.traffic);
+        self.batch = Batch::new(self.traffic.words().unwrap());
+        self.sent = 0;
+    }
+}
+
+#[test]
+fn whatever_byte_of_whatever_write_a_crash_comes_at_every_durable_line_is_counted_once() {
+    let home = tempfile::tempdir().unwrap();
+    let (traffic, mut writer) = Traffic::open(&home.path().join("t.duckdb"), &STORE).unwrap();
+    let first = std::env::var("SUIFTLY_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    for seed in (0..histories()).map(|number| first.wrapping_add(number)) {
+        let before = traffic.line_counts().unwrap();
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut life = Life::new(&home.path().join(seed.to_string()), &traffic, &mut writer);
+        let (mut written, mut pending) = (0, Vec::new());
+        // Lines that were in a torn write count if they were whole, as nobody was told that they are lost either.
+        let (mut durable, mut perhaps) = (0, 0);
+        for _ in 0..60 {
+            match rng.u8(0..10) {
+                0..4 => {
+                    let count = rng.u64(1..6);
+                    let more = records(written, written + count);
+                    life.journal.push(&more);
+                    pending.extend(more);
+                    written += count;
+                }
+                4..6 => {
+                    let lines = count_lines(&pending);
+                    life.journal.flush().unwrap();
+                    durable += lines;
+                    pending.clear();
+                }
+                6..8 => drop(life.read(rng.usize(1..12))),
+                8 => life.commit(),
+                _ => {
+                    let torn = &pending[..rng.usize(0..=pending.len())];
+                    let garbage = [&[][..], &[0; 40], b"garbage!garbage!", &[0xff; 9]][rng.usize(0..4)];
+                    perhaps += count_lines(torn);
+                    life.crash(torn, garbage);
+                    pending.clear();
+                }
+            }
+        }
+        life.journal.flush().unwrap();
+        durable += count_lines(&pending);
+        while life.read(1_000_000) {}
+        life.commit();
+        let segments = life.journal.spool().lock().segments.len();
+        let after = traffic.line_counts().unwrap();
+        let counted = after.0 - before.0;
+        assert_eq!(after.1, before.1, "SUIFTLY_SEED={seed}");
+        assert!(
+            (durable..=durable + perhaps).contains(&counted),
+            "{durable} durable lines and perhaps {perhaps} more, {counted} counted; SUIFTLY_SEED={seed}"
+        );
+        assert!(segments <= 1, "{segments} segments are left although all is counted; SUIFTLY_SEED={seed}");
+    }
+}
+
+/// Whole records.
+fn count_lines(bytes: &[u8]) -> u64 {
+    let mut lines = 0;
+    let mut rest = bytes;
+    while let crate::core::spool_record::Decoded::Record { bytes, .. } = crate::core::spool_record::decode(rest) {
+        rest = &rest[bytes..];
+        lines += 1;
+    }
+    lines
+}
+
+#[test]
+fn a_full_spool_takes_no_more_until_something_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open("s", folder.path(), 3000, None).unwrap();
+    journal.set_segment_bytes(900);
+    let spool = journal.spool().clone();
+    for number in 0.. {
+        let more = records(number, number + 1);
+        if !spool.has_room(u64::try_from(more.len()).unwrap(), Duration::ZERO) {
+            break;
+        }
+        journal.push(&more);
+        journal.flush().unwrap();
+    }
+    assert!(spool.bytes() <= 3000 && spool.bytes() > 2500, "{}", spool.bytes());
+    let SourceState::Unreadable(reason) = spool.source_state() else { panic!("it says nothing") };
+    assert!(reason.contains("is full") && reason.contains("intake.spool_max_mib"), "{reason}");
+    let newest = *spool.lock().segments.last_key_value().unwrap().0;
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| spool.has_room(200, Duration::from_secs(30)));
+        spool.release_before(newest);
+        assert!(waiting.join().unwrap(), "whoever waits learns that there is room");
+    });
+    assert_eq!(spool.source_state(), SourceState::Reading);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "what is counted is deleted");
+}
+
+#[test]
+fn a_damaged_record_ends_its_segment_and_the_next_is_read() {
+    let home = tempfile::tempdir().unwrap();
+    let (traffic, mut writer) = Traffic::open(&home.path().join("t.duckdb"), &STORE).unwrap();
+    let mut life = Life::new(&home.path().join("s"), &traffic, &mut writer);
+    life.journal.push(&records(0, 10));
+    life.journal.flush().unwrap();
+    life.journal.push(&records(10, 13));
+    life.journal.flush().unwrap();
+    let first = life.journal.spool().path(1);
+    let mut bytes = fs::read(&first).unwrap();
+    let third = HEADER.len() + 2 * (8 + line(0).len());
+    bytes[third + 20] ^= 1;
+    fs::write(&first, bytes).unwrap();
+    while life.read(100) {}
+    life.commit();
+    assert_eq!(traffic.line_counts().unwrap(), (2 + 3, 0));
+    assert_eq!(traffic.spool_position(life.journal.spool().name()).unwrap().unwrap().segment, 2);
+    assert!(!first.exists());
+}
+
+#[test]
+fn a_segment_of_a_later_version_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("00000000000000000001.spool");
+    fs::write(&path, b"sfyspool\x02\0\0\0\0\0\0\0more").unwrap();
+    let error = Journal::open("s", folder.path(), PLENTY, None).err().unwrap();
+    assert!(error.to_string().contains("no segment that this version knows"), "{error}");
+    assert_eq!(fs::read(&path).unwrap().len(), 20);
+}
+
+#[test]
+fn numbers_of_counted_segments_are_not_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let counted = Some(SpoolPosition { segment: 41, read_offset: 99 });
+    let mut journal = Journal::open("s", folder.path(), PLENTY, counted).unwrap();
+    journal.push(&records(0, 1));
+    journal.flush().unwrap();
+    assert_eq!(journal.spool().segment_from(0).map(|(number, _, has_later)| (number, has_later)), Some((42, false)));
+}
