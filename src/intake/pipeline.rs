@@ -14,6 +14,7 @@ use tracing::{error, warn};
 use super::{Follower, IntakeError};
 use crate::clock::Clock;
 use crate::core::calendar::UtcMillis;
+use crate::core::log_line::Format;
 use crate::core::source::SourceState;
 use crate::telemetry::chain;
 use crate::traffic::{Batch, Committed, SealedBatch, Traffic, Writer};
@@ -52,6 +53,7 @@ pub enum Until {
 pub struct Intake {
     stop: Arc<AtomicBool>,
     state: Arc<Mutex<SourceState>>,
+    format: Arc<Mutex<Option<Format>>>,
     committed: watch::Receiver<Committed>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -81,16 +83,19 @@ impl Intake {
         }
         let stop = Arc::new(AtomicBool::new(false));
         let state = Arc::new(Mutex::new(SourceState::Waiting));
+        let format = Arc::new(Mutex::new(None));
         let (sender, receiver) = sync_channel(QUEUE_BATCHES);
         let (publish, committed) = watch::channel(Committed::default());
+        let wake = Wake::new(log);
+        let (shared_stop, shared_state, shared_format) = (stop.clone(), state.clone(), format.clone());
         let reading =
-            Reading { options, until, stop: stop.clone(), state: state.clone(), sender, wake: Wake::new(log) };
+            Reading { options, until, stop: shared_stop, state: shared_state, format: shared_format, sender, wake };
         let appending = Appending { writer, clock, stop: stop.clone(), publish };
         let threads = vec![
             spawn("intake-read", move || reading.run(follower, batch))?,
             spawn("intake-append", move || appending.run(&receiver))?,
         ];
-        Ok(Self { stop, state, committed, threads })
+        Ok(Self { stop, state, format, committed, threads })
     }
 
     /// News of every committed batch; closed when intake has stopped, by itself or because it was asked.
@@ -101,6 +106,11 @@ impl Intake {
     /// A handle to ask how the source fares.
     pub fn source_state(&self) -> Arc<Mutex<SourceState>> {
         self.state.clone()
+    }
+
+    /// A handle to ask which format the source's lines have; `None` before the first that could be parsed.
+    pub fn source_format(&self) -> Arc<Mutex<Option<Format>>> {
+        self.format.clone()
     }
 
     /// Appends what has been read, checkpoints, and ends the threads. Blocks.
@@ -128,6 +138,7 @@ struct Reading {
     until: Until,
     stop: Arc<AtomicBool>,
     state: Arc<Mutex<SourceState>>,
+    format: Arc<Mutex<Option<Format>>>,
     sender: SyncSender<SealedBatch>,
     wake: Wake,
 }
@@ -147,6 +158,7 @@ impl Reading {
             }
             let due = first_line.unwrap_or_else(Instant::now) + self.options.flush_after;
             let any = follower.read(&mut batch, self.options.max_batch_rows, due);
+            *self.format.lock().unwrap_or_else(PoisonError::into_inner) = follower.format();
             if batch.lines() > 0 {
                 first_line.get_or_insert_with(Instant::now);
             }
