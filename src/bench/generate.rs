@@ -37,12 +37,17 @@ pub fn generate(path: &Path, lines: u64, seed: u64) -> Result<(), BenchError> {
     write_lines(BufWriter::with_capacity(1 << 20, file), lines, seed).map_err(failed)
 }
 
-fn write_lines(mut out: impl Write, lines: u64, seed: u64) -> io::Result<()> {
-    let mut rng = Rng::with_seed(seed);
-    for number in 0..lines {
-        s1::write(&line(&mut rng, number), &mut out)?;
+fn write_lines(mut out: impl Write, count: u64, seed: u64) -> io::Result<()> {
+    for line in lines(count, seed) {
+        s1::write(&line, &mut out)?;
     }
     out.flush()
+}
+
+/// The lines themselves; the same seed gives the same.
+pub(super) fn lines(count: u64, seed: u64) -> impl Iterator<Item = RequestLine<'static>> {
+    let mut rng = Rng::with_seed(seed);
+    (0..count).map(move |number| line(&mut rng, number))
 }
 
 fn line(rng: &mut Rng, number: u64) -> RequestLine<'static> {
@@ -73,7 +78,7 @@ fn line(rng: &mut Rng, number: u64) -> RequestLine<'static> {
         client_port: rng.u16(1024..),
         listener_port: 20_000 + u16::from(service.number()),
         method: if service == Service::Seal && rng.bool() { "GET" } else { "POST" },
-        path: rng.choice(PATHS).unwrap_or("/"),
+        path: rng.choice(PATHS).unwrap_or("/").into(),
         status,
         bytes_in: rng.u64(120..900),
         bytes_out: if served { rng.u64(200..40_000) } else { 190 },

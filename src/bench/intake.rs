@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 
-use super::{BenchError, round};
+use super::{BenchError, per_second, round, to_float};
 use crate::clock::Clock;
 use crate::intake::{Intake, IntakeOptions, Until};
 use crate::traffic::{KeptFor, Options, Traffic};
@@ -85,17 +85,8 @@ fn count_lines(file: &Path) -> std::io::Result<u64> {
     }
 }
 
-fn per_second(lines: u64, elapsed: Duration) -> f64 {
-    to_float(lines) / elapsed.as_secs_f64()
-}
-
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { to_float(part) / to_float(whole) }
-}
-
-#[expect(clippy::as_conversions, reason = "counts below 2⁵³, for a ratio that people read")]
-fn to_float(count: u64) -> f64 {
-    count as f64
 }
 
 /// `VmHWM` of `/proc/self/status`; 0 where there is none.

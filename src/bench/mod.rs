@@ -3,14 +3,18 @@
 mod accounts;
 mod generate;
 mod intake;
+mod parse;
 
 pub use accounts::{AccountsReport, measure_accounts};
 pub use generate::generate;
 pub use intake::{IntakeReport, measure_intake};
+pub use parse::{ParseReport, measure_parse};
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use crate::core::log_line::Format;
 use crate::intake::IntakeError;
 use crate::ledger::LedgerError;
 use crate::traffic::TrafficError;
@@ -34,9 +38,22 @@ pub enum BenchError {
     KeyNotFound,
     #[error("{lines} lines were in the file, and only {counted} were counted; the log above says why")]
     Uncounted { lines: u64, counted: u64 },
+    #[error("a line of format {format} cannot be made up")]
+    Made { format: Format, source: io::Error },
+    #[error("{lines} lines of format {format} were made up, and only {parsed} could be parsed")]
+    Unparsed { format: Format, lines: u64, parsed: u64 },
 }
 
 /// To whole parts of `steps`: for figures that people read.
 fn round(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
+}
+
+fn per_second(lines: u64, elapsed: Duration) -> f64 {
+    to_float(lines) / elapsed.as_secs_f64()
+}
+
+#[expect(clippy::as_conversions, reason = "counts below 2⁵³, for a ratio that people read")]
+fn to_float(count: u64) -> f64 {
+    count as f64
 }

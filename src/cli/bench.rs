@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
-use crate::bench::{IntakeReport, generate, measure_accounts, measure_intake};
+use crate::bench::{IntakeReport, generate, measure_accounts, measure_intake, measure_parse};
 use crate::config::Config;
 use crate::daemon::intake_options;
 use crate::traffic::Options;
@@ -15,6 +15,9 @@ pub(super) enum BenchCommand {
     /// Reads a log file through the whole of intake into a new store, and says how fast that was
     #[command(after_help = "Example: suiftly bench generate /tmp/b.log && suiftly bench intake /tmp/b.log --json")]
     Intake(IntakeArgs),
+    /// Parses made-up lines of every format on one core, without storing them, and says how fast that was
+    #[command(after_help = "Example: suiftly bench parse --runs 11 --json")]
+    Parse(ParseArgs),
     /// Fills a new ledger with customers, each with a key, and says how fast keys are found
     #[command(after_help = "Example: suiftly bench accounts /tmp/data --count 1000000 --json")]
     Accounts(AccountsArgs),
@@ -37,6 +40,19 @@ pub(super) struct IntakeArgs {
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
     /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ParseArgs {
+    /// Lines of each format, held in memory
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    lines: u64,
+    /// How often each format is parsed; the median counts
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    runs: u16,
+    /// Prints one JSON array
     #[arg(long)]
     json: bool,
 }
@@ -67,8 +83,21 @@ pub(super) fn run(command: &BenchCommand) -> Result<()> {
     match command {
         BenchCommand::Generate(args) => Ok(generate(&args.file, args.lines, args.seed)?),
         BenchCommand::Intake(args) => intake(args),
+        BenchCommand::Parse(args) => parse(args),
         BenchCommand::Accounts(args) => accounts(args),
     }
+}
+
+fn parse(args: &ParseArgs) -> Result<()> {
+    let reports = measure_parse(args.lines, args.runs.into())?;
+    if args.json {
+        return super::print_json(&reports);
+    }
+    for report in reports {
+        let (slowest, fastest) = (report.slowest_lines_per_s, report.fastest_lines_per_s);
+        println!("{}: {} lines/s (from {slowest} to {fastest})", report.format, report.lines_per_s);
+    }
+    Ok(())
 }
 
 fn accounts(args: &AccountsArgs) -> Result<()> {

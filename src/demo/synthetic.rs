@@ -123,7 +123,7 @@ impl Gateway {
             client_port: self.rng.u16(32_768..60_999),
             listener_port: 20_001 + u16::from(plan.service.number()),
             method: shot.method,
-            path: shot.path,
+            path: shot.path.into(),
             status: refusal.unwrap_or_else(|| served_status(&mut self.rng)),
             bytes_in: self.rng.u64(180..420),
             bytes_out: if refusal.is_some() { self.rng.u64(170..300) } else { self.rng.u64(220..1800) },

@@ -40,6 +40,7 @@ use super::IntakeError;
 use super::file::{LEAST_HEAD, LogFile, begins_like};
 use super::listing::{Listed, list};
 use super::reader::{ReadOutcome, Reader};
+use crate::core::log_line::Format;
 use crate::core::source::SourceState;
 use crate::traffic::{Batch, FilePosition};
 
@@ -115,6 +116,11 @@ impl Follower {
 
     pub fn state(&self) -> &SourceState {
         &self.state
+    }
+
+    /// The format of the log's lines, `None` before the first that could be parsed.
+    pub fn format(&self) -> Option<Format> {
+        self.reader.format()
     }
 
     /// Whether it would be well to look again at once: the log is another file than at the last scan, was truncated,

@@ -26,7 +26,7 @@ mod syslog;
 mod tests;
 
 pub use follow::Follower;
-pub use pipeline::{Intake, IntakeOptions, Until};
+pub use pipeline::{Intake, IntakeOptions, SourceFormats, Until};
 pub use room::Room;
 pub use sources::Inputs;
 pub use spool::{Chunk, Journal, Spool, SpoolThread};

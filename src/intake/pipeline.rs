@@ -1,6 +1,6 @@
 //! The two threads: one reads and parses, the other appends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -17,6 +17,7 @@ use super::room::Room;
 use super::sources::{Inputs, Sources};
 use crate::clock::Clock;
 use crate::core::calendar::UtcMillis;
+use crate::core::log_line::Format;
 use crate::core::source::SourceState;
 use crate::telemetry::chain;
 use crate::traffic::{Batch, Committed, SealedBatch, Traffic, Writer};
@@ -53,10 +54,14 @@ pub enum Until {
     EndOfFile,
 }
 
+/// The formats of sources of which lines could be parsed, by path or name.
+pub type SourceFormats = BTreeMap<String, Format>;
+
 /// The running threads.
 pub struct Intake {
     stop: Arc<AtomicBool>,
     state: Arc<Mutex<SourceState>>,
+    formats: Arc<Mutex<SourceFormats>>,
     committed: watch::Receiver<Committed>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -83,6 +88,7 @@ impl Intake {
         }
         let stop = Arc::new(AtomicBool::new(false));
         let state = Arc::new(Mutex::new(SourceState::Waiting));
+        let formats = Arc::new(Mutex::new(SourceFormats::new()));
         let (sender, receiver) = sync_channel(QUEUE_BATCHES);
         let (publish, committed) = watch::channel(Committed::default());
         let stored = Arc::new(AtomicU64::new(0));
@@ -94,6 +100,7 @@ impl Intake {
             until,
             stop: stop.clone(),
             state: state.clone(),
+            formats: formats.clone(),
             sender,
             wake,
             sent: 0,
@@ -104,7 +111,7 @@ impl Intake {
             spawn("intake-read", move || reading.run(sources, batch))?,
             spawn("intake-append", move || appending.run(&receiver))?,
         ];
-        Ok(Self { stop, state, committed, threads })
+        Ok(Self { stop, state, formats, committed, threads })
     }
 
     /// News of every committed batch; closed when intake has stopped, by itself or because it was asked.
@@ -115,6 +122,11 @@ impl Intake {
     /// A handle to ask how the source fares.
     pub fn source_state(&self) -> Arc<Mutex<SourceState>> {
         self.state.clone()
+    }
+
+    /// A handle to ask which formats the sources' lines have.
+    pub fn source_formats(&self) -> Arc<Mutex<SourceFormats>> {
+        self.formats.clone()
     }
 
     /// Appends what has been read, checkpoints, and ends the threads. Blocks.
@@ -142,6 +154,7 @@ struct Reading {
     until: Until,
     stop: Arc<AtomicBool>,
     state: Arc<Mutex<SourceState>>,
+    formats: Arc<Mutex<SourceFormats>>,
     sender: SyncSender<SealedBatch>,
     wake: Wake,
     /// Batches given to the other thread, and those that it has stored.
@@ -165,6 +178,7 @@ impl Reading {
             sources.stored(self.stored.load(Ordering::Acquire));
             let due = first_line.unwrap_or_else(Instant::now) + self.options.flush_after;
             let any = sources.read(&mut batch, self.options.max_batch_rows, due);
+            *self.formats.lock().unwrap_or_else(PoisonError::into_inner) = sources.formats();
             if batch.lines() > 0 {
                 first_line.get_or_insert_with(Instant::now);
             }

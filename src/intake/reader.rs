@@ -2,8 +2,10 @@
 
 use std::io;
 
+use tracing::info;
+
 use super::file::{LogFile, read_full_at};
-use crate::core::log_line::{self, MAX_LINE_BYTES, Reject};
+use crate::core::log_line::{self, Detection, Format, MAX_LINE_BYTES, Reject};
 use crate::traffic::{Batch, QUARANTINE_HEAD_BYTES, Quarantined};
 
 /// How many bytes are read at once: many lines, and always more than the longest.
@@ -20,14 +22,20 @@ pub(super) enum ReadOutcome {
     Replaced,
 }
 
-/// A buffer that reads use in turn.
+/// A buffer that the reads of one source use in turn, and what they have shown of its lines.
 pub(super) struct Reader {
     buffer: Vec<u8>,
+    detection: Detection,
 }
 
 impl Reader {
     pub(super) fn new() -> Self {
-        Self { buffer: vec![0; CHUNK_BYTES] }
+        Self { buffer: vec![0; CHUNK_BYTES], detection: Detection::default() }
+    }
+
+    /// The format that the source's lines have, `None` before the first that could be parsed.
+    pub(super) fn format(&self) -> Option<Format> {
+        self.detection.format()
     }
 
     /// Takes the complete lines of one chunk, starting at the file's position, until the batch has `max_lines`.
@@ -49,7 +57,7 @@ impl Reader {
         }
         let chunk = self.buffer.get(..length).unwrap_or_default();
         let taken = memchr::memrchr(b'\n', chunk).map_or(0, |newline| newline + 1);
-        take_lines(log, chunk.get(..taken).unwrap_or_default(), batch, max_lines);
+        take_lines(log, chunk.get(..taken).unwrap_or_default(), batch, max_lines, &mut self.detection);
         if batch.lines() >= max_lines {
             return Ok(ReadOutcome::Progress);
         }
@@ -123,7 +131,7 @@ fn quarantine_up_to(log: &mut LogFile, end: u64, reason: Reject, head: Vec<u8>, 
 }
 
 /// Parses whole lines that begin at the file's position, and moves it behind them.
-fn take_lines(log: &mut LogFile, lines: &[u8], batch: &mut Batch, max_lines: usize) {
+fn take_lines(log: &mut LogFile, lines: &[u8], batch: &mut Batch, max_lines: usize, detection: &mut Detection) {
     let mut start = 0;
     for newline in memchr::memchr_iter(b'\n', lines) {
         let line = lines.get(start..newline).unwrap_or_default();
@@ -132,7 +140,7 @@ fn take_lines(log: &mut LogFile, lines: &[u8], batch: &mut Batch, max_lines: usi
             inode: log.position.inode,
             offset: log.position.read_offset + to_u64(start),
         };
-        take_line(line, &place, batch);
+        take_line(line, &place, batch, detection);
         start = newline + 1;
         // Exactly full, because the store writes whole row groups several times faster than odd ones.
         if batch.lines() >= max_lines {
@@ -153,10 +161,15 @@ pub(super) struct Place<'a> {
     pub(super) offset: u64,
 }
 
-/// Parses one line, given without its end, into a row or into quarantine.
-pub(super) fn take_line(line: &[u8], place: &Place<'_>, batch: &mut Batch) {
-    match log_line::parse(line) {
-        Ok(request) => batch.push(&request),
+/// Parses one line, given without its end, into a row or into quarantine, and notes what it shows of its source.
+pub(super) fn take_line(line: &[u8], place: &Place<'_>, batch: &mut Batch, detection: &mut Detection) {
+    match log_line::parse_any(line) {
+        Ok((format, request)) => {
+            batch.push(&request);
+            if let Some(format) = detection.note(format) {
+                info!(source = place.source, %format, "format of source detected");
+            }
+        }
         // HAProxy's own words about starting and stopping are no requests, and nothing is wrong with them.
         Err(Reject::Notice) => {}
         Err(reason) => batch.quarantine(Quarantined {

@@ -3,7 +3,7 @@
 //! A path with `*`, `?` or `[` is a pattern. Each file that it matches is a log of its own, followed through rotation
 //! like any other; a match that looks like a rotated or packed file is none, because it belongs to another log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -14,6 +14,7 @@ use tracing::{error, warn};
 use super::listing::is_rotated;
 use super::spool::{Spool, SpoolReader};
 use super::{Follower, IntakeError};
+use crate::core::log_line::Format;
 use crate::core::source::SourceState;
 use crate::telemetry::chain;
 use crate::traffic::{Batch, Traffic};
@@ -138,6 +139,13 @@ impl Sources {
     }
 
     /// The worst that there is to say.
+    /// The formats that were seen, by path or name.
+    pub(super) fn formats(&self) -> BTreeMap<String, Format> {
+        let logs = self.logs.iter().map(|log| (log.log().to_string_lossy().into_owned(), log.format()));
+        let spools = self.spools.iter().map(|spool| (spool.spool().name().to_owned(), spool.format()));
+        logs.chain(spools).filter_map(|(name, format)| Some((name, format?))).collect()
+    }
+
     pub(super) fn state(&self) -> SourceState {
         let logs = self.logs.iter().map(|log| log.state().clone());
         let states: Vec<_> = logs.chain(self.spools.iter().map(|spool| spool.spool().source_state())).collect();

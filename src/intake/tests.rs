@@ -5,6 +5,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::clock::Clock;
+use crate::core::log_line::Format;
 use crate::traffic::{Committed, Options, Traffic};
 
 fn options() -> IntakeOptions {
@@ -93,4 +94,28 @@ fn what_is_history_is_stored_before_the_first_line_is_read() {
     assert_eq!(offsets, [0, u64::try_from(history.len()).unwrap()]);
     assert_eq!(traffic.line_counts().unwrap(), (0, 0));
     intake.stop();
+}
+
+/// Each line is read by what it is, and the source's format is that of its first lines until others go on for a while.
+#[test]
+fn a_log_with_lines_of_several_formats_is_counted_whole() {
+    const HTTPLOG: &str =
+        "::1:5 [23/Nov/2026:09:00:00.000] seal b/s 0/0/0/4/5 200 2 - - ---- 1/1/0/0/0 0/0 \"GET /a HTTP/1.1\"\n";
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("ha.log");
+    let store = Options { memory_limit_mib: 256, threads: 1 };
+    for (name, text, format, counted) in [
+        ("mixed", format!("{}{HTTPLOG}{}", lines(10), lines(10)), Some(Format::S1), (21, 0)),
+        ("changed", format!("{}{}", lines(10), HTTPLOG.repeat(20)), Some(Format::Httplog), (30, 0)),
+        ("noise first", format!("noise\n{HTTPLOG}{}", lines(1)), Some(Format::Httplog), (2, 1)),
+        ("noise", "noise, and no line of any format\n".repeat(3), None, (0, 3)),
+    ] {
+        fs::write(&log, text).unwrap();
+        let (traffic, writer) = Traffic::open(&folder.path().join(name), &store).unwrap();
+        let intake = Intake::start(&log, options(), Until::EndOfFile, &traffic, writer, Clock::System).unwrap();
+        let detected = intake.source_formats();
+        intake.join();
+        assert_eq!(traffic.line_counts().unwrap(), counted, "{name}");
+        assert_eq!(detected.lock().unwrap().get(&*log.to_string_lossy()).copied(), format, "{name}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Rows as Arrow columns, in the order of the tables' columns.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use duckdb::arrow::array::{
@@ -10,7 +11,7 @@ use duckdb::arrow::record_batch::RecordBatch;
 use super::TrafficError;
 use super::words::Words;
 use crate::core::id::{CustomerId, Network};
-use crate::core::log_line::RequestLine;
+use crate::core::log_line::{LoggedPath, RequestLine};
 use crate::core::rollup::{RollupDelta, RollupKey};
 
 /// Bytes reserved per path.
@@ -74,7 +75,7 @@ impl RequestColumns {
         self.client_port.push(line.client_port);
         self.listener_port.push(line.listener_port);
         self.method.push(words.method_id(line.method));
-        self.path.append_value(line.path);
+        self.push_path(line.path);
         self.status.push(line.status);
         self.bytes_in.push(line.bytes_in);
         self.bytes_out.push(line.bytes_out);
@@ -87,6 +88,16 @@ impl RequestColumns {
         self.backend.push(words.id(line.backend));
         self.server.push(words.id(line.server));
         self.repeat.push(line.repeat);
+    }
+
+    fn push_path(&mut self, path: LoggedPath<'_>) {
+        if let Some(path) = path.as_plain() {
+            self.path.append_value(path);
+        } else {
+            // Memory takes any text; the empty rest ends the value.
+            let _ = write!(self.path, "{path}");
+            self.path.append_value("");
+        }
     }
 
     /// The rows so far as one Arrow batch; the columns are left empty with room for `capacity` rows.

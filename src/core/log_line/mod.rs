@@ -3,12 +3,26 @@
 //! [`parse`] takes a line without its newline, strips a syslog header if there is one, and returns either a
 //! [`RequestLine`] or the [`Reject`] under which the line goes to quarantine. A line is never refused because its
 //! customer is unknown.
+//!
+//! The message behind the header tells its [`Format`] by how it begins: `s1 ` is [`s1`], `{` is [`json`], an address
+//! and a date in brackets are [`httplog`]. A format does not guess: what it has no columns for is absent, as its module
+//! says, and what is in the wrong place rejects the line.
 
+mod detect;
 mod fields;
+mod header;
+pub mod httplog;
+pub mod json;
+mod path;
 pub mod s1;
+
+pub use detect::{Detection, Format};
+pub use path::LoggedPath;
 
 use std::fmt;
 use std::net::Ipv6Addr;
+
+use header::Message;
 
 use crate::core::calendar::UtcMillis;
 use crate::core::id::{CustomerId, Network, Service};
@@ -16,8 +30,11 @@ use crate::core::id::{CustomerId, Network, Service};
 /// The longest line that is looked at, in bytes. HAProxy cuts its lines at 8192 with the shipped configuration.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;
 
-/// How many bytes at the start of a line may be a syslog header.
+/// How many bytes at the start of a line may be a header of another kind than syslog's.
 const MAX_HEADER_BYTES: usize = 256;
+
+/// What HAProxy writes for method and path of a request that it could not read.
+const BAD_REQUEST: &str = "<BADREQ>";
 
 /// What HAProxy writes as server when it gave the request to none.
 const NO_SERVER: &str = "<NOSRV>";
@@ -41,12 +58,14 @@ pub struct RequestLine<'a> {
     pub ts: UtcMillis,
     /// Handshake and idle time before the request, so that `ts` minus this is HAProxy's accept time.
     pub idle_ms: u32,
-    /// Which gateway wrote the line.
+    /// Which gateway wrote the line; 0 if it does not say.
     pub gateway: u8,
+    /// HAProxy's process; 0 if neither the line nor its header say.
     pub pid: u32,
-    /// `%lc`: counts the lines of one frontend; two threads may show the same number.
+    /// `%lc`: counts the lines of one frontend; two threads may show the same number. 0 if the format has none.
     pub log_counter: u64,
-    /// `%rt`: counts the requests of one process.
+    /// `%rt`: counts the requests of one process. 0 if the format has none, and then a duplicate of the line cannot be
+    /// recognised. A process's first request has 0, too, and shares that fate.
     pub request_counter: u64,
     /// `None` if the request was not authenticated.
     pub customer: Option<CustomerId>,
@@ -60,13 +79,14 @@ pub struct RequestLine<'a> {
     /// IPv4 addresses are mapped into IPv6; unspecified if the client had no address.
     pub client_ip: Ipv6Addr,
     pub client_port: u16,
-    /// The port that the request came in on.
+    /// The port that the request came in on; 0 if the format does not say.
     pub listener_port: u16,
     pub method: &'a str,
     /// Without the query string; `-` for a request that has none, like `OPTIONS *`.
-    pub path: &'a str,
+    pub path: LoggedPath<'a>,
     /// 0 if no response was sent.
     pub status: u16,
+    /// 0 if the format does not say.
     pub bytes_in: u64,
     pub bytes_out: u64,
     pub times: PhaseTimes,
@@ -184,6 +204,14 @@ pub enum Reject {
     Truncated,
     /// More columns than the format has.
     TooManyColumns,
+    /// Begins like a JSON object, and is none, or has a key twice or values in values.
+    BadJson,
+    /// Written before the request had ended (`option logasap`), so its size and time are not known.
+    Unfinished,
+    /// Neither the captured headers nor the frontend's name tell which service it is.
+    NoService,
+    /// The connection failed before it carried a request, as when the TLS handshake does.
+    ConnectionFailed,
     /// The named column does not hold what the format says.
     BadColumn(&'static str),
     /// Longer than [`MAX_LINE_BYTES`].
@@ -202,6 +230,10 @@ impl fmt::Display for Reject {
             Self::Notice => f.write_str("notice of HAProxy"),
             Self::Truncated => f.write_str("truncated"),
             Self::TooManyColumns => f.write_str("too many columns"),
+            Self::BadJson => f.write_str("bad JSON"),
+            Self::Unfinished => f.write_str("logged before its end"),
+            Self::NoService => f.write_str("no service"),
+            Self::ConnectionFailed => f.write_str("connection without a request"),
             Self::BadColumn(column) => write!(f, "bad column {column}"),
             Self::Overlong => f.write_str("over-long"),
             Self::Unterminated => f.write_str("no newline at the end of the file"),
@@ -214,6 +246,14 @@ impl fmt::Display for Reject {
 /// # Errors
 /// The reason under which the line is quarantined.
 pub fn parse(line: &[u8]) -> Result<RequestLine<'_>, Reject> {
+    parse_any(line).map(|(_, line)| line)
+}
+
+/// The same, and tells the format that the line has.
+///
+/// # Errors
+/// The reason under which the line is quarantined.
+pub fn parse_any(line: &[u8]) -> Result<(Format, RequestLine<'_>), Reject> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() {
         return Err(Reject::Empty);
@@ -225,14 +265,28 @@ pub fn parse(line: &[u8]) -> Result<RequestLine<'_>, Reject> {
     if text.bytes().any(|byte| byte.is_ascii_control()) {
         return Err(Reject::Binary);
     }
-    s1::parse(after_syslog_header(text)?)
+    if text.starts_with(s1::MARK) {
+        return s1::parse(text).map(|line| (Format::S1, line));
+    }
+    parse_message(header::split(text))
 }
 
-/// The message behind an RFC 3164 or RFC 5424 header, or the line itself if it has none.
-fn after_syslog_header(line: &str) -> Result<&str, Reject> {
-    if line.starts_with(s1::MARK) {
-        return Ok(line);
+fn parse_message(message: Message<'_>) -> Result<(Format, RequestLine<'_>), Reject> {
+    if message.text.starts_with(s1::MARK) {
+        return s1::parse(message.text).map(|line| (Format::S1, line));
     }
+    if message.text.starts_with('{') {
+        return json::parse(message).map(|line| (Format::Json, line));
+    }
+    if httplog::looks_like(message.text) {
+        return httplog::parse(message);
+    }
+    let line = behind_other_header(message.text)?;
+    s1::parse(line).map(|line| (Format::S1, line))
+}
+
+/// The `s1` line somewhere behind a header that is not syslog's, as shippers put them.
+fn behind_other_header(line: &str) -> Result<&str, Reject> {
     let window = line.as_bytes().get(..MAX_HEADER_BYTES).unwrap_or(line.as_bytes());
     let mark = memchr::memmem::find(window, b" s1 ").ok_or_else(|| without_request(line))?;
     line.get(mark + 1..).ok_or(Reject::UnknownFormat)

@@ -12,17 +12,14 @@
 //! handshake/idle/request/queue/connect/response/active ms · termination · backend · server · repeat.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv6Addr};
 
-use super::fields::{Columns, phase_ms, unsigned};
+use super::fields::{
+    Columns, address, at_most, bytes_out, fingerprint, in_range, network, phase_ms, status, termination, total_ms,
+};
+pub use super::fields::{MAX_BYTES, MAX_REPEAT};
 use super::{Event, PhaseTimes, Reject, RequestLine, TrafficClass};
 use crate::core::calendar::UtcMillis;
-use crate::core::id::{CustomerId, Network, Service};
-
-/// A tebibyte: no request moves more, and sums of such numbers stay far from any limit.
-pub const MAX_BYTES: u64 = 1 << 40;
-/// A shipper merges requests of a few seconds; more than this would be a garbled line on somebody's invoice.
-pub const MAX_REPEAT: u32 = 1_000_000;
+use crate::core::id::{CustomerId, Service};
 
 /// What every line begins with.
 pub const MARK: &str = "s1 ";
@@ -59,7 +56,7 @@ pub(super) fn parse(line: &str) -> Result<RequestLine<'_>, Reject> {
     let path = Some(columns.next()?).filter(|path| !path.is_empty()).unwrap_or("-");
     let status = status(columns.next()?)?;
     let bytes_in = at_most(MAX_BYTES, columns.number("bytes in")?, "bytes in")?;
-    let bytes_out = at_most(MAX_BYTES, columns.number("bytes out")?, "bytes out")?;
+    let bytes_out = at_most(MAX_BYTES, bytes_out(columns.next()?)?, "bytes out")?;
     let (idle_ms, times) = times(columns.next()?)?;
     let termination = termination(columns.next()?)?;
     let backend = columns.text("backend")?;
@@ -85,7 +82,7 @@ pub(super) fn parse(line: &str) -> Result<RequestLine<'_>, Reject> {
         client_port,
         listener_port,
         method,
-        path,
+        path: path.into(),
         status,
         bytes_in,
         bytes_out,
@@ -97,69 +94,15 @@ pub(super) fn parse(line: &str) -> Result<RequestLine<'_>, Reject> {
     })
 }
 
-fn at_most<T: PartialOrd>(limit: T, value: T, column: &'static str) -> Result<T, Reject> {
-    if value <= limit { Ok(value) } else { Err(Reject::BadColumn(column)) }
-}
-
-/// A clock that is off by centuries is a garbled line, and would not fit the stores' timestamps.
-fn in_range(ts: UtcMillis) -> Result<UtcMillis, Reject> {
-    const YEAR_2000: i64 = 946_684_800_000;
-    const YEAR_2200: i64 = 7_258_118_400_000;
-    if (YEAR_2000..YEAR_2200).contains(&ts.0) { Ok(ts) } else { Err(Reject::BadColumn("ts")) }
-}
-
-fn network(number: Option<u8>) -> Result<Option<Network>, Reject> {
-    match number {
-        None => Ok(None),
-        Some(number) => Network::from_number(number).map(Some).ok_or(Reject::BadColumn("network")),
-    }
-}
-
-fn fingerprint(column: &str) -> Result<u32, Reject> {
-    match column {
-        "-" => Ok(0),
-        _ if column.starts_with('+') => Err(Reject::BadColumn("key fingerprint")),
-        _ => u32::from_str_radix(column, 16).map_err(|_| Reject::BadColumn("key fingerprint")),
-    }
-}
-
-/// HAProxy writes `unix` for clients of a unix socket.
-fn address(column: &str) -> Result<Ipv6Addr, Reject> {
-    if matches!(column, "-" | "unix") {
-        return Ok(Ipv6Addr::UNSPECIFIED);
-    }
-    match column.parse() {
-        Ok(IpAddr::V4(v4)) => Ok(v4.to_ipv6_mapped()),
-        Ok(IpAddr::V6(v6)) => Ok(v6),
-        Err(_) => Err(Reject::BadColumn("client address")),
-    }
-}
-
-/// HAProxy writes −1 when it sent no response.
-fn status(column: &str) -> Result<u16, Reject> {
-    match column {
-        "-1" => Ok(0),
-        _ => unsigned(column).filter(|status| *status < 1000).ok_or(Reject::BadColumn("status")),
-    }
-}
-
-fn termination(column: &str) -> Result<&str, Reject> {
-    if (2..=4).contains(&column.len()) { Ok(column) } else { Err(Reject::BadColumn("termination")) }
-}
-
 /// `Th/Ti/TR/Tw/Tc/Tr/Ta`: the time before the request, and its phases.
 fn times(column: &str) -> Result<(u32, PhaseTimes), Reject> {
     const BAD: Reject = Reject::BadColumn("times");
-    let mut parts = column.split('/').map(|part| phase_ms(part).ok_or(BAD));
-    let mut next = || parts.next().unwrap_or(Err(BAD));
-    let (handshake, idle) = (next()?, next()?);
-    let times = PhaseTimes {
-        request_ms: next()?,
-        queue_ms: next()?,
-        connect_ms: next()?,
-        response_ms: next()?,
-        total_ms: next()?,
-    };
+    let mut parts = column.split('/');
+    let mut next = || parts.next().ok_or(BAD);
+    let mut phase = || phase_ms(next()?).ok_or(BAD);
+    let (handshake, idle) = (phase()?, phase()?);
+    let (request_ms, queue_ms, connect_ms, response_ms) = (phase()?, phase()?, phase()?, phase()?);
+    let times = PhaseTimes { request_ms, queue_ms, connect_ms, response_ms, total_ms: total_ms(next()?)? };
     if parts.next().is_some() {
         return Err(BAD);
     }

@@ -1,3 +1,5 @@
+mod formats;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -34,7 +36,7 @@ fn every_column_is_read() {
             client_port: 51234,
             listener_port: 20002,
             method: "GET",
-            path: "/v1/keys",
+            path: "/v1/keys".into(),
             status: 200,
             bytes_in: 312,
             bytes_out: 1045,
@@ -220,7 +222,7 @@ prop_compose! {
             network: Network::from_number(network),
             class: TrafficClass::from_number(class).unwrap(),
             event: Event(event), key_fp, client_ip: Ipv6Addr::from_bits(client_ip), client_port, listener_port,
-            method: "", path: "", status, bytes_in, bytes_out, times,
+            method: "", path: "".into(), status, bytes_in, bytes_out, times,
             termination: "", backend: "", server: "", repeat,
         };
         (line, [method, path, termination, backend, server])
@@ -231,7 +233,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read_back((line, texts) in any_line()) {
         let [method, path, termination, backend, server] = &texts;
-        let line = RequestLine { method, path, termination, backend, server, ..line };
+        let line = RequestLine { method, path: path.as_str().into(), termination, backend, server, ..line };
         let mut written = Vec::new();
         s1::write(&line, &mut written).unwrap();
         prop_assert_eq!(parse(written.strip_suffix(b"\n").unwrap()), Ok(line));

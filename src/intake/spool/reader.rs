@@ -9,6 +9,7 @@ use std::time::Instant;
 use tracing::error;
 
 use super::Spool;
+use crate::core::log_line::{Detection, Format};
 use crate::core::spool_record::{Decoded, HEADER, MAX_RECORD_BYTES, decode};
 use crate::intake::file::read_full_at;
 use crate::intake::reader::{Place, take_line, to_u64};
@@ -23,6 +24,7 @@ pub(in crate::intake) struct SpoolReader {
     position: SpoolPosition,
     open: Option<(u64, File)>,
     buffer: Vec<u8>,
+    detection: Detection,
     /// Batches on their way to the store, with the segment that each has got to.
     on_the_way: VecDeque<(u64, u64)>,
 }
@@ -32,7 +34,19 @@ impl SpoolReader {
     pub(in crate::intake) fn new(spool: Arc<Spool>, counted: Option<SpoolPosition>) -> Self {
         let position = counted.unwrap_or(SpoolPosition { segment: 0, read_offset: 0 });
         spool.release_before(position.segment);
-        Self { spool, position, open: None, buffer: vec![0; CHUNK_BYTES], on_the_way: VecDeque::new() }
+        Self {
+            spool,
+            position,
+            open: None,
+            buffer: vec![0; CHUNK_BYTES],
+            detection: Detection::default(),
+            on_the_way: VecDeque::new(),
+        }
+    }
+
+    /// The format of the spool's lines, `None` before the first that could be parsed.
+    pub(in crate::intake) fn format(&self) -> Option<Format> {
+        self.detection.format()
     }
 
     pub(in crate::intake) fn spool(&self) -> &Spool {
@@ -76,7 +90,7 @@ impl SpoolReader {
         while batch.lines() < max_lines {
             let Decoded::Record { line, bytes } = decode(chunk.get(start..).unwrap_or_default()) else { break };
             let place = Place { source: &self.spool.name, inode: segment, offset: read_offset + to_u64(start) };
-            take_line(line, &place, batch);
+            take_line(line, &place, batch, &mut self.detection);
             start += bytes;
         }
         if start == 0 && batch.lines() < max_lines {
