@@ -20,7 +20,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, load_config_global};
+use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, load_config_global};
 use crate::chain::{Chain, SimChain};
 use crate::clock::Clock;
 use crate::config::{Config, HttpConfig, IntakeConfig, PublicUrl, Secrets};
@@ -132,7 +132,7 @@ impl Daemon {
                 }
             },
         };
-        let state = HttpState::new(app.clone(), gate(config, &public_url), demo);
+        let state = HttpState::new(app.clone(), gate(config, &public_url), demo, stop.clone());
         tokio::spawn(stop.clone().run_until_cancelled_owned(state.clone().forget_quiet_clients()));
         let router = http::router(state);
         let http = tokio::spawn(http::serve(listener, router, config.http.max_connections, stop.clone()));
@@ -202,6 +202,7 @@ fn open(config: &Config, clock: Clock, accounts: Accounts) -> Result<(App, Intak
         accounts,
         chain: Chain::Sim(SimChain::default()),
         outbox: Notify::new(),
+        traffic_queries: TrafficQueries::default(),
     };
     Ok((app, intake))
 }

@@ -3,10 +3,12 @@
 mod accounts;
 mod generate;
 mod intake;
+mod query;
 
 pub use accounts::{AccountsReport, measure_accounts};
 pub use generate::generate;
 pub use intake::{IntakeReport, measure_intake};
+pub use query::{QueryReport, measure_queries};
 
 use std::io;
 use std::path::PathBuf;

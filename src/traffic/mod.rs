@@ -7,20 +7,34 @@
 //! connection and see whole batches only.
 
 mod batch;
+mod charts;
 mod columns;
 mod compact;
+mod interrupt;
 mod key_use;
+mod live;
 mod open;
 mod overview;
 mod positions;
+mod relation;
+mod requests;
+mod scope;
+mod tops;
 mod usage;
+mod window;
 mod words;
 mod writer;
 
 pub use batch::{Batch, Committed, FilePosition, QUARANTINE_HEAD_BYTES, Quarantined, SealedBatch};
+pub use charts::{Bandwidth, By, Point, Totals};
+pub use interrupt::Interrupt;
 pub use key_use::KeyUse;
+pub use live::News;
 pub use open::Options;
 pub use overview::{Recent, RecentBucket, RecentQuery};
+pub use requests::{Position, RequestFilter, RequestPage, RequestQuery, RequestRow};
+pub use scope::Scope;
+pub use tops::{COUNTED_REQUESTS, Common, Counted, GatewayShare, Top, TopItem};
 pub use usage::UsageChanges;
 pub use words::Words;
 pub use writer::Writer;
@@ -46,6 +60,8 @@ pub enum TrafficError {
     FromTheFuture { path: PathBuf, found: u32, known: u32 },
     #[error("the traffic store gave {what} that is out of range")]
     OutOfRange { what: &'static str },
+    #[error("a read of the traffic store was interrupted")]
+    Interrupted,
     #[error("the system gave no random bytes")]
     Random { source: getrandom::Error },
 }
@@ -58,6 +74,15 @@ impl TrafficError {
                 let text = source.to_string();
                 text.contains("FATAL") || text.contains("database has been invalidated")
             }
+            _ => false,
+        }
+    }
+
+    /// Whether a read ended because its [`Interrupt`] was fired.
+    pub fn is_interrupted(&self) -> bool {
+        match self {
+            Self::Interrupted => true,
+            Self::Query { source, .. } => source.to_string().contains("INTERRUPT"),
             _ => false,
         }
     }

@@ -25,4 +25,5 @@ mod sign_in;
 mod sql_functions;
 mod support;
 mod tail;
+mod traffic_api;
 mod wallet;
