@@ -25,7 +25,7 @@ use tracing::{info, warn};
 
 pub use self::reading::intake_options;
 use self::reading::{Reading, syslog_addresses};
-use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, load_config_global};
+use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, load_config_global};
 use crate::chain::{Chain, SimChain};
 use crate::clock::Clock;
 use crate::config::{Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
@@ -139,7 +139,7 @@ impl Daemon {
                 }
             },
         };
-        let state = HttpState::new(app.clone(), gate(config, &public_url), demo);
+        let state = HttpState::new(app.clone(), gate(config, &public_url), demo, stop.clone());
         tokio::spawn(stop.clone().run_until_cancelled_owned(state.clone().forget_quiet_clients()));
         let router = http::router(state);
         let http = tokio::spawn(http::serve(listener, router, config.http.max_connections, stop.clone()));
@@ -212,6 +212,7 @@ fn open(
         chain: Chain::Sim(SimChain::default()),
         readiness: crate::app::KeptReadiness::default(),
         outbox: Notify::new(),
+        traffic_queries: TrafficQueries::default(),
     };
     Ok((app, reading))
 }

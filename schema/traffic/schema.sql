@@ -4,8 +4,9 @@
 
 -- One row. `store_id` names this file: a ledger that has copied usage from another file starts its copy anew.
 CREATE TABLE IF NOT EXISTS traffic_store (
-    store_id   VARCHAR NOT NULL,
-    last_batch UBIGINT NOT NULL
+    store_id     VARCHAR NOT NULL,
+    last_batch   UBIGINT NOT NULL,
+    merged_batch UBIGINT NOT NULL -- the deltas of batches up to this one have been merged
 );
 
 -- Logs that are followed. Files beside a log that is not yet here are history; later ones are its rotated files.
@@ -39,6 +40,7 @@ CREATE TABLE IF NOT EXISTS words (
 
 -- Every request, one row a log line.
 CREATE TABLE IF NOT EXISTS requests (
+    batch            UBIGINT NOT NULL, -- the batch that brought it: the order in which requests became known
     ts               TIMESTAMP NOT NULL,
     idle_ms          UINTEGER NOT NULL,
     gateway          UTINYINT NOT NULL,
@@ -91,37 +93,60 @@ CREATE TABLE IF NOT EXISTS retirement (
     dropped_rows   UBIGINT NOT NULL
 );
 
--- Counts to be added up: each batch appends its own, merging replaces many rows by their sum.
+-- Counts to be added up: each batch appends its own, merging replaces many rows by their sum. A row's two lists are a
+-- histogram of total times: the numbers of its buckets (core/latency_histogram.rs) and the requests in each.
 CREATE TABLE IF NOT EXISTS minute_deltas (
-    batch        UBIGINT NOT NULL, -- the newest batch in the sum
-    start        TIMESTAMP NOT NULL,
-    customer_id  UINTEGER,
-    service      UTINYINT NOT NULL,
-    network      UTINYINT,
-    class        UTINYINT NOT NULL,
-    status_class UTINYINT NOT NULL,
-    requests     UBIGINT NOT NULL,
-    bytes_in     UBIGINT NOT NULL,
-    bytes_out    UBIGINT NOT NULL,
-    time_sum_ms  UBIGINT NOT NULL,
-    time_min_ms  UINTEGER,
-    time_max_ms  UINTEGER
+    batch           UBIGINT NOT NULL, -- the newest batch in the sum
+    start           TIMESTAMP NOT NULL,
+    customer_id     UINTEGER,
+    service         UTINYINT NOT NULL,
+    network         UTINYINT,
+    class           UTINYINT NOT NULL,
+    status_class    UTINYINT NOT NULL,
+    requests        UBIGINT NOT NULL,
+    bytes_in        UBIGINT NOT NULL,
+    bytes_out       UBIGINT NOT NULL,
+    time_sum_ms     UBIGINT NOT NULL,
+    time_min_ms     UINTEGER,
+    time_max_ms     UINTEGER,
+    latency_buckets UTINYINT[] NOT NULL,
+    latency_counts  UBIGINT[] NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS hour_deltas (
-    batch        UBIGINT NOT NULL,
-    start        TIMESTAMP NOT NULL,
-    customer_id  UINTEGER,
-    service      UTINYINT NOT NULL,
-    network      UTINYINT,
-    class        UTINYINT NOT NULL,
-    status_class UTINYINT NOT NULL,
-    requests     UBIGINT NOT NULL,
-    bytes_in     UBIGINT NOT NULL,
-    bytes_out    UBIGINT NOT NULL,
-    time_sum_ms  UBIGINT NOT NULL,
-    time_min_ms  UINTEGER,
-    time_max_ms  UINTEGER
+    batch           UBIGINT NOT NULL,
+    start           TIMESTAMP NOT NULL,
+    customer_id     UINTEGER,
+    service         UTINYINT NOT NULL,
+    network         UTINYINT,
+    class           UTINYINT NOT NULL,
+    status_class    UTINYINT NOT NULL,
+    requests        UBIGINT NOT NULL,
+    bytes_in        UBIGINT NOT NULL,
+    bytes_out       UBIGINT NOT NULL,
+    time_sum_ms     UBIGINT NOT NULL,
+    time_min_ms     UINTEGER,
+    time_max_ms     UINTEGER,
+    latency_buckets UTINYINT[] NOT NULL,
+    latency_counts  UBIGINT[] NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS day_deltas (
+    batch           UBIGINT NOT NULL,
+    start           TIMESTAMP NOT NULL,
+    customer_id     UINTEGER,
+    service         UTINYINT NOT NULL,
+    network         UTINYINT,
+    class           UTINYINT NOT NULL,
+    status_class    UTINYINT NOT NULL,
+    requests        UBIGINT NOT NULL,
+    bytes_in        UBIGINT NOT NULL,
+    bytes_out       UBIGINT NOT NULL,
+    time_sum_ms     UBIGINT NOT NULL,
+    time_min_ms     UINTEGER,
+    time_max_ms     UINTEGER,
+    latency_buckets UTINYINT[] NOT NULL,
+    latency_counts  UBIGINT[] NOT NULL
 );
 
 -- Lines that could not be parsed, with their first bytes; the oldest are trimmed.

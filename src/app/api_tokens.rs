@@ -38,7 +38,8 @@ pub struct NewApiToken {
     #[schema(min_length = 1, max_length = 64)]
     name: String,
     /// What it may be used for; to write includes to read. One or more of `account.read`, `account.write`,
-    /// `services.read`, `services.write`, `keys.read`, `keys.write`, `activity.read`.
+    /// `services.read`, `services.write`, `keys.read`, `keys.write`, `activity.read`,
+    /// `traffic.read`.
     #[schema(min_items = 1, max_items = 7)]
     scopes: Vec<String>,
     /// Days until it ends by itself.

@@ -22,6 +22,7 @@ mod services;
 mod sessions;
 mod sign_in;
 mod storage;
+mod traffic;
 
 pub use accounts::{Accounts, AccountsOptions, NoKey, NumberedKeys};
 pub use activity::{ActivityPage, ActivityView, Audit, audit};
@@ -50,6 +51,12 @@ pub use seal_keys::{
 pub use services::{ServiceAction, ServiceList, ServiceSettingsChange, ServiceView, TierChoice};
 pub use sessions::{SessionList, SessionView};
 pub use sign_in::{ChallengeView, OpenedFor, SignedIn, SignedInView};
+pub use traffic::{
+    EXPORT_ROWS, Export, ExportFileError, ExportFormat, LivePosition, TrafficChartParams, TrafficExportParams,
+    TrafficFigures, TrafficGateway, TrafficGateways, TrafficLine, TrafficLiveParams, TrafficNews, TrafficPercentiles,
+    TrafficQueries, TrafficRequest, TrafficRequestPage, TrafficRequestsParams, TrafficScope, TrafficSeries,
+    TrafficSeriesParams, TrafficSummary, TrafficTimes, TrafficTop, TrafficTops, TrafficTopsParams,
+};
 
 use std::sync::{Arc, Mutex};
 
@@ -87,6 +94,8 @@ pub struct App {
     pub chain: Chain,
     /// Rung when something waits to be done on the chain.
     pub outbox: Notify,
+    /// Bounds what customers ask of `traffic`.
+    pub traffic_queries: TrafficQueries,
 }
 
 /// A use case that could not be carried out.
@@ -104,6 +113,10 @@ pub enum AppError {
     Clock(#[from] NotAMonth),
     #[error("an answer cannot be written as JSON")]
     Json { source: serde_json::Error },
+    #[error("a file cannot be written")]
+    ExportFile(#[from] ExportFileError),
+    #[error("the server stops")]
+    Stopping,
     #[error("a query has panicked")]
     Panicked,
     /// The client can do something about it.

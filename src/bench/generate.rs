@@ -50,7 +50,7 @@ pub(super) fn lines(count: u64, seed: u64) -> impl Iterator<Item = RequestLine<'
     (0..count).map(move |number| line(&mut rng, number))
 }
 
-fn line(rng: &mut Rng, number: u64) -> RequestLine<'static> {
+pub(super) fn line(rng: &mut Rng, number: u64) -> RequestLine<'static> {
     let customer = busy_customer(rng);
     let service = service_of(customer, rng);
     let (class, status) = outcome(rng);
@@ -104,7 +104,7 @@ fn line(rng: &mut Rng, number: u64) -> RequestLine<'static> {
     clippy::cast_sign_loss,
     reason = "1 ≤ rank ≤ CUSTOMERS"
 )]
-fn busy_customer(rng: &mut Rng) -> u32 {
+pub(super) fn busy_customer(rng: &mut Rng) -> u32 {
     let rank = f64::from(CUSTOMERS).powf(rng.f64()) as u32;
     rank.wrapping_mul(2_246_822_519).max(1)
 }

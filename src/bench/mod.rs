@@ -4,11 +4,13 @@ mod accounts;
 mod generate;
 mod intake;
 mod parse;
+mod query;
 
 pub use accounts::{AccountsReport, measure_accounts};
 pub use generate::generate;
 pub use intake::{IntakeReport, measure_intake};
 pub use parse::{ParseReport, measure_parse};
+pub use query::{QueryReport, measure_queries};
 
 use std::io;
 use std::path::PathBuf;

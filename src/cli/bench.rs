@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
-use crate::bench::{IntakeReport, generate, measure_accounts, measure_intake, measure_parse};
+use crate::bench::{IntakeReport, generate, measure_accounts, measure_intake, measure_parse, measure_queries};
 use crate::config::Config;
 use crate::daemon::intake_options;
 use crate::traffic::Options;
@@ -21,6 +21,9 @@ pub(super) enum BenchCommand {
     /// Fills a new ledger with customers, each with a key, and says how fast keys are found
     #[command(after_help = "Example: suiftly bench accounts /tmp/data --count 1000000 --json")]
     Accounts(AccountsArgs),
+    /// Fills a new store with made-up requests, and says how fast one customer's are found
+    #[command(after_help = "Example: suiftly bench query --requests 5000000 --json")]
+    Query(QueryArgs),
     /// Writes a log file with made-up requests; the same seed gives the same file
     #[command(after_help = "Example: suiftly bench generate --lines 5000000 /tmp/b.log")]
     Generate(GenerateArgs),
@@ -70,6 +73,24 @@ pub(super) struct AccountsArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct QueryArgs {
+    /// Requests, spread over 30 days and 10,000 customers
+    #[arg(long, default_value_t = 5_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    requests: u64,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Threads of the store
+    #[arg(long)]
+    threads: Option<u32>,
+    /// Where the store is made, and removed again; by default the system's folder for temporary files
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
     /// The file to write; it must not exist
     file: PathBuf,
@@ -85,6 +106,7 @@ pub(super) fn run(command: &BenchCommand) -> Result<()> {
         BenchCommand::Intake(args) => intake(args),
         BenchCommand::Parse(args) => parse(args),
         BenchCommand::Accounts(args) => accounts(args),
+        BenchCommand::Query(args) => query(args),
     }
 }
 
@@ -98,6 +120,34 @@ fn parse(args: &ParseArgs) -> Result<()> {
         println!("{}: {} lines/s (from {slowest} to {fastest})", report.format, report.lines_per_s);
     }
     Ok(())
+}
+
+fn query(args: &QueryArgs) -> Result<()> {
+    let config = Config::default();
+    let threads = args.threads.unwrap_or(config.traffic.threads);
+    let store = Options { memory_limit_mib: config.traffic.memory_limit_mib, threads };
+    let folder = folder_in(args.folder.as_ref())?;
+    let report = measure_queries(folder.path(), args.requests, args.seed, &store)?;
+    if args.json {
+        return super::print_json(&report);
+    }
+    println!("{} requests, made up and stored in {} s", report.requests, report.fill_s);
+    for (what, times) in [
+        ("a chart of 30 days", report.chart_30d),
+        ("the newest 100 requests", report.newest_100),
+        ("figures of 30 days and the 30 before", report.summary_30d),
+        ("response times of 30 days", report.percentiles_30d),
+        ("the most frequent paths of 24 h", report.top_paths_24h),
+    ] {
+        println!("{what}: {} ms, 95 of 100 within {} ms", times.p50_ms, times.p95_ms);
+    }
+    Ok(())
+}
+
+/// A folder that is gone when it is dropped.
+fn folder_in(parent: Option<&PathBuf>) -> Result<tempfile::TempDir> {
+    let parent = parent.cloned().unwrap_or_else(std::env::temp_dir);
+    tempfile::tempdir_in(&parent).with_context(|| format!("cannot make a folder in {}", parent.display()))
 }
 
 fn accounts(args: &AccountsArgs) -> Result<()> {
@@ -119,9 +169,7 @@ fn intake(args: &IntakeArgs) -> Result<()> {
         memory_limit_mib: config.traffic.memory_limit_mib,
         threads: args.threads.unwrap_or(config.traffic.threads),
     };
-    let parent = args.folder.clone().unwrap_or_else(std::env::temp_dir);
-    let folder =
-        tempfile::tempdir_in(&parent).with_context(|| format!("cannot make a folder in {}", parent.display()))?;
+    let folder = folder_in(args.folder.as_ref())?;
     let report = measure_intake(&args.file, folder.path(), options, &store)?;
     if args.json { super::print_json(&report) } else { print(&report) }
 }

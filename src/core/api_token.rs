@@ -27,10 +27,11 @@ pub enum Scope {
     KeysRead,
     KeysWrite,
     ActivityRead,
+    TrafficRead,
 }
 
 impl Scope {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AccountRead,
         Self::AccountWrite,
         Self::ServicesRead,
@@ -38,6 +39,7 @@ impl Scope {
         Self::KeysRead,
         Self::KeysWrite,
         Self::ActivityRead,
+        Self::TrafficRead,
     ];
 
     /// The word used in JSON and SQL.
@@ -50,6 +52,7 @@ impl Scope {
             Self::KeysRead => "keys.read",
             Self::KeysWrite => "keys.write",
             Self::ActivityRead => "activity.read",
+            Self::TrafficRead => "traffic.read",
         }
     }
 

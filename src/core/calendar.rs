@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// An instant in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +24,11 @@ impl UtcMillis {
     /// Start of the hour that this instant lies in.
     pub fn hour(self) -> Self {
         Self(self.0 - self.0.rem_euclid(HOUR_MS))
+    }
+
+    /// Start of the day that this instant lies in.
+    pub fn day(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(DAY_MS))
     }
 
     /// The same instant `ms` milliseconds later (earlier if negative), held within the range of `i64`.
@@ -74,7 +80,7 @@ impl Month {
 
     /// The first millisecond after it.
     pub fn end(self) -> UtcMillis {
-        start_of(self.first.last_of_month()).plus_ms(24 * HOUR_MS)
+        start_of(self.first.last_of_month()).plus_ms(DAY_MS)
     }
 
     /// 28 to 31.
@@ -132,9 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn instants_fall_into_minutes_and_hours_also_before_1970() {
+    fn instants_fall_into_minutes_hours_and_days_also_before_1970() {
         assert_eq!(UtcMillis(61_001).minute(), UtcMillis(60_000));
         assert_eq!(UtcMillis(-1).minute(), UtcMillis(-60_000));
         assert_eq!(UtcMillis(7_199_999).hour(), UtcMillis(3_600_000));
+        assert_eq!(UtcMillis(86_400_001).day(), UtcMillis(86_400_000));
+        assert_eq!(UtcMillis(-1).day(), UtcMillis(-86_400_000));
     }
 }

@@ -91,6 +91,10 @@ codes! {
         "Close another page that watches live, and try again.";
     RequestTimeout = "request_timeout", "The request took too long",
         "It was not finished within its time. Whether it took effect is not known: repeat it with the same Idempotency-Key.";
+    QueryTimeout = "query_timeout", "The query took too long",
+        "It was ended. Ask for less time, or narrow it down.";
+    QueriesBusy = "queries_busy", "Too many queries are running",
+        "Others ask for much at this moment. Wait for the seconds in `Retry-After`.";
     NotReady = "not_ready", "Not ready",
         "A part of the server cannot do its work: `detail` says which. Try again later.";
     Internal = "internal", "Something went wrong here",

@@ -1,16 +1,24 @@
-//! Counts per minute: what a batch of lines adds to the rollups.
+//! Counts per minute, hour and day: what a batch of lines adds to the rollups.
 
 use std::hash::{Hash, Hasher};
 
 use hashbrown::HashMap;
 
 use crate::core::calendar::UtcMillis;
+use crate::core::latency_histogram::LatencyHistogram;
 use crate::core::log_line::RequestLine;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// For how long counts by minute are kept: 48 h, and one for a chart of 24 h and the 24 h before to begin in.
+pub const MINUTES_KEPT_MS: i64 = 49 * HOUR_MS;
+/// For how long counts by hour are kept: two years. Those by day are kept for ever.
+pub const HOURS_KEPT_MS: i64 = 2 * 366 * 24 * HOUR_MS;
 
 /// What the counts of a rollup are kept by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RollupKey {
-    /// Start of the minute or the hour.
+    /// Start of the minute, the hour or the day.
     pub start: UtcMillis,
     /// `None` for requests that were not authenticated.
     pub customer: Option<u32>,
@@ -33,7 +41,7 @@ impl Hash for RollupKey {
 }
 
 /// Additive: the delta of two batches together is the merged delta of each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RollupDelta {
     pub requests: u64,
     pub bytes_in: u64,
@@ -42,20 +50,22 @@ pub struct RollupDelta {
     pub time_sum_ms: u64,
     pub time_min_ms: Option<u32>,
     pub time_max_ms: Option<u32>,
+    /// The same total times, each by its bucket.
+    pub latency: LatencyHistogram,
 }
 
 impl RollupDelta {
-    fn of(line: &RequestLine<'_>) -> Self {
+    fn add(&mut self, line: &RequestLine<'_>) {
         let repeat = u64::from(line.repeat);
-        let time_ms = u32::try_from(line.times.total_ms).ok();
-        Self {
-            requests: repeat,
-            bytes_in: line.bytes_in.saturating_mul(repeat),
-            bytes_out: line.bytes_out,
-            time_sum_ms: u64::from(time_ms.unwrap_or(0)) * repeat,
-            time_min_ms: time_ms,
-            time_max_ms: time_ms,
-        }
+        self.requests = self.requests.saturating_add(repeat);
+        self.bytes_in = self.bytes_in.saturating_add(line.bytes_in.saturating_mul(repeat));
+        self.bytes_out = self.bytes_out.saturating_add(line.bytes_out);
+        // −1: the request had no total time.
+        let Ok(time_ms) = u32::try_from(line.times.total_ms) else { return };
+        self.time_sum_ms = self.time_sum_ms.saturating_add(u64::from(time_ms) * repeat);
+        self.time_min_ms = Some(self.time_min_ms.map_or(time_ms, |least| least.min(time_ms)));
+        self.time_max_ms = self.time_max_ms.max(Some(time_ms));
+        self.latency.record(time_ms, repeat);
     }
 
     fn merge(&mut self, other: &Self) {
@@ -65,10 +75,22 @@ impl RollupDelta {
         self.time_sum_ms = self.time_sum_ms.saturating_add(other.time_sum_ms);
         self.time_min_ms = [self.time_min_ms, other.time_min_ms].into_iter().flatten().min();
         self.time_max_ms = self.time_max_ms.max(other.time_max_ms);
+        self.latency.merge(&other.latency);
     }
 }
 
-/// The deltas of one batch, by minute.
+/// Keys with what is added to each, in no order.
+pub type Deltas = Vec<(RollupKey, RollupDelta)>;
+
+/// What one batch adds to each rollup.
+#[derive(Debug, Default)]
+pub struct BatchDeltas {
+    pub minutes: Deltas,
+    pub hours: Deltas,
+    pub days: Deltas,
+}
+
+/// The deltas of one batch while it fills, by minute.
 #[derive(Debug, Default)]
 pub struct Rollup {
     minutes: HashMap<RollupKey, RollupDelta>,
@@ -88,26 +110,23 @@ impl Rollup {
             class: line.class.number(),
             status_class: u8::try_from(line.status / 100).unwrap_or(9),
         };
-        let delta = RollupDelta::of(line);
-        self.minutes.entry(key).and_modify(|sum| sum.merge(&delta)).or_insert(delta);
+        self.minutes.entry(key).or_default().add(line);
     }
 
-    /// By minute, in no order.
-    pub fn minutes(&self) -> Vec<(RollupKey, RollupDelta)> {
-        self.minutes.iter().map(|(key, delta)| (*key, *delta)).collect()
+    /// What was added so far; nothing is left.
+    pub fn take(&mut self) -> BatchDeltas {
+        let minutes: Deltas = self.minutes.drain().collect();
+        let hours = by(&minutes, UtcMillis::hour);
+        let days = by(&hours, UtcMillis::day);
+        BatchDeltas { minutes, hours, days }
     }
+}
 
-    /// By hour, in no order.
-    pub fn hours(&self) -> Vec<(RollupKey, RollupDelta)> {
-        let mut hours = HashMap::new();
-        for (key, delta) in &self.minutes {
-            let key = RollupKey { start: key.start.hour(), ..*key };
-            hours.entry(key).and_modify(|sum: &mut RollupDelta| sum.merge(delta)).or_insert(*delta);
-        }
-        hours.into_iter().collect()
+/// The sums over longer stretches of time.
+fn by(deltas: &Deltas, start: fn(UtcMillis) -> UtcMillis) -> Deltas {
+    let mut sums = HashMap::<RollupKey, RollupDelta>::new();
+    for (key, delta) in deltas {
+        sums.entry(RollupKey { start: start(key.start), ..*key }).or_default().merge(delta);
     }
-
-    pub fn clear(&mut self) {
-        self.minutes.clear();
-    }
+    sums.into_iter().collect()
 }

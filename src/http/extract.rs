@@ -46,6 +46,7 @@ needs! {
     KeysRead = Some(Scope::KeysRead);
     KeysWrite = Some(Scope::KeysWrite);
     ActivityRead = Some(Scope::ActivityRead);
+    TrafficRead = Some(Scope::TrafficRead);
 }
 
 /// A caller who may use the route.

@@ -25,7 +25,10 @@ pub use server::serve;
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::app::App;
+use api::traffic_stream::Streams;
 use gate::Gate;
 
 /// What handlers share.
@@ -35,11 +38,14 @@ pub struct HttpState {
     gate: Arc<Gate>,
     /// Only in a demo: what its page shows.
     demo: Option<Feed>,
+    streams: Arc<Streams>,
+    /// Ends answers that go on.
+    stop: CancellationToken,
 }
 
 impl HttpState {
-    pub fn new(app: Arc<App>, gate: GateOptions, demo: Option<Feed>) -> Self {
-        Self { app, gate: Arc::new(Gate::new(gate)), demo }
+    pub fn new(app: Arc<App>, gate: GateOptions, demo: Option<Feed>, stop: CancellationToken) -> Self {
+        Self { app, gate: Arc::new(Gate::new(gate)), demo, streams: Arc::default(), stop }
     }
 
     /// Keeps the memory of rate limits small, for ever.

@@ -48,12 +48,13 @@ pub(super) fn described() -> OpenApiRouter<HttpState> {
     OpenApiRouter::with_openapi(document)
 }
 
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("auth", "Signing in with a wallet, sessions, and personal API tokens"),
     ("customer", "The account, and everything that was done to it"),
     ("services", "Services, their tiers, states and settings"),
     ("api-keys", "API keys of a service"),
     ("seal-keys", "Seal keys, their packages, and their registration on the chain"),
+    ("traffic", "Requests: figures, charts, and the requests themselves"),
     ("config", "Public prices and limits"),
 ];
 

@@ -41,7 +41,7 @@ pub(super) struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     detail: Option<String>,
-    /// Every field that is not right, for `invalid_fields`.
+    /// Every field that is not right, for `invalid_fields` and `invalid_parameter`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     errors: Vec<FieldProblem>,
 }
@@ -80,7 +80,9 @@ pub(super) const fn status(code: Code) -> StatusCode {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         Code::RateLimited | Code::CreationsLimited => StatusCode::TOO_MANY_REQUESTS,
-        Code::TooManyWatchers | Code::NotReady | Code::RequestTimeout => StatusCode::SERVICE_UNAVAILABLE,
+        Code::TooManyWatchers | Code::NotReady | Code::RequestTimeout | Code::QueryTimeout | Code::QueriesBusy => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

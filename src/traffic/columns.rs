@@ -4,15 +4,18 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use duckdb::arrow::array::{
-    ArrayRef, Int32Array, StringBuilder, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    ArrayRef, Int32Array, ListArray, StringBuilder, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt32Array,
+    UInt64Array,
 };
+use duckdb::arrow::buffer::OffsetBuffer;
+use duckdb::arrow::datatypes::Field;
 use duckdb::arrow::record_batch::RecordBatch;
 
 use super::TrafficError;
 use super::words::Words;
 use crate::core::id::{CustomerId, Network};
 use crate::core::log_line::{LoggedPath, RequestLine};
-use crate::core::rollup::{RollupDelta, RollupKey};
+use crate::core::rollup::{Deltas, RollupDelta, RollupKey};
 
 /// Bytes reserved per path.
 const PATH_BYTES: usize = 32;
@@ -150,18 +153,21 @@ impl RequestColumns {
 }
 
 /// An address as two numbers, which compress far better than one text.
-fn halves(address: u128) -> (u64, u64) {
+pub(super) fn halves(address: u128) -> (u64, u64) {
     let [a, b, c, d, e, f, g, h, low @ ..] = address.to_be_bytes();
     (u64::from_be_bytes([a, b, c, d, e, f, g, h]), u64::from_be_bytes(low))
 }
 
-/// The rows that a batch adds to `minute_deltas` or `hour_deltas`, without their leading batch number.
-pub(super) fn delta_batch(deltas: &[(RollupKey, RollupDelta)]) -> Result<RecordBatch, TrafficError> {
+/// The rows that a batch adds to one table of rollup deltas, without their leading batch number.
+pub(super) fn delta_batch(deltas: &Deltas) -> Result<RecordBatch, TrafficError> {
     let keys = || deltas.iter().map(|(key, _)| key);
     let values = || deltas.iter().map(|(_, delta)| delta);
+    let counts = || values().flat_map(|delta| delta.latency.counts());
     let key = |column: fn(&RollupKey) -> u8| UInt8Array::from_iter_values(keys().map(column));
     let sum = |column: fn(&RollupDelta) -> u64| UInt64Array::from_iter_values(values().map(column));
-    let columns: [(&str, ArrayRef); 12] = [
+    let buckets = Arc::new(UInt8Array::from_iter_values(counts().map(|(bucket, _)| *bucket)));
+    let times = Arc::new(UInt64Array::from_iter_values(counts().map(|(_, times)| *times)));
+    let columns: [(&str, ArrayRef); 14] = [
         ("start", Arc::new(TimestampMicrosecondArray::from_iter_values(keys().map(|key| key.start.micros())))),
         ("customer_id", Arc::new(keys().map(|key| key.customer).collect::<UInt32Array>())),
         ("service", Arc::new(key(|key| key.service))),
@@ -174,6 +180,16 @@ pub(super) fn delta_batch(deltas: &[(RollupKey, RollupDelta)]) -> Result<RecordB
         ("time_sum_ms", Arc::new(sum(|delta| delta.time_sum_ms))),
         ("time_min_ms", Arc::new(values().map(|delta| delta.time_min_ms).collect::<UInt32Array>())),
         ("time_max_ms", Arc::new(values().map(|delta| delta.time_max_ms).collect::<UInt32Array>())),
+        ("latency_buckets", by_delta(deltas, buckets)?),
+        ("latency_counts", by_delta(deltas, times)?),
     ];
     RecordBatch::try_from_iter(columns).map_err(|source| TrafficError::Batch { source })
+}
+
+/// One list a delta, of what belongs to its histogram.
+fn by_delta(deltas: &Deltas, all: ArrayRef) -> Result<ArrayRef, TrafficError> {
+    let lengths = deltas.iter().map(|(_, delta)| delta.latency.counts().len());
+    let field = Arc::new(Field::new_list_field(all.data_type().clone(), false));
+    let lists = ListArray::try_new(field, OffsetBuffer::from_lengths(lengths), all, None);
+    Ok(Arc::new(lists.map_err(|source| TrafficError::Batch { source })?))
 }

@@ -1,78 +1,93 @@
 //! Keeping the small tables small.
 
-use duckdb::params;
+use duckdb::{Connection, params};
 
 use super::{TrafficError, Writer, failed};
 use crate::core::calendar::UtcMillis;
-
-const MINUTES_KEPT_MS: i64 = 48 * 3_600_000;
-const HOURS_KEPT_MS: i64 = 2 * 366 * 24 * 3_600_000;
+use crate::core::rollup::{HOURS_KEPT_MS, MINUTES_KEPT_MS};
 
 /// How many rejected lines are kept to look at; all are counted for ever.
 const QUARANTINE_ROWS: u64 = 100_000;
 
 impl Writer {
-    /// Replaces the deltas of every minute and hour that has several by their sum, drops rollups past their age and
-    /// all but the newest quarantined lines. Counts stay the same.
+    /// Replaces the deltas of every minute, hour and day that batches since the last call have touched by their sums,
+    /// drops rollups past their age (days have none) and all but the newest quarantined lines. Counts stay the same.
     ///
     /// # Errors
     /// [`TrafficError`] if nothing was changed.
     pub fn compact(&self, now: UtcMillis) -> Result<(), TrafficError> {
         self.in_transaction(|connection| {
-            for statement in [MERGE_MINUTES, MERGE_HOURS, MERGE_REJECT_COUNTS] {
-                connection.execute_batch(statement).map_err(failed("merge rollup deltas"))?;
+            for table in ["minute_deltas", "hour_deltas", "day_deltas"] {
+                merge_deltas(connection, table)?;
             }
-            let trimming = failed("trim old rollups");
-            for (statement, kept_ms) in [
-                ("DELETE FROM minute_deltas WHERE start < make_timestamp(?)", MINUTES_KEPT_MS),
-                ("DELETE FROM hour_deltas WHERE start < make_timestamp(?)", HOURS_KEPT_MS),
-            ] {
-                connection.execute(statement, params![now.plus_ms(-kept_ms).micros()]).map_err(&trimming)?;
+            for statement in [NOTE_MERGED, MERGE_REJECT_COUNTS] {
+                connection.execute_batch(statement).map_err(failed("merge counts"))?;
             }
-            connection
-                .execute(
-                    "DELETE FROM quarantine WHERE rowid NOT IN (
-                         SELECT rowid FROM quarantine ORDER BY batch DESC, line_offset DESC LIMIT ?)",
-                    params![QUARANTINE_ROWS],
-                )
-                .map_err(failed("trim the quarantine"))
-                .map(|_| ())
+            trim(connection, now)
         })
     }
 }
 
-/// Only starts with more than one row for a key are touched, so old, merged ones cost one scan and no write.
-macro_rules! merge_deltas {
-    ($table:literal) => {
-        concat!(
-            "CREATE TEMP TABLE several AS SELECT DISTINCT start FROM (
-                 SELECT start FROM ",
-            $table,
-            "
-                 GROUP BY start, customer_id, service, network, class, status_class HAVING count(*) > 1);
-             CREATE TEMP TABLE merged AS
-                 SELECT max(batch) AS batch, start, customer_id, service, network, class, status_class,
-                        least(sum(requests), 18446744073709551615)::UBIGINT AS requests, least(sum(bytes_in), 18446744073709551615)::UBIGINT AS bytes_in,
-                        least(sum(bytes_out), 18446744073709551615)::UBIGINT AS bytes_out, least(sum(time_sum_ms), 18446744073709551615)::UBIGINT AS time_sum_ms,
-                        min(time_min_ms) AS time_min_ms, max(time_max_ms) AS time_max_ms
-                 FROM ",
-            $table,
-            " SEMI JOIN several USING (start)
-                 GROUP BY start, customer_id, service, network, class, status_class;
-             DELETE FROM ",
-            $table,
-            " WHERE start IN (SELECT start FROM several);
-             INSERT INTO ",
-            $table,
-            " SELECT * FROM merged;
-             DROP TABLE merged;
-             DROP TABLE several;"
+fn trim(connection: &Connection, now: UtcMillis) -> Result<(), TrafficError> {
+    let trimming = failed("trim old rollups");
+    for (statement, kept_ms) in [
+        ("DELETE FROM minute_deltas WHERE start < make_timestamp(?)", MINUTES_KEPT_MS),
+        ("DELETE FROM hour_deltas WHERE start < make_timestamp(?)", HOURS_KEPT_MS),
+    ] {
+        connection.execute(statement, params![now.plus_ms(-kept_ms).micros()]).map_err(&trimming)?;
+    }
+    connection
+        .execute(
+            "DELETE FROM quarantine WHERE rowid NOT IN (
+                 SELECT rowid FROM quarantine ORDER BY batch DESC, line_offset DESC LIMIT ?)",
+            params![QUARANTINE_ROWS],
         )
-    };
+        .map_err(failed("trim the quarantine"))
+        .map(|_| ())
 }
 
-const MERGE_MINUTES: &str = merge_deltas!("minute_deltas");
-const MERGE_HOURS: &str = merge_deltas!("hour_deltas");
+/// Only starts that have grown since the last time are read and written, and customers lie together in what is
+/// written: a reader that looks for one finds all of it in a few blocks.
+fn merge_deltas(connection: &Connection, table: &'static str) -> Result<(), TrafficError> {
+    connection
+        .execute_batch(&format!(
+            "CREATE TEMP TABLE grown AS
+                 SELECT DISTINCT start FROM {table} WHERE batch > (SELECT merged_batch FROM traffic_store);
+             CREATE TEMP TABLE deltas AS SELECT * FROM {table} SEMI JOIN grown USING (start);
+             CREATE TEMP TABLE sums AS
+                 SELECT max(batch) AS batch, start, customer_id, service, network, class, status_class,
+                        least(sum(requests), {MAX})::UBIGINT AS requests, least(sum(bytes_in), {MAX})::UBIGINT AS bytes_in,
+                        least(sum(bytes_out), {MAX})::UBIGINT AS bytes_out,
+                        least(sum(time_sum_ms), {MAX})::UBIGINT AS time_sum_ms,
+                        min(time_min_ms) AS time_min_ms, max(time_max_ms) AS time_max_ms
+                 FROM deltas GROUP BY start, customer_id, service, network, class, status_class;
+             CREATE TEMP TABLE latencies AS
+                 SELECT start, customer_id, service, network, class, status_class,
+                        list(bucket ORDER BY bucket) AS buckets, list(times ORDER BY bucket) AS counts
+                 FROM (SELECT start, customer_id, service, network, class, status_class, bucket,
+                              least(sum(times), {MAX})::UBIGINT AS times
+                       FROM (SELECT start, customer_id, service, network, class, status_class,
+                                    unnest(latency_buckets) AS bucket, unnest(latency_counts) AS times FROM deltas)
+                       GROUP BY start, customer_id, service, network, class, status_class, bucket)
+                 GROUP BY start, customer_id, service, network, class, status_class;
+             DELETE FROM {table} WHERE start IN (SELECT start FROM grown);
+             INSERT INTO {table}
+                 SELECT s.*, coalesce(l.buckets, []), coalesce(l.counts, [])
+                 FROM sums s LEFT JOIN latencies l
+                     ON l.start = s.start AND l.customer_id IS NOT DISTINCT FROM s.customer_id
+                     AND l.service = s.service AND l.network IS NOT DISTINCT FROM s.network
+                     AND l.class = s.class AND l.status_class = s.status_class
+                 ORDER BY s.start, s.customer_id;
+             DROP TABLE latencies;
+             DROP TABLE sums;
+             DROP TABLE deltas;
+             DROP TABLE grown;",
+            MAX = u64::MAX
+        ))
+        .map_err(failed("merge rollup deltas"))
+}
+
+const NOTE_MERGED: &str = "UPDATE traffic_store SET merged_batch = last_batch";
 
 const MERGE_REJECT_COUNTS: &str = "
     CREATE TEMP TABLE merged AS SELECT reason, sum(lines)::UBIGINT AS lines FROM reject_counts GROUP BY reason;

@@ -2,6 +2,7 @@
 
 use duckdb::{Row, params};
 
+use super::relation::REQUESTS;
 use super::{Traffic, TrafficError, failed};
 use crate::core::calendar::UtcMillis;
 use crate::core::id::{CustomerId, Service};
@@ -32,13 +33,13 @@ impl Traffic {
         self.read(|connection| {
             let reading = failed("read the use of keys");
             let mut statement = connection
-                .prepare(
+                .prepare(&format!(
                     "SELECT key_fp, epoch_ms(max(ts)),
                             coalesce(sum(repeat) FILTER (ts >= make_timestamp(?)), 0)::UBIGINT
-                     FROM requests
+                     FROM {REQUESTS}
                      WHERE customer_id = ? AND service = ? AND ts >= make_timestamp(?) AND class <> 8
                      GROUP BY key_fp ORDER BY key_fp",
-                )
+                ))
                 .map_err(&reading)?;
             let of = params![count_from.micros(), customer.get(), service.number(), from.micros()];
             let rows = statement.query_map(of, key_use).map_err(&reading)?;

@@ -7,24 +7,38 @@
 //! connection and see whole batches only.
 
 mod batch;
+mod charts;
 mod columns;
 mod compact;
+mod interrupt;
 mod key_use;
+mod live;
 mod marks;
 mod open;
 mod overview;
 mod positions;
+mod relation;
+mod requests;
+mod scope;
 mod sealed;
+mod tops;
 mod usage;
+mod window;
 mod words;
 mod writer;
 
 pub use batch::{Batch, Committed, FilePosition, QUARANTINE_HEAD_BYTES, Quarantined, SealedBatch};
+pub use charts::{Bandwidth, By, Point, Totals};
+pub use interrupt::Interrupt;
 pub use key_use::KeyUse;
+pub use live::News;
 pub use marks::SpoolPosition;
 pub use open::Options;
 pub use overview::{Recent, RecentBucket, RecentQuery};
+pub use requests::{Position, RequestFilter, RequestPage, RequestQuery, RequestRow};
+pub use scope::Scope;
 pub use sealed::{Kept, KeptFor, Part, SealReport, VerifyReport};
+pub use tops::{COUNTED_REQUESTS, Common, Counted, GatewayShare, Top, TopItem};
 pub use usage::UsageChanges;
 pub use words::Words;
 pub use writer::Writer;
@@ -56,6 +70,8 @@ pub enum TrafficError {
         "the sealed file {path} does not hold what was written to it: {was} instead of {wanted}; nothing was removed"
     )]
     Unequal { path: PathBuf, was: String, wanted: String },
+    #[error("a read of the traffic store was interrupted")]
+    Interrupted,
     #[error("the system gave no random bytes")]
     Random { source: getrandom::Error },
 }
@@ -68,6 +84,15 @@ impl TrafficError {
                 let text = source.to_string();
                 text.contains("FATAL") || text.contains("database has been invalidated")
             }
+            _ => false,
+        }
+    }
+
+    /// Whether a read ended because its [`Interrupt`] was fired.
+    pub fn is_interrupted(&self) -> bool {
+        match self {
+            Self::Interrupted => true,
+            Self::Query { source, .. } => source.to_string().contains("INTERRUPT"),
             _ => false,
         }
     }

@@ -2,6 +2,7 @@
 
 use duckdb::{Connection, params};
 
+use super::relation::REQUESTS;
 use super::writer::last_batch;
 use super::{Traffic, TrafficError, failed};
 use crate::core::calendar::UtcMillis;
@@ -86,8 +87,13 @@ impl Traffic {
     }
 }
 
+/// Hot, sealed and dropped ones.
+const ROWS: &str = "
+    SELECT ((SELECT count(*) FROM requests) + (SELECT coalesce(sum(rows), 0) FROM sealed_parts)
+            + (SELECT coalesce(sum(dropped_rows), 0) FROM retirement))::UBIGINT";
+
 fn line_counts(connection: &Connection) -> Result<(u64, u64), TrafficError> {
-    let rows = count(connection, "SELECT count(*)::UBIGINT FROM requests")?;
+    let rows = count(connection, ROWS)?;
     let rejects = count(connection, "SELECT coalesce(sum(lines), 0)::UBIGINT FROM reject_counts")?;
     Ok((rows, rejects))
 }
@@ -95,13 +101,13 @@ fn line_counts(connection: &Connection) -> Result<(u64, u64), TrafficError> {
 fn recent_buckets(connection: &Connection, query: RecentQuery) -> Result<Vec<RecentBucket>, TrafficError> {
     let reading = failed("count recent requests");
     let mut statement = connection
-        .prepare(
+        .prepare(&format!(
             "SELECT customer_id, ((epoch_ms(ts) - ?) // ?)::UBIGINT AS step, class, sum(repeat)::UBIGINT
-             FROM requests
+             FROM {REQUESTS}
              WHERE ts >= make_timestamp(?) AND ts < make_timestamp(?) AND class <> 8
              GROUP BY customer_id, step, class
              ORDER BY customer_id, step, class",
-        )
+        ))
         .map_err(&reading)?;
     let values = params![query.from.0, query.step_ms, query.from.micros(), query.to.micros()];
     let rows = statement

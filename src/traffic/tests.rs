@@ -1,3 +1,6 @@
+mod charts;
+mod requests;
+
 use std::collections::BTreeSet;
 
 use duckdb::Connection;
@@ -229,9 +232,13 @@ fn merging_deltas_changes_no_count_and_old_rollups_go() {
     assert_eq!(store.traffic.usage_changed_after(0).unwrap(), before);
     assert_eq!(store.traffic.usage_changed_after(4).unwrap(), before);
 
-    store.writer.compact(UtcMillis(NINE_O_CLOCK + 49 * 3_600_000)).unwrap();
+    store.writer.compact(UtcMillis(NINE_O_CLOCK + 50 * 3_600_000)).unwrap();
     assert_eq!(rows(&store, "minute_deltas"), (0, 0));
     assert_eq!(rows(&store, "hour_deltas"), (2, 10));
+    assert_eq!(rows(&store, "day_deltas"), (2, 10));
+    store.writer.compact(UtcMillis(NINE_O_CLOCK + 3 * 366 * 24 * 3_600_000)).unwrap();
+    assert_eq!(rows(&store, "hour_deltas"), (0, 0));
+    assert_eq!(rows(&store, "day_deltas"), (2, 10));
     assert_eq!(store.traffic.line_counts().unwrap(), (10, 0));
 }
 

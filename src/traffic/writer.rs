@@ -75,9 +75,10 @@ pub(super) fn last_batch(connection: &Connection) -> Result<u64, TrafficError> {
 
 fn append_all(connection: &Connection, number: u64, batch: &SealedBatch) -> Result<(), TrafficError> {
     words::append(connection, &batch.words)?;
-    append_rows(connection, "requests", batch.requests.clone())?;
+    append_rows(connection, "requests", with_batch_number(number, &batch.requests)?)?;
     append_rows(connection, "minute_deltas", with_batch_number(number, &batch.minutes)?)?;
     append_rows(connection, "hour_deltas", with_batch_number(number, &batch.hours)?)?;
+    append_rows(connection, "day_deltas", with_batch_number(number, &batch.days)?)?;
     append_quarantined(connection, number, batch)?;
     for source in &batch.begun {
         positions::begin(connection, source)?;
@@ -104,12 +105,12 @@ fn append_rows(connection: &Connection, table: &str, rows: RecordBatch) -> Resul
     appender.flush().map_err(failed("append rows"))
 }
 
-fn with_batch_number(number: u64, deltas: &RecordBatch) -> Result<RecordBatch, TrafficError> {
-    let schema = deltas.schema();
+fn with_batch_number(number: u64, rows: &RecordBatch) -> Result<RecordBatch, TrafficError> {
+    let schema = rows.schema();
     let first = Arc::new(Field::new("batch", DataType::UInt64, false));
     let fields: Vec<_> = std::iter::once(first).chain(schema.fields().iter().cloned()).collect();
-    let numbers: ArrayRef = Arc::new(UInt64Array::from_value(number, deltas.num_rows()));
-    let columns = std::iter::once(numbers).chain(deltas.columns().iter().cloned()).collect();
+    let numbers: ArrayRef = Arc::new(UInt64Array::from_value(number, rows.num_rows()));
+    let columns = std::iter::once(numbers).chain(rows.columns().iter().cloned()).collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|source| TrafficError::Batch { source })
 }
 

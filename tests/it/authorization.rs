@@ -21,7 +21,7 @@ enum Needs {
 use Needs::{Nothing, Person, Scope};
 
 /// Method, path as documented, needs, a body that is right, and whether the path names something of a customer.
-const TABLE: [(&str, &str, Needs, Option<&str>, bool); 41] = [
+const TABLE: [(&str, &str, Needs, Option<&str>, bool); 50] = [
     ("post", "/api/auth/connect-wallet", Nothing, Some("{}"), false),
     ("post", "/api/auth/verify-signature", Nothing, Some("{}"), false),
     ("post", "/api/auth/refresh", Nothing, None, false),
@@ -85,13 +85,30 @@ const TABLE: [(&str, &str, Needs, Option<&str>, bool); 41] = [
         true,
     ),
     ("delete", "/api/services/seal/keys/{seal_key_id}/packages/{seal_package_id}", Scope("keys.write"), None, true),
+    ("get", "/api/traffic/summary", Scope("traffic.read"), None, false),
+    ("get", "/api/traffic/series", Scope("traffic.read"), None, false),
+    ("get", "/api/traffic/percentiles", Scope("traffic.read"), None, false),
+    ("get", "/api/traffic/tops", Scope("traffic.read"), None, false),
+    ("get", "/api/traffic/gateways", Scope("traffic.read"), None, false),
+    ("get", "/api/traffic/requests", Scope("traffic.read"), None, false),
+    ("get", "/api/traffic/requests/{request_id}", Scope("traffic.read"), None, false),
+    ("get", "/api/traffic/export", Scope("traffic.read"), None, false),
+    ("get", "/api/traffic/live", Scope("traffic.read"), None, false),
     ("get", "/api/config/frontend", Nothing, None, false),
     // Of which the document itself speaks nowhere.
     ("get", "/api/openapi.json", Nothing, None, false),
 ];
 
-const SCOPES: [&str; 7] =
-    ["account.read", "account.write", "services.read", "services.write", "keys.read", "keys.write", "activity.read"];
+const SCOPES: [&str; 8] = [
+    "account.read",
+    "account.write",
+    "services.read",
+    "services.write",
+    "keys.read",
+    "keys.write",
+    "activity.read",
+    "traffic.read",
+];
 
 fn includes(granted: &str, needed: &str) -> bool {
     granted == needed || granted.strip_suffix("write").is_some_and(|area| needed == format!("{area}read"))

@@ -26,4 +26,5 @@ mod sql_functions;
 mod support;
 mod syslog;
 mod tail;
+mod traffic_api;
 mod wallet;

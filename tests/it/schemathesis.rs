@@ -50,7 +50,7 @@ fn no_request_makes_the_server_answer_with_what_its_document_does_not_say() {
         let path = format!("/api/services/{service}/subscribe");
         assert_eq!(person.send("POST", &path, Some(json!({"tier": "enterprise"}))).status, 200);
     }
-    let scopes = ["account.write", "services.write", "keys.write", "activity.read"];
+    let scopes = ["account.write", "services.write", "keys.write", "activity.read", "traffic.read"];
     let bearer = format!("Bearer {}", person.token(&scopes));
     check(&server, &format!("Authorization: {bearer}"), &[]);
     let still = server.send("GET", "/api/services/seal", &[("Authorization", &bearer)], None);

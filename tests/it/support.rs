@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use suiftly::app::{Accounts, AccountsOptions, App, load_config_global};
+use suiftly::app::{Accounts, AccountsOptions, App, TrafficQueries, load_config_global};
 use suiftly::chain::{Chain, SimChain};
 use suiftly::clock::Clock;
 use suiftly::config::Secrets;
@@ -87,6 +87,7 @@ pub fn app(folder: &Path, clock: Clock) -> (App, Writer) {
         chain: Chain::Sim(SimChain::default()),
         readiness: suiftly::app::KeptReadiness::default(),
         outbox: Notify::new(),
+        traffic_queries: TrafficQueries::default(),
     };
     (app, writer)
 }

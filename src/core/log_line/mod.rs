@@ -145,6 +145,26 @@ impl TrafficClass {
         self as u8
     }
 
+    /// The word used in URLs and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Guaranteed => "guaranteed",
+            Self::Burst => "burst",
+            Self::Denied => "denied",
+            Self::DroppedByRate => "dropped_by_rate",
+            Self::DroppedPerIp => "dropped_per_ip",
+            Self::Unavailable => "unavailable",
+            Self::StreamDelta => "stream_delta",
+            Self::StreamClose => "stream_close",
+        }
+    }
+
+    /// `None` for any other word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+
     /// Whether a request of this class is charged, whatever its status.
     pub const fn is_billable(self) -> bool {
         matches!(self, Self::Guaranteed | Self::Burst)

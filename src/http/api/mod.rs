@@ -6,6 +6,8 @@ pub(super) mod auth;
 pub(super) mod page;
 pub(super) mod seal_keys;
 pub(super) mod services;
+pub(super) mod traffic;
+pub(super) mod traffic_stream;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -48,6 +50,15 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
         .routes(routes!(seal_keys::update_seal_key, seal_keys::delete_seal_key))
         .routes(routes!(seal_keys::add_seal_package))
         .routes(routes!(seal_keys::update_seal_package, seal_keys::remove_seal_package))
+        .routes(routes!(traffic::summary))
+        .routes(routes!(traffic::series))
+        .routes(routes!(traffic::percentiles))
+        .routes(routes!(traffic::tops))
+        .routes(routes!(traffic::gateways))
+        .routes(routes!(traffic::requests))
+        .routes(routes!(traffic::request))
+        .routes(routes!(traffic_stream::export))
+        .routes(routes!(traffic_stream::live))
         .routes(routes!(config::frontend));
     let document = router.get_openapi_mut();
     *document = with_errors(std::mem::take(document));

@@ -11,7 +11,7 @@ use crate::traffic::{TrafficError, failed};
 macro_rules! columns {
     ($log_counter:literal) => {
         concat!(
-            "ts, idle_ms, gateway, pid, ",
+            "batch, ts, idle_ms, gateway, pid, ",
             $log_counter,
             ", request_counter, customer_id, service, network, class, event, key_fp, client_ip_high, client_ip_low, \
              client_port, listener_port, method, path, status, bytes_in, bytes_out, time_request_ms, time_queue_ms, \

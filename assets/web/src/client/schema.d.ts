@@ -539,6 +539,165 @@ export interface paths {
         patch: operations["update_seal_package"];
         trace?: never;
     };
+    "/api/traffic/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives the figures of a stretch of time, and of the one before it. */
+        get: operations["summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/traffic/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Draws requests by class or status, or bandwidth, over time. */
+        get: operations["series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/traffic/percentiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Draws response times over time. */
+        get: operations["percentiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/traffic/tops": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts what the newest requests have most in common. */
+        get: operations["tops"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/traffic/gateways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts the newest requests by gateway. */
+        get: operations["gateways"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/traffic/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists requests, newest first. */
+        get: operations["requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/traffic/requests/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives one request by the `X-Request-ID` of its answer. */
+        get: operations["request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/traffic/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Gives requests as a file, newest first, at most a million (`Suiftly-Row-Limit`). If something goes wrong on the way,
+         *     the connection ends without the last chunk.
+         */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/traffic/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follows your newest requests as server-sent events called `requests`, at most one a second with at most 20 of them.
+         *     `Last-Event-ID` goes on where a tail ended, within 15 minutes. Ends after ten minutes: connect again.
+         */
+        get: operations["live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/config/frontend": {
         parameters: {
             query?: never;
@@ -787,7 +946,8 @@ export interface components {
             name: string;
             /**
              * @description What it may be used for; to write includes to read. One or more of `account.read`, `account.write`,
-             *     `services.read`, `services.write`, `keys.read`, `keys.write`, `activity.read`.
+             *     `services.read`, `services.write`, `keys.read`, `keys.write`, `activity.read`,
+             *     `traffic.read`.
              */
             scopes: string[];
             /**
@@ -820,10 +980,10 @@ export interface components {
              */
             status: number;
             /** @enum {string} */
-            code: "invalid_body" | "invalid_parameter" | "invalid_fields" | "invalid_cursor" | "sign_in_required" | "signature_refused" | "signature_scheme_unsupported" | "refresh_refused" | "origin_refused" | "scope_missing" | "session_required" | "account_closed" | "account_suspended" | "not_found" | "method_not_allowed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "service_state" | "tier_too_small" | "payment_pending" | "limit_reached" | "creations_limited" | "key_state" | "not_revealable" | "already_exists" | "rate_limited" | "too_many_watchers" | "request_timeout" | "not_ready" | "internal";
+            code: "invalid_body" | "invalid_parameter" | "invalid_fields" | "invalid_cursor" | "sign_in_required" | "signature_refused" | "signature_scheme_unsupported" | "refresh_refused" | "origin_refused" | "scope_missing" | "session_required" | "account_closed" | "account_suspended" | "not_found" | "method_not_allowed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "service_state" | "tier_too_small" | "payment_pending" | "limit_reached" | "creations_limited" | "key_state" | "not_revealable" | "already_exists" | "rate_limited" | "too_many_watchers" | "request_timeout" | "query_timeout" | "queries_busy" | "not_ready" | "internal";
             /** @description What happened in this case, and what to change. */
             detail?: string;
-            /** @description Every field that is not right, for `invalid_fields`. */
+            /** @description Every field that is not right, for `invalid_fields` and `invalid_parameter`. */
             errors?: components["schemas"]["FieldProblem"][];
         };
         /** @description The text of a key. */
@@ -1029,6 +1189,270 @@ export interface components {
         TierChoice: {
             /** @enum {string} */
             tier: "starter" | "pro" | "enterprise";
+        };
+        /** @description Counts end at 2⁵³ − 1. */
+        TrafficFigures: {
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Of the guaranteed and the burst class.
+             */
+            billable_requests: number;
+            /**
+             * Format: int64
+             * @description Answered with a status of 400 or more, or not at all.
+             */
+            errors: number;
+            /**
+             * Format: int64
+             * @description Answered with a status of 500 or more, or not at all.
+             */
+            server_errors: number;
+            /** Format: int64 */
+            bytes_in: number;
+            /** Format: int64 */
+            bytes_out: number;
+            /**
+             * Format: int32
+             * @description Half of the billable requests took no longer, in ms, within 5 %; absent without any.
+             */
+            p50_ms?: number;
+            /**
+             * Format: int32
+             * @description 95 of 100.
+             */
+            p95_ms?: number;
+            /**
+             * Format: int32
+             * @description 99 of 100.
+             */
+            p99_ms?: number;
+        };
+        /** @description What came through one gateway. */
+        TrafficGateway: {
+            /**
+             * Format: int32
+             * @description Its number.
+             */
+            gateway: number;
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Of the guaranteed and the burst class.
+             */
+            billable_requests: number;
+            /**
+             * Format: int64
+             * @description Answered with a status of 400 or more, or not at all.
+             */
+            errors: number;
+            /** Format: int64 */
+            bytes_in: number;
+            /** Format: int64 */
+            bytes_out: number;
+            /**
+             * Format: date-time
+             * @description When the newest request began.
+             */
+            last_request_at: string;
+        };
+        /** @description Requests by gateway. */
+        TrafficGateways: {
+            /**
+             * Format: date-time
+             * @description Since when requests were counted: later than what was asked for if there were more than about a million.
+             */
+            counted_from: string;
+            /** Format: date-time */
+            counted_to: string;
+            items: components["schemas"]["TrafficGateway"][];
+        };
+        /** @description One line of a chart. */
+        TrafficLine: {
+            /** @description Such as `guaranteed`, `2xx` or `bytes_out`. */
+            name: string;
+            /** @description One a step, 0 where there was nothing. */
+            values: number[];
+        };
+        /** @description What became known since the piece before. */
+        TrafficNews: {
+            /** @description The newest ones, newest first, at most 20. */
+            items: components["schemas"]["TrafficRequest"][];
+            /**
+             * Format: int64
+             * @description Log lines beyond those.
+             */
+            dropped: number;
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Of the guaranteed and the burst class.
+             */
+            billable_requests: number;
+            /**
+             * Format: int64
+             * @description Answered with a status of 400 or more, or not at all.
+             */
+            errors: number;
+            /** Format: int64 */
+            bytes_out: number;
+        };
+        /** @description Response times of billable requests over time, within 5 %. */
+        TrafficPercentiles: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            /**
+             * Format: int64
+             * @description Seconds from the beginning of one step to that of the next.
+             */
+            step_s: number;
+            /** @description Requests that were timed, by step. */
+            requests: number[];
+            /** @description In ms; `null` in a step without requests. */
+            p50_ms: (number | null)[];
+            p95_ms: (number | null)[];
+            p99_ms: (number | null)[];
+        };
+        /** @description One request, as the gateway logged it. */
+        TrafficRequest: {
+            /** @description As in the answer's `X-Request-ID`. */
+            request_id: string;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            at: string;
+            service: string;
+            /** @description Absent if the key did not tell. */
+            network?: string;
+            /** @description How the gateway treated it. */
+            class: string;
+            /** @description Whether it is charged. */
+            is_billable: boolean;
+            /**
+             * Format: int32
+             * @description The gateway's event, 0 for none.
+             */
+            event: number;
+            /**
+             * Format: int32
+             * @description Of the key that came with it; absent without one.
+             */
+            key_fingerprint?: number;
+            client_ip: string;
+            /** @description `OTHER` for a method that is not standard. */
+            method: string;
+            /** @description Without the query. */
+            path: string;
+            /**
+             * Format: int32
+             * @description Absent if there was no answer.
+             */
+            status?: number;
+            /** Format: int64 */
+            bytes_in: number;
+            /** Format: int64 */
+            bytes_out: number;
+            times: components["schemas"]["TrafficTimes"];
+            /** @description How HAProxy says that it ended. */
+            termination: string;
+            backend: string;
+            server: string;
+            /**
+             * Format: int32
+             * @description The number of the gateway.
+             */
+            gateway: number;
+            /**
+             * Format: int32
+             * @description Requests that this line stands for, usually 1.
+             */
+            repeat: number;
+        };
+        /**
+         * @description A page of requests, newest first. It may be short, even empty, and still have a `next_cursor`: a page looks through
+         *     a bounded number of requests.
+         */
+        TrafficRequestPage: {
+            items: components["schemas"]["TrafficRequest"][];
+            /** @description Absent on the last page. */
+            next_cursor?: string;
+        };
+        /** @description A chart with a value for each step. */
+        TrafficSeries: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            /**
+             * Format: int64
+             * @description Seconds from the beginning of one step to that of the next; steps begin where UTC's minutes, hours or days do.
+             */
+            step_s: number;
+            /** @description Always the same ones for the same kind of chart. */
+            lines: components["schemas"]["TrafficLine"][];
+        };
+        /** @description What happened in a stretch of time, and in the one of the same length before it. */
+        TrafficSummary: {
+            /** Format: date-time */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Without it. The last step is not over yet if this is to come.
+             */
+            to: string;
+            /** Format: date-time */
+            previous_from: string;
+            current: components["schemas"]["TrafficFigures"];
+            previous: components["schemas"]["TrafficFigures"];
+        };
+        /** @description The phases of a request in ms; a phase that did not happen is absent. */
+        TrafficTimes: {
+            /**
+             * Format: int32
+             * @description The connection's wait for this request.
+             */
+            idle_ms: number;
+            /** Format: int32 */
+            request_ms?: number;
+            /** Format: int32 */
+            queue_ms?: number;
+            /** Format: int32 */
+            connect_ms?: number;
+            /** Format: int32 */
+            response_ms?: number;
+            /** Format: int32 */
+            total_ms?: number;
+        };
+        /** @description Requests that have something in common. */
+        TrafficTop: {
+            /** @description The path, the fingerprint of the key (0 without one), the address, or the status (0 without an answer). */
+            value: string;
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Answered with a status of 400 or more, or not at all.
+             */
+            errors: number;
+            /** Format: int64 */
+            bytes_out: number;
+        };
+        /** @description The most frequent ones, by falling number of requests. */
+        TrafficTops: {
+            /**
+             * Format: date-time
+             * @description Since when requests were counted: later than what was asked for if there were more than about a million.
+             */
+            counted_from: string;
+            /** Format: date-time */
+            counted_to: string;
+            items: components["schemas"]["TrafficTop"][];
         };
         /** @description A signed challenge. */
         VerifySignature: {
@@ -5174,6 +5598,794 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    summary: {
+        parameters: {
+            query?: {
+                /** @description `1h`, `24h`, `7d`, `30d` or `90d`, up to now; `24h` if neither this nor `from` is given. */
+                range?: string;
+                /** @description The beginning, RFC 3339, instead of a range. Moved back to a whole step. */
+                from?: string;
+                /** @description The end, RFC 3339, without it; now if it is left out. At most 400 days after `from`. */
+                to?: string;
+                /** @description `seal`, `grpc` or `graphql`; all if it is left out. */
+                service?: string;
+                /** @description `mainnet` or `testnet`; both if it is left out. */
+                network?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficSummary"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    series: {
+        parameters: {
+            query?: {
+                /** @description `class` (how the gateway treated requests), `status` or `bandwidth`; `class` if it is left out. */
+                by?: string;
+                /** @description `1h`, `24h`, `7d`, `30d` or `90d`, up to now; `24h` if neither this nor `from` is given. */
+                range?: string;
+                /** @description The beginning, RFC 3339, instead of a range. Moved back to a whole step. */
+                from?: string;
+                /** @description The end, RFC 3339, without it; now if it is left out. At most 400 days after `from`. */
+                to?: string;
+                /** @description `seal`, `grpc` or `graphql`; all if it is left out. */
+                service?: string;
+                /** @description `mainnet` or `testnet`; both if it is left out. */
+                network?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficSeries"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    percentiles: {
+        parameters: {
+            query?: {
+                /** @description `1h`, `24h`, `7d`, `30d` or `90d`, up to now; `24h` if neither this nor `from` is given. */
+                range?: string;
+                /** @description The beginning, RFC 3339, instead of a range. Moved back to a whole step. */
+                from?: string;
+                /** @description The end, RFC 3339, without it; now if it is left out. At most 400 days after `from`. */
+                to?: string;
+                /** @description `seal`, `grpc` or `graphql`; all if it is left out. */
+                service?: string;
+                /** @description `mainnet` or `testnet`; both if it is left out. */
+                network?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficPercentiles"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tops: {
+        parameters: {
+            query?: {
+                /** @description `paths`, `keys`, `client_ips` or `statuses`; `paths` if it is left out. */
+                of?: string;
+                /** @description How many, 1 to 100; 10 if it is left out. */
+                limit?: string;
+                /** @description `1h`, `24h`, `7d`, `30d` or `90d`, up to now; `24h` if neither this nor `from` is given. */
+                range?: string;
+                /** @description The beginning, RFC 3339, instead of a range. */
+                from?: string;
+                /** @description The end, RFC 3339, without it; now if it is left out. At most 400 days after `from`. */
+                to?: string;
+                /** @description `seal`, `grpc` or `graphql`; all if it is left out. */
+                service?: string;
+                /** @description `mainnet` or `testnet`; both if it is left out. */
+                network?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficTops"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    gateways: {
+        parameters: {
+            query?: {
+                /** @description `1h`, `24h`, `7d`, `30d` or `90d`, up to now; `24h` if neither this nor `from` is given. */
+                range?: string;
+                /** @description The beginning, RFC 3339, instead of a range. Moved back to a whole step. */
+                from?: string;
+                /** @description The end, RFC 3339, without it; now if it is left out. At most 400 days after `from`. */
+                to?: string;
+                /** @description `seal`, `grpc` or `graphql`; all if it is left out. */
+                service?: string;
+                /** @description `mainnet` or `testnet`; both if it is left out. */
+                network?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficGateways"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requests: {
+        parameters: {
+            query?: {
+                /** @description `1h`, `24h`, `7d`, `30d` or `90d`, up to now; `24h` if neither this nor `from` is given. */
+                range?: string;
+                /** @description The beginning, RFC 3339, instead of a range. */
+                from?: string;
+                /** @description The end, RFC 3339, without it; now if it is left out. At most 400 days after `from`. */
+                to?: string;
+                /** @description `seal`, `grpc` or `graphql`; all if it is left out. */
+                service?: string;
+                /** @description `mainnet` or `testnet`; both if it is left out. */
+                network?: string;
+                /** @description The `fingerprint` of an API key. */
+                key?: string;
+                /** @description How the path begins, at most 1024 bytes. */
+                path?: string;
+                /** @description A status such as `404`, a class such as `4xx`, or `none` for no answer. */
+                status?: string;
+                /** @description How the gateway treated it, such as `guaranteed`, `burst`, `denied` or `dropped_by_rate`. */
+                class?: string;
+                /** @description The number of the gateway's event, 0 to 255. */
+                event?: string;
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Requests of the page, 1 to 200; 50 if it is left out. */
+                limit?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficRequestPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficRequest"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: {
+                /** @description `csv` or `parquet`; `csv` if it is left out. */
+                format?: string;
+                /** @description `1h`, `24h`, `7d`, `30d` or `90d`, up to now; `24h` if neither this nor `from` is given. */
+                range?: string;
+                /** @description The beginning, RFC 3339, instead of a range. */
+                from?: string;
+                /** @description The end, RFC 3339, without it; now if it is left out. At most 400 days after `from`. */
+                to?: string;
+                /** @description `seal`, `grpc` or `graphql`; all if it is left out. */
+                service?: string;
+                /** @description `mainnet` or `testnet`; both if it is left out. */
+                network?: string;
+                /** @description The `fingerprint` of an API key. */
+                key?: string;
+                /** @description How the path begins, at most 1024 bytes. */
+                path?: string;
+                /** @description A status such as `404`, a class such as `4xx`, or `none` for no answer. */
+                status?: string;
+                /** @description How the gateway treated it, such as `guaranteed`, `burst`, `denied` or `dropped_by_rate`. */
+                class?: string;
+                /** @description The number of the gateway's event, 0 to 255. */
+                event?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": number[];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    live: {
+        parameters: {
+            query?: {
+                /** @description `seal`, `grpc` or `graphql`; all if it is left out. */
+                service?: string;
+                /** @description `mainnet` or `testnet`; both if it is left out. */
+                network?: string;
+            };
+            header?: {
+                /** @description The id of the last event */
+                "Last-Event-ID"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events whose data is a `TrafficNews` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["TrafficNews"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

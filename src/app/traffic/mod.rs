@@ -1,0 +1,124 @@
+//! What customers see of their requests. Every query runs for one [`Scope`](crate::traffic::Scope), beside few others,
+//! for a bounded time, and its answer is given again for a moment to everybody who asks the same.
+
+mod charts;
+mod cursor;
+mod export;
+mod export_file;
+mod live;
+mod params;
+mod requests;
+mod tops;
+
+pub use charts::{TrafficFigures, TrafficLine, TrafficPercentiles, TrafficSeries, TrafficSeriesParams, TrafficSummary};
+pub use export::{EXPORT_ROWS, Export, TrafficExportParams};
+pub use export_file::{ExportFileError, ExportFormat};
+pub use live::{LivePosition, TrafficLiveParams, TrafficNews};
+pub use params::TrafficChartParams;
+pub use requests::{TrafficRequest, TrafficRequestPage, TrafficRequestsParams, TrafficTimes};
+pub use tops::{TrafficGateway, TrafficGateways, TrafficTop, TrafficTops, TrafficTopsParams};
+
+pub use crate::traffic::Scope as TrafficScope;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quick_cache::sync::Cache;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::app::{App, AppError, Caller, Refusal};
+use crate::core::error_code::Code;
+use crate::core::id::CustomerId;
+use crate::traffic::{Interrupt, Traffic, TrafficError};
+
+/// Queries of customers that run at once: each has a thread of the store and its memory.
+const QUERIES_AT_ONCE: usize = 4;
+/// For how long a query may wait for others to end.
+const WAIT_WITHIN: Duration = Duration::from_secs(2);
+/// For how long a query may run.
+const QUERY_WITHIN: Duration = Duration::from_secs(5);
+/// After that, how soon it is told to end once more.
+const FIRE_AGAIN: Duration = Duration::from_millis(50);
+/// Seconds after which a query that was refused may be tried again.
+const RETRY_AFTER_S: u64 = 5;
+/// For how long an answer is given again. Batches come about as often.
+const FRESH_MS: i64 = 1_000;
+/// Answers that are kept, at most; a chart is a few kilobytes.
+const ANSWERS: usize = 512;
+
+/// Whose answer it is, the moment in units of [`FRESH_MS`], and what was asked.
+type AnswerKey = (CustomerId, i64, String);
+
+/// What bounds customers' queries.
+pub struct TrafficQueries {
+    seats: Arc<Semaphore>,
+    answers: Cache<AnswerKey, Arc<str>>,
+}
+
+impl Default for TrafficQueries {
+    fn default() -> Self {
+        Self { seats: Arc::new(Semaphore::new(QUERIES_AT_ONCE)), answers: Cache::new(ANSWERS) }
+    }
+}
+
+/// Nobody waits for a query whose request is gone.
+struct FireOnDrop(Interrupt);
+
+impl Drop for FireOnDrop {
+    fn drop(&mut self) {
+        self.0.fire();
+    }
+}
+
+impl App {
+    /// The answer to `asked` as JSON: a fresh one that is kept, or the one that `find` gives, which is run once for all
+    /// who wait for it.
+    async fn answer_traffic<T: Serialize>(
+        &self,
+        caller: &Caller,
+        asked: String,
+        find: impl Future<Output = Result<T, AppError>>,
+    ) -> Result<Arc<str>, AppError> {
+        let moment = self.clock.now().0.div_euclid(FRESH_MS);
+        let key = (caller.customer, moment, asked);
+        let write = async {
+            let view = find.await?;
+            Ok(serde_json::to_string(&view).map_err(|source| AppError::Json { source })?.into())
+        };
+        self.traffic_queries.answers.get_or_insert_async(&key, write).await
+    }
+
+    /// Runs a customer's query within the bounds.
+    ///
+    /// # Errors
+    /// [`Code::QueriesBusy`], [`Code::QueryTimeout`], [`AppError::Traffic`].
+    async fn run_traffic<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Traffic, &Interrupt) -> Result<T, TrafficError> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let seats = Arc::clone(&self.traffic_queries.seats);
+        let Ok(Ok(seat)) = timeout(WAIT_WITHIN, seats.acquire_owned()).await else {
+            return Err(Refusal::of(Code::QueriesBusy).retry_after(RETRY_AFTER_S).into());
+        };
+        let (traffic, interrupt) = (self.traffic.clone(), Interrupt::default());
+        let guard = FireOnDrop(interrupt.clone());
+        let mut task = tokio::task::spawn_blocking(move || {
+            let result = query(&traffic, &interrupt);
+            // Whoever does not wait any longer must not make room for another one while this still runs.
+            drop(seat);
+            result
+        });
+        if let Ok(result) = timeout(QUERY_WITHIN, &mut task).await {
+            return Ok(result.map_err(|_| AppError::Panicked)??);
+        }
+        loop {
+            guard.0.fire();
+            if timeout(FIRE_AGAIN, &mut task).await.is_ok() {
+                let detail = format!("a query may take {} s: ask for less time", QUERY_WITHIN.as_secs());
+                return Err(Refusal::new(Code::QueryTimeout, detail).retry_after(RETRY_AFTER_S).into());
+            }
+        }
+    }
+}
