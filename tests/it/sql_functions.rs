@@ -23,8 +23,22 @@ const ALLOWED: [&str; 12] = [
 ];
 
 /// Words that stand before a parenthesis without being functions.
-const KEYWORDS: [&str; 13] =
-    ["in", "values", "using", "filter", "as", "exists", "from", "select", "and", "or", "over", "not", "materialized"];
+const KEYWORDS: [&str; 14] = [
+    "in",
+    "values",
+    "using",
+    "filter",
+    "as",
+    "exists",
+    "from",
+    "select",
+    "and",
+    "or",
+    "over",
+    "not",
+    "materialized",
+    "replace",
+];
 
 /// Spellings whose meaning depends on ICU or on the session's time zone.
 const FORBIDDEN: [&str; 5] = ["now(", "current_", "interval", "timestamptz", "at time zone"];
