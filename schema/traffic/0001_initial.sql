@@ -3,7 +3,7 @@
 CREATE TABLE IF NOT EXISTS traffic_store (
     store_id     VARCHAR NOT NULL,
     last_batch   UBIGINT NOT NULL,
-    merged_batch UBIGINT NOT NULL -- the deltas of batches up to this one have been merged
+    merged_batch UBIGINT NOT NULL -- batches up to this one are in the sums of hours and days
 );
 
 -- Logs that are followed. Files beside a log that is not yet here are history; later ones are its rotated files.
@@ -90,7 +90,8 @@ CREATE TABLE IF NOT EXISTS retirement (
     dropped_rows   UBIGINT NOT NULL
 );
 
--- Counts to be added up: each batch appends its own, merging replaces many rows by their sum. A row's two lists are a
+-- Counts to be added up: each batch appends its own minutes, merging replaces many rows by their sum and adds them to
+-- hours and days (src/traffic/relation.rs). A row's two lists are a
 -- histogram of total times: the numbers of its buckets (core/latency_histogram.rs) and the requests in each.
 CREATE TABLE IF NOT EXISTS minute_deltas (
     batch           UBIGINT NOT NULL, -- the newest batch in the sum

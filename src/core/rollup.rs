@@ -1,4 +1,4 @@
-//! Counts per minute, hour and day: what a batch of lines adds to the rollups.
+//! Counts per minute: what a batch of lines adds to the rollups. Hours and days are sums of minutes.
 
 use std::hash::{Hash, Hasher};
 
@@ -18,7 +18,7 @@ pub const HOURS_KEPT_MS: i64 = 2 * 366 * 24 * HOUR_MS;
 /// What the counts of a rollup are kept by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RollupKey {
-    /// Start of the minute, the hour or the day.
+    /// Start of the minute.
     pub start: UtcMillis,
     /// `None` for requests that were not authenticated.
     pub customer: Option<u32>,
@@ -67,28 +67,10 @@ impl RollupDelta {
         self.time_max_ms = self.time_max_ms.max(Some(time_ms));
         self.latency.record(time_ms, repeat);
     }
-
-    fn merge(&mut self, other: &Self) {
-        self.requests = self.requests.saturating_add(other.requests);
-        self.bytes_in = self.bytes_in.saturating_add(other.bytes_in);
-        self.bytes_out = self.bytes_out.saturating_add(other.bytes_out);
-        self.time_sum_ms = self.time_sum_ms.saturating_add(other.time_sum_ms);
-        self.time_min_ms = [self.time_min_ms, other.time_min_ms].into_iter().flatten().min();
-        self.time_max_ms = self.time_max_ms.max(other.time_max_ms);
-        self.latency.merge(&other.latency);
-    }
 }
 
 /// Keys with what is added to each, in no order.
 pub type Deltas = Vec<(RollupKey, RollupDelta)>;
-
-/// What one batch adds to each rollup.
-#[derive(Debug, Default)]
-pub struct BatchDeltas {
-    pub minutes: Deltas,
-    pub hours: Deltas,
-    pub days: Deltas,
-}
 
 /// The deltas of one batch while it fills, by minute.
 #[derive(Debug, Default)]
@@ -114,19 +96,7 @@ impl Rollup {
     }
 
     /// What was added so far; nothing is left.
-    pub fn take(&mut self) -> BatchDeltas {
-        let minutes: Deltas = self.minutes.drain().collect();
-        let hours = by(&minutes, UtcMillis::hour);
-        let days = by(&hours, UtcMillis::day);
-        BatchDeltas { minutes, hours, days }
+    pub fn take(&mut self) -> Deltas {
+        self.minutes.drain().collect()
     }
-}
-
-/// The sums over longer stretches of time.
-fn by(deltas: &Deltas, start: fn(UtcMillis) -> UtcMillis) -> Deltas {
-    let mut sums = HashMap::<RollupKey, RollupDelta>::new();
-    for (key, delta) in deltas {
-        sums.entry(RollupKey { start: start(key.start), ..*key }).or_default().merge(delta);
-    }
-    sums.into_iter().collect()
 }

@@ -30,6 +30,8 @@ const BREATH: Duration = Duration::from_millis(10);
 const RETRY: Duration = Duration::from_secs(1);
 /// How often deltas are merged.
 const COMPACT_EVERY: Duration = Duration::from_secs(60);
+/// Requests after which they are merged earlier: what is merged at once must fit the store's memory.
+const COMPACT_AFTER_ROWS: usize = 4_000_000;
 
 /// How to read.
 #[derive(Debug, Clone)]
@@ -269,17 +271,18 @@ struct Appending {
 
 impl Appending {
     fn run(mut self, batches: &Receiver<SealedBatch>) {
-        let mut compacted = Instant::now();
+        let (mut compacted, mut rows) = (Instant::now(), 0);
         for batch in batches {
             if !self.append(&batch) {
                 self.stop.store(true, Ordering::Relaxed);
                 return;
             }
-            if compacted.elapsed() >= COMPACT_EVERY {
+            rows += batch.rows();
+            if compacted.elapsed() >= COMPACT_EVERY || rows >= COMPACT_AFTER_ROWS {
                 if let Err(error) = self.writer.compact(self.clock.now()) {
                     warn!(error = %chain(&error), "cannot merge rollups");
                 }
-                compacted = Instant::now();
+                (compacted, rows) = (Instant::now(), 0);
             }
         }
         if let Err(error) = self.writer.checkpoint() {

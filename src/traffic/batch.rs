@@ -61,8 +61,6 @@ pub struct SealedBatch {
     pub(super) words: Vec<Word>,
     pub(super) requests: RecordBatch,
     pub(super) minutes: RecordBatch,
-    pub(super) hours: RecordBatch,
-    pub(super) days: RecordBatch,
     pub(super) quarantined: Vec<Quarantined>,
     pub(super) positions: Vec<FilePosition>,
     pub(super) forgotten: Vec<FilePosition>,
@@ -144,13 +142,10 @@ impl Batch {
     /// # Errors
     /// [`TrafficError::Batch`] if the columns do not fit together.
     pub fn seal(&mut self, capacity: usize) -> Result<SealedBatch, TrafficError> {
-        let deltas = self.rollup.take();
         Ok(SealedBatch {
             words: self.words.take_fresh(),
             requests: self.requests.take(capacity)?,
-            minutes: delta_batch(&deltas.minutes)?,
-            hours: delta_batch(&deltas.hours)?,
-            days: delta_batch(&deltas.days)?,
+            minutes: delta_batch(&self.rollup.take())?,
             quarantined: std::mem::take(&mut self.quarantined),
             positions: std::mem::take(&mut self.positions).into_values().collect(),
             forgotten: std::mem::take(&mut self.forgotten),

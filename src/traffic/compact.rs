@@ -2,23 +2,28 @@
 
 use duckdb::{Connection, params};
 
+use super::relation::{rollup, table, unmerged};
+use super::writer::merged_batch;
 use super::{TrafficError, Writer, failed};
 use crate::core::calendar::UtcMillis;
+use crate::core::chart::Grain;
 use crate::core::rollup::{HOURS_KEPT_MS, MINUTES_KEPT_MS};
 
 /// How many rejected lines are kept to look at; all are counted for ever.
 const QUARANTINE_ROWS: u64 = 100_000;
 
 impl Writer {
-    /// Replaces the deltas of every minute, hour and day that batches since the last call have touched by their sums,
+    /// Adds up the minutes, hours and days that batches since the last call have touched,
     /// drops rollups past their age (days have none) and all but the newest quarantined lines. Counts stay the same.
     ///
     /// # Errors
     /// [`TrafficError`] if nothing was changed.
     pub fn compact(&self, now: UtcMillis) -> Result<(), TrafficError> {
         self.in_transaction(|connection| {
-            for table in ["minute_deltas", "hour_deltas", "day_deltas"] {
-                merge_deltas(connection, table)?;
+            let merged_batch = merged_batch(connection)?;
+            // Minutes last: hours and days are made of theirs as they came.
+            for grain in [Grain::Day, Grain::Hour, Grain::Minute] {
+                merge_deltas(connection, grain, merged_batch)?;
             }
             for statement in [NOTE_MERGED, MERGE_REJECT_COUNTS] {
                 connection.execute_batch(statement).map_err(failed("merge counts"))?;
@@ -48,12 +53,13 @@ fn trim(connection: &Connection, now: UtcMillis) -> Result<(), TrafficError> {
 
 /// Only starts that have grown since the last time are read and written, and customers lie together in what is
 /// written: a reader that looks for one finds all of it in a few blocks.
-fn merge_deltas(connection: &Connection, table: &'static str) -> Result<(), TrafficError> {
+fn merge_deltas(connection: &Connection, grain: Grain, merged_batch: u64) -> Result<(), TrafficError> {
+    let (table, rollup, unmerged) = (table(grain), rollup(grain, merged_batch), unmerged(grain, merged_batch));
     connection
         .execute_batch(&format!(
             "CREATE TEMP TABLE grown AS
-                 SELECT DISTINCT start FROM {table} WHERE batch > (SELECT merged_batch FROM traffic_store);
-             CREATE TEMP TABLE deltas AS SELECT * FROM {table} SEMI JOIN grown USING (start);
+                 SELECT DISTINCT start FROM {unmerged};
+             CREATE TEMP TABLE deltas AS SELECT * FROM {rollup} SEMI JOIN grown USING (start);
              CREATE TEMP TABLE sums AS
                  SELECT max(batch) AS batch, start, customer_id, service, network, class, status_class,
                         least(sum(requests), {MAX})::UBIGINT AS requests, least(sum(bytes_in), {MAX})::UBIGINT AS bytes_in,

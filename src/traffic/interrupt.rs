@@ -1,9 +1,11 @@
 //! Ending a query from outside: because it takes too long, or because nobody waits for it any more.
 
+use std::cell::OnceCell;
 use std::sync::{Arc, Mutex};
 
 use duckdb::{Connection, InterruptHandle};
 
+use super::writer::merged_batch;
 use super::{Traffic, TrafficError, lock};
 
 /// Ends the reads that are given a clone of it, when it is fired.
@@ -41,9 +43,19 @@ impl Interrupt {
 pub(super) struct Reader<'a> {
     pub(super) connection: &'a Connection,
     interrupt: &'a Interrupt,
+    merged_batch: OnceCell<u64>,
 }
 
 impl Reader<'_> {
+    /// The last batch that is in the sums of hours and days, the same for all statements of the transaction.
+    pub(super) fn merged_batch(&self) -> Result<u64, TrafficError> {
+        if let Some(number) = self.merged_batch.get() {
+            return Ok(*number);
+        }
+        let number = merged_batch(self.connection)?;
+        Ok(*self.merged_batch.get_or_init(|| number))
+    }
+
     /// # Errors
     /// [`TrafficError::Interrupted`].
     pub(super) fn go_on(&self) -> Result<(), TrafficError> {
@@ -60,7 +72,7 @@ impl Traffic {
     ) -> Result<T, TrafficError> {
         self.read(|connection| {
             interrupt.begin(connection);
-            let reader = Reader { connection, interrupt };
+            let reader = Reader { connection, interrupt, merged_batch: OnceCell::new() };
             let result = reader.go_on().and_then(|()| query(&reader));
             interrupt.end();
             result

@@ -2,10 +2,11 @@
 
 use duckdb::{Connection, params};
 
-use super::relation::REQUESTS;
-use super::writer::last_batch;
+use super::relation::{REQUESTS, rollup};
+use super::writer::{last_batch, merged_batch};
 use super::{Traffic, TrafficError, failed};
 use crate::core::calendar::UtcMillis;
+use crate::core::chart::Grain;
 use crate::core::log_line::TrafficClass;
 
 /// Which stretch of recent requests to count, in steps of equal length.
@@ -66,9 +67,14 @@ impl Traffic {
     /// # Errors
     /// [`TrafficError`] if the store cannot be read.
     pub fn billable_requests(&self) -> Result<u64, TrafficError> {
-        let sql = "SELECT coalesce(sum(requests), 0)::UBIGINT FROM hour_deltas
-                   WHERE class IN (1, 2) AND customer_id IS NOT NULL";
-        self.read(|connection| count(connection, sql))
+        self.read(|connection| {
+            let days = rollup(Grain::Day, merged_batch(connection)?);
+            let sql = format!(
+                "SELECT coalesce(sum(requests), 0)::UBIGINT FROM {days}
+                 WHERE class IN (1, 2) AND customer_id IS NOT NULL"
+            );
+            count(connection, &sql)
+        })
     }
 
     /// Rejected lines by reason, in the order of the reasons.

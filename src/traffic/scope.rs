@@ -84,7 +84,7 @@ impl Mine {
     ) -> Result<Vec<T>, TrafficError> {
         reader.go_on()?;
         let Self { relation, conditions, mut values } = self;
-        let relation = relation.name();
+        let relation = relation.name(reader.merged_batch()?);
         let sql = format!("WITH mine AS NOT MATERIALIZED (SELECT * FROM {relation} WHERE {conditions}) {select}");
         values.extend(more);
         let reading = failed(operation);

@@ -100,11 +100,11 @@ fn a_batch_that_fails_leaves_nothing_behind() {
     store.batch.set_position(position(7, 100));
     store.batch.push(&log_line::parse(line(NINE_O_CLOCK, "5", 1, 1).as_bytes()).unwrap());
     let sealed = store.batch.seal(16).unwrap();
-    store.writer.connection.execute_batch("ALTER TABLE hour_deltas RENAME TO elsewhere").unwrap();
+    store.writer.connection.execute_batch("ALTER TABLE minute_deltas RENAME TO elsewhere").unwrap();
     assert!(store.writer.append(&sealed).is_err());
     assert_eq!(store.traffic.line_counts().unwrap(), (0, 0));
     assert_eq!(store.traffic.file_positions("/var/log/haproxy.log").unwrap(), None);
-    store.writer.connection.execute_batch("ALTER TABLE elsewhere RENAME TO hour_deltas").unwrap();
+    store.writer.connection.execute_batch("ALTER TABLE elsewhere RENAME TO minute_deltas").unwrap();
     assert_eq!(store.writer.append(&sealed).unwrap(), 1);
     assert_eq!(store.traffic.line_counts().unwrap(), (1, 0));
 }

@@ -2,8 +2,10 @@
 
 use duckdb::{Connection, Row, params};
 
+use super::relation::rollup;
 use super::{Traffic, TrafficError, failed, writer};
 use crate::core::calendar::UtcMillis;
+use crate::core::chart::Grain;
 use crate::core::id::{CustomerId, Service};
 use crate::core::usage::HourUsage;
 
@@ -32,19 +34,20 @@ impl Traffic {
 /// An hour's counts end at 2⁵³, so that a month of them fits the ledger's integers whatever was counted.
 fn changed_hours(connection: &Connection, after_batch: u64) -> Result<Vec<HourUsage>, TrafficError> {
     let reading = failed("read changed usage");
+    let hours = rollup(Grain::Hour, writer::merged_batch(connection)?);
     let mut statement = connection
-        .prepare(
+        .prepare(&format!(
             "WITH changed AS (
-                 SELECT DISTINCT start, customer_id, service FROM hour_deltas
+                 SELECT DISTINCT start, customer_id, service FROM {hours}
                  WHERE batch > ? AND customer_id IS NOT NULL
              )
              SELECT customer_id, service, epoch_ms(start), least(sum(requests), 9007199254740992)::UBIGINT,
                     least(coalesce(sum(requests) FILTER (class IN (1, 2)), 0), 9007199254740992)::UBIGINT,
                     least(coalesce(sum(bytes_out) FILTER (class IN (1, 2, 7)), 0), 9007199254740992)::UBIGINT
-             FROM hour_deltas SEMI JOIN changed USING (start, customer_id, service)
+             FROM {hours} SEMI JOIN changed USING (start, customer_id, service)
              GROUP BY customer_id, service, start
              ORDER BY customer_id, service, start",
-        )
+        ))
         .map_err(&reading)?;
     let rows = statement.query_map(params![after_batch], hour_columns).map_err(&reading)?;
     rows.map(|row| hour_usage(row.map_err(&reading)?)).collect()

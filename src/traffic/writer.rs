@@ -65,6 +65,13 @@ impl Writer {
     }
 }
 
+/// Up to this one, minutes are in the sums of their hours and days.
+pub(super) fn merged_batch(connection: &Connection) -> Result<u64, TrafficError> {
+    connection
+        .query_row("SELECT merged_batch FROM traffic_store", [], |row| row.get(0))
+        .map_err(failed("read the last merged batch's number"))
+}
+
 pub(super) fn last_batch(connection: &Connection) -> Result<u64, TrafficError> {
     connection
         .query_row("SELECT last_batch FROM traffic_store", [], |row| row.get(0))
@@ -77,8 +84,6 @@ fn append_all(connection: &Connection, number: u64, batch: &SealedBatch) -> Resu
     words::append(connection, &batch.words)?;
     append_rows(connection, "requests", with_batch_number(number, &batch.requests)?)?;
     append_rows(connection, "minute_deltas", with_batch_number(number, &batch.minutes)?)?;
-    append_rows(connection, "hour_deltas", with_batch_number(number, &batch.hours)?)?;
-    append_rows(connection, "day_deltas", with_batch_number(number, &batch.days)?)?;
     append_quarantined(connection, number, batch)?;
     for source in &batch.begun {
         positions::begin(connection, source)?;

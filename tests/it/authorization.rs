@@ -225,8 +225,12 @@ fn a_token_is_let_in_by_its_scope_and_by_no_other() {
     for scope in SCOPES {
         let bearer = format!("Bearer {}", owner.person.token(&[scope]));
         for (method, template, needs, body, _) in TABLE {
-            let send =
-                || server.send(&method.to_uppercase(), &owner.path(template), &[("Authorization", &bearer)], body);
+            let send = || {
+                // A tail has no end to wait for.
+                let is_tail = template == "/api/traffic/live" && includes(scope, "traffic.read");
+                let method = if is_tail { "HEAD".to_owned() } else { method.to_uppercase() };
+                server.send(&method, &owner.path(template), &[("Authorization", &bearer)], body)
+            };
             match needs {
                 Nothing => {}
                 Person => assert_eq!(send().code(), "session_required", "{method} {template} with {scope}"),

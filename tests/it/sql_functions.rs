@@ -25,7 +25,7 @@ const ALLOWED: [&str; 14] = [
 ];
 
 /// Words that stand before a parenthesis without being functions.
-const KEYWORDS: [&str; 14] = [
+const KEYWORDS: [&str; 15] = [
     "copy",
     "in",
     "values",
@@ -40,6 +40,7 @@ const KEYWORDS: [&str; 14] = [
     "over",
     "not",
     "materialized",
+    "replace",
 ];
 
 /// Spellings whose meaning depends on ICU or on the session's time zone.

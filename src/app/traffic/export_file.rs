@@ -218,3 +218,93 @@ fn columns(rows: &[RequestRow]) -> Result<RecordBatch, ArrowError> {
     ];
     RecordBatch::try_from_iter_with_nullable(COLUMNS.into_iter().zip(values).map(|(name, values)| (name, values, true)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::calendar::UtcMillis;
+    use crate::core::id::Service;
+    use crate::core::log_line::{Event, PhaseTimes, TrafficClass};
+
+    fn row(number: u64) -> RequestRow {
+        RequestRow {
+            batch: 1,
+            ts: UtcMillis(1_795_424_400_000),
+            idle_ms: 0,
+            gateway: 1,
+            pid: 7,
+            log_counter: number,
+            request_counter: number,
+            service: Service::Grpc,
+            network: None,
+            class: TrafficClass::Denied,
+            event: Event(10),
+            key_fp: 0,
+            client_ip: "::ffff:203.0.113.9".parse().unwrap(),
+            client_port: 5,
+            listener_port: 20_002,
+            method: "GET".to_owned(),
+            path: "/a,\"b\"".to_owned(),
+            status: 0,
+            bytes_in: number,
+            bytes_out: 2,
+            times: PhaseTimes { request_ms: 0, queue_ms: -1, connect_ms: -1, response_ms: -1, total_ms: 3 },
+            termination: "PR--".to_owned(),
+            backend: "be".to_owned(),
+            server: "<NOSRV>".to_owned(),
+            repeat: 1,
+        }
+    }
+
+    /// What comes out piece by piece, and the largest piece.
+    fn written(format: ExportFormat, pieces: u64, rows: u64) -> (Vec<u8>, usize) {
+        let (mut file, mut all, mut largest) = (ExportFile::new(format).unwrap(), Vec::new(), 0);
+        for piece in 0..pieces {
+            let rows: Vec<_> = (piece * rows..(piece + 1) * rows).map(row).collect();
+            file.write(&rows).unwrap();
+            let bytes = file.take().unwrap();
+            largest = largest.max(bytes.len());
+            all.extend(bytes);
+        }
+        all.extend(file.finish().unwrap());
+        (all, largest)
+    }
+
+    #[test]
+    fn parquet_is_whole_though_it_is_handed_on_in_pieces() {
+        let (bytes, largest) = written(ExportFormat::Parquet, 25, 5000);
+        assert!(largest < bytes.len() / 2, "{largest} of {}", bytes.len());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("requests.parquet");
+        std::fs::write(&path, bytes).unwrap();
+        let sql = format!(
+            "SELECT count(*), sum(bytes_in)::UBIGINT, count(network), min(path), max(total_ms) FROM '{}'",
+            path.display()
+        );
+        let connection = duckdb::Connection::open_in_memory().unwrap();
+        let read: (u64, u64, u64, String, u32) = connection
+            .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
+            .unwrap();
+        assert_eq!(read, (125_000, 125_000 * 124_999 / 2, 0, "/a,\"b\"".to_owned(), 3));
+    }
+
+    #[test]
+    fn csv_has_one_header_and_quotes_what_it_must() {
+        let (bytes, _) = written(ExportFormat::Csv, 3, 2);
+        let mut reader = csv::Reader::from_reader(bytes.as_slice());
+        assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), COLUMNS);
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 6);
+        assert_eq!(rows[5].get(10), Some("/a,\"b\""));
+        assert_eq!(
+            (rows[5].get(3), rows[5].get(6), rows[5].get(11), rows[5].get(12)),
+            (Some(""), Some(""), Some(""), Some("5"))
+        );
+    }
+
+    #[test]
+    fn a_file_without_rows_is_one_all_the_same() {
+        assert_eq!(written(ExportFormat::Csv, 0, 0).0.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert!(written(ExportFormat::Parquet, 1, 0).0.starts_with(b"PAR1"));
+    }
+}

@@ -35,7 +35,7 @@ impl Made {
 fn made() -> impl Strategy<Value = Made> {
     let time = prop_oneof![Just(-1), 0..40_i32, 0..5000_i32, 0..i32::MAX];
     let status = prop_oneof![Just(200_u16), Just(404), Just(502)];
-    (0..3 * HOUR, 0..3_u32, 0..=8_u8, status, time, 1..4_u32).prop_map(
+    (prop_oneof![0..3 * HOUR, 14 * HOUR..16 * HOUR], 0..3_u32, 0..=8_u8, status, time, 1..4_u32).prop_map(
         |(ms, customer, class, status, total_ms, repeat)| Made { ms, customer, class, status, total_ms, repeat },
     )
 }
@@ -85,13 +85,22 @@ proptest! {
         let mut turned = lines.clone();
         turned.rotate_left(order.index(lines.len()));
         let mut edges: Vec<_> = cuts.iter().map(|(cut, merges)| (cut.index(lines.len()), *merges)).collect();
-        edges.extend([(0, false), (lines.len(), true)]);
+        edges.extend([(0, false), (lines.len(), false)]);
         edges.sort_unstable();
         for edge in edges.windows(2) {
             split.append(&turned[edge[0].0..edge[1].0].iter().map(Made::line).collect::<Vec<_>>());
             if edge[1].1 {
                 split.writer.compact(UtcMillis(NINE_O_CLOCK)).unwrap();
             }
+        }
+        // Whatever is merged and whatever is not yet, readers see the same.
+        for customer in [1, 2] {
+            let [minutes, hours, days] = totals_by_grain(&split, customer).map(|(_, totals)| totals);
+            prop_assert_eq!(&minutes, &totals_by_grain(&whole, customer)[0].1);
+            prop_assert_eq!((&hours, &days), (&minutes, &minutes));
+        }
+        for store in [&split, &whole] {
+            store.writer.compact(UtcMillis(NINE_O_CLOCK)).unwrap();
         }
         prop_assert_eq!(all(&split), all(&whole));
         for table in ["minute_deltas", "hour_deltas", "day_deltas"] {
@@ -135,15 +144,15 @@ fn scope(customer: u32) -> Scope {
     Scope::of(CustomerId::new(customer).unwrap())
 }
 
-/// The whole day.
-fn day() -> Span {
+/// Two whole days.
+fn days() -> Span {
     let from = UtcMillis(NINE_O_CLOCK).day();
-    Span { from, to: from.plus_ms(24 * HOUR) }
+    Span { from, to: from.plus_ms(48 * HOUR) }
 }
 
 fn totals_by_grain(store: &Store, customer: u32) -> [(Grain, Totals); 3] {
     [Grain::Minute, Grain::Hour, Grain::Day].map(|grain| {
-        let totals = store.traffic.totals(&Interrupt::default(), &scope(customer), grain, day());
+        let totals = store.traffic.totals(&Interrupt::default(), &scope(customer), grain, days());
         (grain, totals.unwrap())
     })
 }
@@ -179,7 +188,7 @@ fn figures_are_the_same_from_every_rollup() {
         assert_eq!(totals, expected, "{grain:?}");
     }
     let other =
-        |scope: Scope| store.traffic.totals(&Interrupt::default(), &scope, Grain::Hour, day()).unwrap().requests;
+        |scope: Scope| store.traffic.totals(&Interrupt::default(), &scope, Grain::Hour, days()).unwrap().requests;
     assert_eq!(other(scope(5).network(Some(Network::Mainnet))), 6);
     assert_eq!(other(scope(5).network(Some(Network::Testnet))), 0);
     assert_eq!(other(scope(5).service(Some(Service::Grpc))), 0);
@@ -217,7 +226,7 @@ fn an_interrupted_read_ends_and_leaves_the_store_usable() {
     store.append(&[line(NINE_O_CLOCK, "5", 1, 1)]);
     let interrupt = Interrupt::default();
     interrupt.fire();
-    let ended = store.traffic.totals(&interrupt, &scope(5), Grain::Hour, day());
+    let ended = store.traffic.totals(&interrupt, &scope(5), Grain::Hour, days());
     assert!(matches!(ended, Err(TrafficError::Interrupted)), "{ended:?}");
 
     let interrupt = Interrupt::default();
