@@ -97,6 +97,8 @@ fn report(format: Format, lines: u64, bytes: u64, times: Vec<(Duration, Option<D
     let (fastest, median, slowest) = (at(0), at(times.len() / 2), at(times.len().saturating_sub(1)));
     let mut given: Vec<Duration> = given.into_iter().flatten().collect();
     given.sort_unstable();
+    // The system counts in ticks: a short run may have none.
+    let given = given.get(given.len() / 2).copied().filter(|given| !given.is_zero());
     ParseReport {
         format: format.name(),
         lines,
@@ -105,7 +107,7 @@ fn report(format: Format, lines: u64, bytes: u64, times: Vec<(Duration, Option<D
         bytes_per_s: round(per_second(bytes, median), 1.0),
         slowest_lines_per_s: round(per_second(lines, slowest), 1.0),
         fastest_lines_per_s: round(per_second(lines, fastest), 1.0),
-        lines_per_cpu_s: given.get(given.len() / 2).map(|median| round(per_second(lines, *median), 1.0)),
+        lines_per_cpu_s: given.map(|given| round(per_second(lines, given), 1.0)),
     }
 }
 
