@@ -43,9 +43,9 @@
 //!
 //! # The walk of one log line
 //!
-//! 1. HAProxy writes a line in the [`s1`](core::log_line::s1) format.
+//! 1. HAProxy writes a line in the [`s1`](core::log_line::s1) format, or in [another](core::log_line::Format).
 //! 2. [`intake`] reads it at a known position of a file that it recognises by device, inode and first bytes.
-//! 3. [`core::log_line::parse`] reads its columns in place, or names the reason for which it goes to quarantine.
+//! 3. [`core::log_line::parse_any`] reads its columns in place, or names the reason for which it goes to quarantine.
 //! 4. A [`traffic::Batch`] fills with rows and with the deltas of the minute rollup, for at most 200 ms or a
 //!    row group.
 //! 5. [`traffic::Writer::append`] commits rows, deltas, rejected lines **and the new position in one transaction**. A

@@ -118,6 +118,9 @@ fn parse(args: &ParseArgs) -> Result<()> {
     for report in reports {
         let (slowest, fastest) = (report.slowest_lines_per_s, report.fastest_lines_per_s);
         println!("{}: {} lines/s (from {slowest} to {fastest})", report.format, report.lines_per_s);
+        if let Some(lines) = report.lines_per_cpu_s {
+            println!("  {lines} lines in a second of the core's time");
+        }
     }
     Ok(())
 }

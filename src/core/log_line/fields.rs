@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::Reject;
+use super::cut::long_number;
 use crate::core::calendar::UtcMillis;
 use crate::core::id::Network;
 
@@ -36,19 +37,6 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// The next column as an unsigned decimal number.
-    pub(super) fn number<T: TryFrom<u64>>(&mut self, name: &'static str) -> Result<T, Reject> {
-        unsigned(self.next()?).ok_or(Reject::BadColumn(name))
-    }
-
-    /// The same, with `-` for absent.
-    pub(super) fn number_or_absent<T: TryFrom<u64>>(&mut self, name: &'static str) -> Result<Option<T>, Reject> {
-        match self.next()? {
-            "-" => Ok(None),
-            column => unsigned(column).map(Some).ok_or(Reject::BadColumn(name)),
-        }
-    }
-
     /// The next column, which must hold something.
     pub(super) fn text(&mut self, name: &'static str) -> Result<&'a str, Reject> {
         match self.next()? {
@@ -61,40 +49,28 @@ impl<'a> Columns<'a> {
     pub(super) fn rest(self) -> Option<&'a str> {
         self.rest
     }
-
-    /// Whether the line ends here, as it should.
-    pub(super) fn finish(self) -> Result<(), Reject> {
-        if self.rest.is_none() { Ok(()) } else { Err(Reject::TooManyColumns) }
-    }
 }
 
 /// Decimal digits only: no sign, no space, at most what fits.
+#[inline]
 pub(super) fn unsigned<T: TryFrom<u64>>(column: &str) -> Option<T> {
-    if column.is_empty() || column.len() > 20 {
-        return None;
-    }
-    let mut value: u64 = 0;
-    for byte in column.bytes() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
-    }
-    T::try_from(value).ok()
+    T::try_from(long_number(column.as_bytes())?).ok()
 }
 
 /// Milliseconds of a phase: a number that fits `i32`, or −1.
+#[inline]
 pub(super) fn phase_ms(column: &str) -> Option<i32> {
     if column == "-1" { Some(-1) } else { unsigned(column) }
 }
 
 /// The time of the whole request, which `option logasap` writes with a `+` before it is over.
+#[inline]
 pub(super) fn total_ms(column: &str) -> Result<i32, Reject> {
     phase_ms(column).ok_or_else(|| unfinished_or_bad(column, "times"))
 }
 
 /// The bytes of the response, with which it does the same.
+#[inline]
 pub(super) fn bytes_out(column: &str) -> Result<u64, Reject> {
     unsigned(column).ok_or_else(|| unfinished_or_bad(column, "bytes out"))
 }
@@ -104,17 +80,20 @@ fn unfinished_or_bad(column: &str, name: &'static str) -> Reject {
     if column.starts_with('+') { Reject::Unfinished } else { Reject::BadColumn(name) }
 }
 
+#[inline]
 pub(super) fn at_most<T: PartialOrd>(limit: T, value: T, column: &'static str) -> Result<T, Reject> {
     if value <= limit { Ok(value) } else { Err(Reject::BadColumn(column)) }
 }
 
 /// A clock that is off by centuries is a garbled line, and would not fit the stores' timestamps.
+#[inline]
 pub(super) fn in_range(ts: UtcMillis) -> Result<UtcMillis, Reject> {
     const YEAR_2000: i64 = 946_684_800_000;
     const YEAR_2200: i64 = 7_258_118_400_000;
     if (YEAR_2000..YEAR_2200).contains(&ts.0) { Ok(ts) } else { Err(Reject::BadColumn("ts")) }
 }
 
+#[inline]
 pub(super) fn network(number: Option<u8>) -> Result<Option<Network>, Reject> {
     match number {
         None => Ok(None),
@@ -122,6 +101,7 @@ pub(super) fn network(number: Option<u8>) -> Result<Option<Network>, Reject> {
     }
 }
 
+#[inline]
 pub(super) fn fingerprint(column: &str) -> Result<u32, Reject> {
     match column {
         "-" => Ok(0),
@@ -131,6 +111,7 @@ pub(super) fn fingerprint(column: &str) -> Result<u32, Reject> {
 }
 
 /// HAProxy writes `unix` for clients of a unix socket.
+#[inline]
 pub(super) fn address(column: &str) -> Result<Ipv6Addr, Reject> {
     if matches!(column, "-" | "unix") {
         return Ok(Ipv6Addr::UNSPECIFIED);
@@ -143,6 +124,7 @@ pub(super) fn address(column: &str) -> Result<Ipv6Addr, Reject> {
 }
 
 /// HAProxy writes −1 when it sent no response.
+#[inline]
 pub(super) fn status(column: &str) -> Result<u16, Reject> {
     match column {
         "-1" => Ok(0),
@@ -150,6 +132,7 @@ pub(super) fn status(column: &str) -> Result<u16, Reject> {
     }
 }
 
+#[inline]
 pub(super) fn termination(column: &str) -> Result<&str, Reject> {
     if (2..=4).contains(&column.len()) { Ok(column) } else { Err(Reject::BadColumn("termination")) }
 }

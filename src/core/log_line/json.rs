@@ -18,6 +18,7 @@
 //! - `path` is the request's own path with JSON's escapes, not in the encoding that HAProxy's log has otherwise.
 //!   `"-"` or an empty one is none. All other texts must not need escapes.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 
 use super::fields::{
@@ -30,13 +31,13 @@ use super::{BAD_REQUEST, Event, PhaseTimes, Reject, RequestLine, TrafficClass};
 use crate::core::calendar::UtcMillis;
 use crate::core::id::{CustomerId, Service};
 
-/// The keys, in the order in which HAProxy writes them; those behind `repeat` may replace others.
+/// The keys, in the order in which HAProxy and [`write`] write them.
 #[rustfmt::skip]
 const KEYS: [&str; 32] = [
-    "accept_ts", "gateway", "pid", "log_counter", "request_counter", "customer_id", "service", "network", "class",
-    "event", "key_fp", "client_ip", "client_port", "listener_port", "method", "path", "status", "bytes_in",
-    "bytes_out", "time_handshake_ms", "time_idle_ms", "time_request_ms", "time_queue_ms", "time_connect_ms",
-    "time_response_ms", "time_total_ms", "termination", "backend", "server", "repeat", "ts", "idle_ms",
+    "accept_ts", "ts", "idle_ms", "gateway", "pid", "log_counter", "request_counter", "customer_id", "service",
+    "network", "class", "event", "key_fp", "client_ip", "client_port", "listener_port", "method", "path", "status",
+    "bytes_in", "bytes_out", "time_handshake_ms", "time_idle_ms", "time_request_ms", "time_queue_ms",
+    "time_connect_ms", "time_response_ms", "time_total_ms", "termination", "backend", "server", "repeat",
 ];
 
 /// The value of HAProxy's `log-format` for one service, to be put in single quotes. The variables are set by the
@@ -117,12 +118,14 @@ pub(super) fn parse(message: Message<'_>) -> Result<RequestLine<'_>, Reject> {
 /// The values of the known keys.
 struct Object<'a> {
     values: [Option<Value<'a>>; KEYS.len()],
+    /// Where the key that is asked for next is likely to be: most are asked for in their order.
+    next: Cell<usize>,
 }
 
 impl<'a> Object<'a> {
     fn read(text: &'a str) -> Result<Self, Reject> {
         let mut scanner = Scanner { rest: text.strip_prefix('{').ok_or(Reject::BadJson)? };
-        let mut object = Self { values: [None; KEYS.len()] };
+        let mut object = Self { values: [None; KEYS.len()], next: Cell::new(0) };
         let mut expected = 0;
         loop {
             let key = scanner.string()?;
@@ -143,7 +146,9 @@ impl<'a> Object<'a> {
     }
 
     fn get(&self, key: &'static str) -> Option<Value<'a>> {
-        position(key, KEYS.len()).and_then(|index| self.values.get(index).copied().flatten())
+        let index = position(key, self.next.get())?;
+        self.next.set(index + 1);
+        self.values.get(index).copied().flatten()
     }
 
     /// What a key holds, with `-` for absent.

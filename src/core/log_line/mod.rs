@@ -8,6 +8,7 @@
 //! and a date in brackets are [`httplog`]. A format does not guess: what it has no columns for is absent, as its module
 //! says, and what is in the wrong place rejects the line.
 
+mod cut;
 mod detect;
 mod fields;
 mod header;
@@ -194,7 +195,15 @@ impl Event {
 
     /// What HAProxy's termination state tells when the configuration's rules could not set a code, because the
     /// request never reached them (a malformed one) or had left them (a backend that failed).
+    #[inline]
     pub fn from_termination(termination: &str, status: u16, server: &str) -> Self {
+        if termination == "----" || termination == "--" {
+            return Self::OK;
+        }
+        Self::from_unusual_termination(termination, status, server)
+    }
+
+    fn from_unusual_termination(termination: &str, status: u16, server: &str) -> Self {
         match (termination.as_bytes(), status) {
             // Broken by the client: refused by the parser, or given up before it was whole.
             ([b'P' | b'C', b'R', ..], 400) => Self::MALFORMED,
@@ -281,28 +290,22 @@ pub fn parse_any(line: &[u8]) -> Result<(Format, RequestLine<'_>), Reject> {
     if line.len() > MAX_LINE_BYTES {
         return Err(Reject::Overlong);
     }
-    let text = std::str::from_utf8(line).map_err(|_| Reject::Binary)?;
-    if text.bytes().any(|byte| byte.is_ascii_control()) {
-        return Err(Reject::Binary);
+    if line.starts_with(s1::MARK.as_bytes()) {
+        return s1::parse(line);
     }
-    if text.starts_with(s1::MARK) {
-        return s1::parse(text).map(|line| (Format::S1, line));
-    }
-    parse_message(header::split(text))
+    parse_message(header::split(cut::checked_text(line)?))
 }
 
 fn parse_message(message: Message<'_>) -> Result<(Format, RequestLine<'_>), Reject> {
-    if message.text.starts_with(s1::MARK) {
-        return s1::parse(message.text).map(|line| (Format::S1, line));
-    }
     if message.text.starts_with('{') {
         return json::parse(message).map(|line| (Format::Json, line));
     }
     if httplog::looks_like(message.text) {
         return httplog::parse(message);
     }
-    let line = behind_other_header(message.text)?;
-    s1::parse(line).map(|line| (Format::S1, line))
+    let is_s1 = message.text.starts_with(s1::MARK);
+    let line = if is_s1 { message.text } else { behind_other_header(message.text)? };
+    s1::parse(line.as_bytes())
 }
 
 /// The `s1` line somewhere behind a header that is not syslog's, as shippers put them.

@@ -12,12 +12,15 @@
 //! handshake/idle/request/queue/connect/response/active ms · termination · backend · server · repeat.
 
 use std::io::Write;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::fields::{
-    Columns, address, at_most, bytes_out, fingerprint, in_range, network, phase_ms, status, termination, total_ms,
-};
+use super::cut::{Cut, ipv4, short_hexadecimal};
 pub use super::fields::{MAX_BYTES, MAX_REPEAT};
-use super::{Event, PhaseTimes, Reject, RequestLine, TrafficClass};
+use super::fields::{
+    address, at_most, bytes_out, fingerprint, in_range, network, phase_ms, status, termination, total_ms,
+};
+use super::path::LoggedPath;
+use super::{Event, Format, PhaseTimes, Reject, RequestLine, TrafficClass};
 use crate::core::calendar::UtcMillis;
 use crate::core::id::{CustomerId, Service};
 
@@ -33,81 +36,121 @@ pub fn log_format(gateway: u8, service: Service) -> String {
     )
 }
 
-/// Parses a line that begins with [`MARK`].
-pub(super) fn parse(line: &str) -> Result<RequestLine<'_>, Reject> {
-    let mut columns = Columns::of(line.get(MARK.len()..).ok_or(Reject::Truncated)?);
-    let accepted: i64 = columns.number("ts")?;
-    let gateway = columns.number("gateway")?;
-    let pid = columns.number("pid")?;
-    let log_counter = columns.number("lc")?;
-    let request_counter = columns.number("rt")?;
-    let customer = columns.number_or_absent("customer")?.and_then(CustomerId::new);
-    let service = Service::from_number(columns.number("service")?).ok_or(Reject::BadColumn("service"))?;
-    let network = network(columns.number_or_absent("network")?)?;
-    let class = columns.number_or_absent("class")?.unwrap_or(0);
-    let class = TrafficClass::from_number(class).ok_or(Reject::BadColumn("class"))?;
-    let event = columns.number_or_absent("event")?.map_or(Event::OK, Event);
-    let key_fp = fingerprint(columns.next()?)?;
-    let client_ip = address(columns.next()?)?;
-    let client_port = columns.number_or_absent("client port")?.unwrap_or(0);
-    let listener_port = columns.number_or_absent("listener port")?.unwrap_or(0);
-    let method = columns.text("method")?;
-    // HAProxy writes nothing where there is no path: `OPTIONS *`, or a whole URL that ends with the host.
-    let path = Some(columns.next()?).filter(|path| !path.is_empty()).unwrap_or("-");
-    let status = status(columns.next()?)?;
-    let bytes_in = at_most(MAX_BYTES, columns.number("bytes in")?, "bytes in")?;
-    let bytes_out = at_most(MAX_BYTES, bytes_out(columns.next()?)?, "bytes out")?;
-    let (idle_ms, times) = times(columns.next()?)?;
-    let termination = termination(columns.next()?)?;
-    let backend = columns.text("backend")?;
-    let server = columns.text("server")?;
-    let repeat = at_most(MAX_REPEAT, columns.number("repeat")?, "repeat")?;
-    columns.finish()?;
-    let event = if event == Event::OK { Event::from_termination(termination, status, server) } else { event };
-    let ts = UtcMillis(accepted).plus_ms(i64::from(idle_ms));
-    Ok(RequestLine {
+/// The columns with their mark.
+const COLUMNS: usize = 25;
+
+/// Parses a line that begins with [`MARK`]; its characters need not have been checked.
+#[inline]
+pub(super) fn parse(line: &[u8]) -> Result<(Format, RequestLine<'_>), Reject> {
+    let mut ends = [0; COLUMNS];
+    let columns = Cut::of(line, &mut ends)?;
+    let (idle_ms, times) = times(&columns, 20)?;
+    let ts = UtcMillis(columns.number(1, "ts")?).plus_ms(i64::from(idle_ms));
+    let class = columns.number_or_absent(9, "class")?.unwrap_or(0);
+    let event = columns.number_or_absent(10, "event")?.map_or(Event::OK, Event);
+    let path = columns.text(16);
+    let status = status_at(&columns, 17)?;
+    let termination = termination(columns.text(21))?;
+    let server = text(&columns, 23, "server")?;
+    let repeat = at_most(MAX_REPEAT, columns.number(24, "repeat")?, "repeat")?;
+    let line = RequestLine {
         ts: in_range(ts)?,
         idle_ms,
-        gateway,
-        pid,
-        log_counter,
-        request_counter,
-        customer,
-        service,
-        network,
-        class,
-        event,
-        key_fp,
-        client_ip,
-        client_port,
-        listener_port,
-        method,
-        path: path.into(),
+        gateway: columns.number(2, "gateway")?,
+        pid: columns.number(3, "pid")?,
+        log_counter: columns.number(4, "lc")?,
+        request_counter: columns.number(5, "rt")?,
+        customer: columns.number_or_absent(6, "customer")?.and_then(CustomerId::new),
+        service: Service::from_number(columns.number(7, "service")?).ok_or(Reject::BadColumn("service"))?,
+        network: network(columns.number_or_absent(8, "network")?)?,
+        class: TrafficClass::from_number(class).ok_or(Reject::BadColumn("class"))?,
+        event: if event == Event::OK { Event::from_termination(termination, status, server) } else { event },
+        key_fp: key_fp(&columns, 11)?,
+        client_ip: client_ip(&columns, 12)?,
+        client_port: columns.number_or_absent(13, "client port")?.unwrap_or(0),
+        listener_port: columns.number_or_absent(14, "listener port")?.unwrap_or(0),
+        method: text(&columns, 15, "method")?,
+        // HAProxy writes nothing where there is no path: `OPTIONS *`, or a whole URL that ends with the host.
+        path: LoggedPath::from(if path.is_empty() { "-" } else { path }),
         status,
-        bytes_in,
-        bytes_out,
+        bytes_in: at_most(MAX_BYTES, columns.number(18, "bytes in")?, "bytes in")?,
+        bytes_out: at_most(MAX_BYTES, bytes_out_at(&columns, 19)?, "bytes out")?,
         times,
         termination,
-        backend,
+        backend: text(&columns, 22, "backend")?,
         server,
         repeat: if repeat == 0 { return Err(Reject::BadColumn("repeat")) } else { repeat },
-    })
+    };
+    Ok((Format::S1, line))
+}
+
+type Columns<'a, 'b> = Cut<'a, 'b, COLUMNS>;
+
+#[inline]
+fn text<'a>(columns: &Columns<'a, '_>, index: usize, name: &'static str) -> Result<&'a str, Reject> {
+    match columns.text(index) {
+        "" => Err(Reject::BadColumn(name)),
+        text => Ok(text),
+    }
+}
+
+#[inline]
+fn status_at(columns: &Columns<'_, '_>, index: usize) -> Result<u16, Reject> {
+    match columns.number(index, "status") {
+        Ok(status @ 0..1000) => Ok(status),
+        _ => status(columns.text(index)),
+    }
+}
+
+#[inline]
+fn bytes_out_at(columns: &Columns<'_, '_>, index: usize) -> Result<u64, Reject> {
+    columns.number(index, "bytes out").or_else(|_| bytes_out(columns.text(index)))
+}
+
+#[inline(always)]
+fn key_fp(columns: &Columns<'_, '_>, index: usize) -> Result<u32, Reject> {
+    let (from, to) = columns.span(index);
+    let short = short_hexadecimal(columns.bytes(), from, to).and_then(|value| u32::try_from(value).ok());
+    short.map_or_else(|| fingerprint(columns.text(index)), Ok)
+}
+
+#[inline]
+fn client_ip(columns: &Columns<'_, '_>, index: usize) -> Result<Ipv6Addr, Reject> {
+    let (from, to) = columns.span(index);
+    match ipv4(columns.bytes(), from, to) {
+        Some(octets) => Ok(Ipv4Addr::from_octets(octets).to_ipv6_mapped()),
+        None => address(columns.text(index)),
+    }
 }
 
 /// `Th/Ti/TR/Tw/Tc/Tr/Ta`: the time before the request, and its phases.
-fn times(column: &str) -> Result<(u32, PhaseTimes), Reject> {
+#[inline]
+fn times(columns: &Columns<'_, '_>, index: usize) -> Result<(u32, PhaseTimes), Reject> {
+    match columns.phases::<7>(index) {
+        Some(phases) => Ok(of_phases(phases)),
+        None => long_times(columns.text(index)),
+    }
+}
+
+#[inline]
+fn of_phases(phases: [i32; 7]) -> (u32, PhaseTimes) {
+    let [handshake, idle, request_ms, queue_ms, connect_ms, response_ms, total_ms] = phases;
+    let before = u32::try_from(handshake).unwrap_or(0).saturating_add(u32::try_from(idle).unwrap_or(0));
+    (before, PhaseTimes { request_ms, queue_ms, connect_ms, response_ms, total_ms })
+}
+
+/// Longer than usual, or bad.
+#[cold]
+fn long_times(column: &str) -> Result<(u32, PhaseTimes), Reject> {
     const BAD: Reject = Reject::BadColumn("times");
     let mut parts = column.split('/');
-    let mut next = || parts.next().ok_or(BAD);
-    let mut phase = || phase_ms(next()?).ok_or(BAD);
-    let (handshake, idle) = (phase()?, phase()?);
-    let (request_ms, queue_ms, connect_ms, response_ms) = (phase()?, phase()?, phase()?, phase()?);
-    let times = PhaseTimes { request_ms, queue_ms, connect_ms, response_ms, total_ms: total_ms(next()?)? };
-    if parts.next().is_some() {
-        return Err(BAD);
+    let mut phases = [0; 7];
+    let (last, others) = phases.split_last_mut().ok_or(BAD)?;
+    for phase in others {
+        *phase = parts.next().and_then(phase_ms).ok_or(BAD)?;
     }
-    let before = u32::try_from(handshake).unwrap_or(0).saturating_add(u32::try_from(idle).unwrap_or(0));
-    Ok((before, times))
+    *last = total_ms(parts.next().ok_or(BAD)?)?;
+    if parts.next().is_some() { Err(BAD) } else { Ok(of_phases(phases)) }
 }
 
 /// Writes the line that [`super::parse`] reads back, with a newline. Used where lines are made without HAProxy.

@@ -5,6 +5,9 @@ use duckdb::Row;
 use super::seal::{Part, Totals, sha256_of, totals, within};
 use super::view::quoted;
 use crate::core::calendar::UtcMillis;
+use crate::core::chart::Grain;
+use crate::traffic::relation::rollup;
+use crate::traffic::writer::merged_batch;
 use crate::traffic::{Traffic, TrafficError, failed};
 
 /// Differences that are told, at most; more are counted.
@@ -100,8 +103,9 @@ impl Traffic {
             let rows: u64 = connection
                 .query_row("SELECT count(*)::UBIGINT FROM all_requests", [], |row| row.get(0))
                 .map_err(&comparing)?;
-            let hours: u64 = connection.query_row(COUNT_HOURS, [], |row| row.get(0)).map_err(&comparing)?;
-            let mut statement = connection.prepare(DIFFERENCES).map_err(&comparing)?;
+            let rollup = rollup(Grain::Hour, merged_batch(connection)?);
+            let hours: u64 = connection.query_row(&count_hours(&rollup), [], |row| row.get(0)).map_err(&comparing)?;
+            let mut statement = connection.prepare(&differences_from(&rollup)).map_err(&comparing)?;
             let differences = statement.query_map([], difference).map_err(&comparing)?;
             let differences: Vec<String> = differences.collect::<Result<_, _>>().map_err(&comparing)?;
             Ok((rows, hours, differences))
@@ -112,20 +116,24 @@ impl Traffic {
     }
 }
 
-const COUNT_HOURS: &str = "
-    SELECT count(*)::UBIGINT FROM (
-        SELECT 1 FROM hour_deltas WHERE start >= (SELECT dropped_before FROM retirement)
-        GROUP BY start, customer_id, service, network, class, status_class)";
+fn count_hours(rollup: &str) -> String {
+    format!(
+        "SELECT count(*)::UBIGINT FROM (
+             SELECT 1 FROM {rollup} WHERE start >= (SELECT dropped_before FROM retirement)
+             GROUP BY start, customer_id, service, network, class, status_class)"
+    )
+}
 
-const DIFFERENCES: &str = "
-    WITH counted AS (
+fn differences_from(rollup: &str) -> String {
+    format!(
+        "WITH counted AS (
         SELECT epoch_ms(ts) // 3600000 AS hour, coalesce(customer_id, 0) AS customer, service, class,
                sum(repeat)::UBIGINT AS requests, sum(bytes_out)::UBIGINT AS bytes_out
         FROM all_requests WHERE class <> 8 GROUP BY ALL
     ), rolled AS (
         SELECT epoch_ms(start) // 3600000 AS hour, coalesce(customer_id, 0) AS customer, service, class,
                sum(requests)::UBIGINT AS requests, sum(bytes_out)::UBIGINT AS bytes_out
-        FROM hour_deltas WHERE class <> 8 GROUP BY ALL
+        FROM {rollup} WHERE class <> 8 GROUP BY ALL
     )
     SELECT hour * 3600000, customer, service, class, coalesce(counted.requests, 0)::UBIGINT,
            coalesce(counted.bytes_out, 0)::UBIGINT, coalesce(rolled.requests, 0)::UBIGINT,
@@ -133,7 +141,9 @@ const DIFFERENCES: &str = "
     FROM counted FULL OUTER JOIN rolled USING (hour, customer, service, class)
     WHERE hour * 3600000 >= (SELECT epoch_ms(dropped_before) FROM retirement)
           AND (counted.requests IS DISTINCT FROM rolled.requests OR counted.bytes_out IS DISTINCT FROM rolled.bytes_out)
-    ORDER BY ALL";
+    ORDER BY ALL"
+    )
+}
 
 fn difference(row: &Row<'_>) -> Result<String, duckdb::Error> {
     let (hour, customer): (i64, u32) = (row.get(0)?, row.get(1)?);
