@@ -25,6 +25,7 @@ use tracing::{info, warn};
 
 pub use self::reading::intake_options;
 use self::reading::{Reading, syslog_addresses};
+use crate::admin;
 use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, load_config_global};
 use crate::chain::{Chain, SimChain};
 use crate::clock::Clock;
@@ -139,6 +140,12 @@ impl Daemon {
                 }
             },
         };
+        match admin::listen(&config.data_dir) {
+            Ok(listener) => drop(tokio::spawn(admin::serve(listener, app.clone(), stop.clone()))),
+            Err(error) => {
+                warn!(%error, "there is no socket for `suiftly sql`, which works when this process has stopped")
+            }
+        }
         let state = HttpState::new(app.clone(), gate(config, &public_url), demo, stop.clone());
         tokio::spawn(stop.clone().run_until_cancelled_owned(state.clone().forget_quiet_clients()));
         let router = http::router(state);

@@ -54,6 +54,7 @@
 //!    customers, in one transaction of the ledger.
 //! 7. The page's feed gathers one overview for all who watch and pushes it to them.
 
+pub mod admin;
 pub mod app;
 pub mod bench;
 pub mod chain;

@@ -14,6 +14,7 @@ mod demo_page;
 mod forgetting;
 mod key_list;
 mod metering;
+mod operator;
 mod readiness;
 mod refusal;
 mod registrations;
@@ -42,6 +43,7 @@ pub use demo_page::{
     OverviewSeries, OverviewTotal,
 };
 pub use metering::meter;
+pub use operator::{ask_sql, verify_traffic};
 pub use readiness::{KeptReadiness, Readiness, check_readiness};
 pub use refusal::Refusal;
 pub use seal_keys::{

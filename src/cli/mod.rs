@@ -7,6 +7,7 @@ mod demo;
 mod docs;
 mod init;
 mod serve;
+mod traffic;
 
 use std::path::PathBuf;
 
@@ -48,6 +49,14 @@ enum Command {
     /// Shows and changes prices and limits
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Answers a query of the store of requests (DuckDB's SQL, SELECT only)
+    #[command(
+        after_help = "Examples: suiftly sql \"SELECT path, count(*) AS requests FROM all_requests GROUP BY path ORDER BY requests DESC LIMIT 10\"\n          suiftly sql - --format csv < query.sql"
+    )]
+    Sql(traffic::SqlArgs),
+    /// Checks the store of requests
+    #[command(subcommand)]
+    Traffic(traffic::TrafficCommand),
     /// Measures this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -80,6 +89,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Openapi => docs::openapi(),
         Command::CheckConfig(args) => config::check(&args.config),
         Command::Config(command) => config::config_global(command),
+        Command::Sql(args) => traffic::sql(&args),
+        Command::Traffic(command) => traffic::traffic(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Completions { shell } => docs::completions(shell),
         Command::Man => docs::man(),

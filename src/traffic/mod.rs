@@ -21,6 +21,7 @@ mod relation;
 mod requests;
 mod scope;
 mod sealed;
+mod sql;
 mod tops;
 mod usage;
 mod window;
@@ -38,6 +39,7 @@ pub use overview::{Recent, RecentBucket, RecentQuery};
 pub use requests::{Position, RequestFilter, RequestPage, RequestQuery, RequestRow};
 pub use scope::Scope;
 pub use sealed::{Kept, KeptFor, Part, SealReport, VerifyReport};
+pub use sql::{SqlAnswer, SqlColumn};
 pub use tops::{COUNTED_REQUESTS, Common, Counted, GatewayShare, Top, TopItem};
 pub use usage::UsageChanges;
 pub use words::Words;
@@ -64,14 +66,18 @@ pub enum TrafficError {
     FromTheFuture { path: PathBuf, found: u32, known: u32 },
     #[error("the traffic store gave {what} that is out of range")]
     OutOfRange { what: &'static str },
+    #[error("a read of the traffic store was interrupted")]
+    Interrupted,
+    #[error("only a single SELECT is answered: {why}")]
+    NotASelect { why: String },
+    #[error("the query was given up after {within_ms} ms")]
+    TookTooLong { within_ms: u64 },
     #[error("cannot {operation} {path}")]
     File { operation: &'static str, path: PathBuf, source: std::io::Error },
     #[error(
         "the sealed file {path} does not hold what was written to it: {was} instead of {wanted}; nothing was removed"
     )]
     Unequal { path: PathBuf, was: String, wanted: String },
-    #[error("a read of the traffic store was interrupted")]
-    Interrupted,
     #[error("the system gave no random bytes")]
     Random { source: getrandom::Error },
 }

@@ -23,6 +23,7 @@ mod seal_keys;
 mod serve;
 mod server;
 mod sign_in;
+mod sql;
 mod sql_functions;
 mod support;
 mod syslog;

@@ -7,12 +7,13 @@ use std::path::Path;
 
 use crate::architecture::statements_of;
 
-const ALLOWED: [&str; 14] = [
+const ALLOWED: [&str; 15] = [
     "least",
     "coalesce",
     "count",
     "epoch_ms",
     "hash",
+    "json_serialize_sql",
     "list",
     "make_timestamp",
     "max",

@@ -92,6 +92,31 @@ fn old_days_move_to_files_and_late_lines_form_another() {
 }
 
 #[test]
+fn numbers_as_large_as_they_come_are_sealed_as_they_are() {
+    let mut store = Store::new();
+    let mut batch = Batch::new(store.traffic.words().unwrap());
+    let (small, large) = (7_u64, u64::MAX);
+    for (log, request) in [(small, large), (large, small), (large, large), (small, small)] {
+        let line = format!(
+            "s1 {DAY} 255 4294967295 {log} {request} - 1 - 8 255 FFFFFFFF ffff::ffff 65535 65535 GET /a 999 10 99 \
+             0/0/-1/-1/-1/-1/2147483647 ---- b s 1"
+        );
+        batch.push(&log_line::parse(line.as_bytes()).unwrap());
+    }
+    store.writer.append(&batch.seal(16).unwrap()).unwrap();
+    let all = |store: &Store| {
+        let sql = "SELECT sum(hash(all_requests))::VARCHAR FROM all_requests";
+        store
+            .traffic
+            .read(|connection| Ok(connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap()))
+            .unwrap()
+    };
+    let before = all(&store);
+    assert_eq!(store.traffic.seal(&KEPT, at(3, 0)).unwrap().parts.len(), 1);
+    assert_eq!((all(&store), store.counts().0), (before, 0));
+}
+
+#[test]
 fn what_is_too_old_is_dropped_and_its_rollups_stay() {
     let mut store = Store::new();
     store.append((0..4).map(|day| (at(day, 1).0, 1)));

@@ -1,6 +1,7 @@
 //! Whether the store holds what it says.
 
 use duckdb::Row;
+use serde::{Deserialize, Serialize};
 
 use super::seal::{Part, Totals, sha256_of, totals, within};
 use super::view::quoted;
@@ -14,7 +15,7 @@ use crate::traffic::{Traffic, TrafficError, failed};
 const TOLD: usize = 100;
 
 /// What a check of the whole store found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct VerifyReport {
     /// Sealed files that were read.
     pub files: u64,

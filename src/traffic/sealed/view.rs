@@ -22,10 +22,19 @@ macro_rules! columns {
 
 /// As in the hot table.
 pub(super) const HOT_COLUMNS: &str = columns!("log_counter");
-/// The hot table's columns as they are in files: two counters that go up together cost as much as one.
-pub(super) const TO_FILE: &str = columns!("(log_counter::BIGINT - request_counter::BIGINT) AS log_offset");
+/// The hot table's columns as they are in files: two counters that go up together cost as much as one. Beyond 2⁶² they
+/// stay apart.
+pub(super) const TO_FILE: &str = columns!(
+    "CASE WHEN log_counter < 4611686018427387904 AND request_counter < 4611686018427387904
+          THEN log_counter::BIGINT - request_counter::BIGINT END AS log_offset,
+     CASE WHEN log_counter >= 4611686018427387904 OR request_counter >= 4611686018427387904
+          THEN log_counter END AS log_counter_whole"
+);
 /// A file's columns as they are in the hot table.
-pub(super) const FROM_FILE: &str = columns!("(request_counter::BIGINT + log_offset)::UBIGINT AS log_counter");
+pub(super) const FROM_FILE: &str = columns!(
+    "coalesce(log_counter_whole, CASE WHEN log_offset IS NOT NULL
+         THEN (request_counter::BIGINT + log_offset)::UBIGINT END) AS log_counter"
+);
 
 /// A path as a text of SQL.
 pub(in crate::traffic) fn quoted(path: &Path) -> String {

@@ -1,0 +1,82 @@
+//! The operator's way into a running process: a unix socket in the data directory, which only the process's own user
+//! can open. The command line uses it for what only the process that holds the stores can answer.
+
+mod client;
+
+pub use client::{AdminClient, AdminError};
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, AppError, ask_sql, verify_traffic};
+use crate::telemetry::chain;
+use crate::traffic::{SqlAnswer, VerifyReport};
+
+/// The socket's name in the data directory.
+pub const SOCKET: &str = "admin.sock";
+
+/// A query, and how much it may take.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AskSql {
+    pub sql: String,
+    pub max_rows: usize,
+    pub within_ms: u64,
+}
+
+/// Why something was not done.
+#[derive(Debug, Serialize, Deserialize)]
+struct Refused {
+    error: String,
+}
+
+/// Makes the socket. Whoever does so holds the data directory's lock, so that one which is there is left over.
+///
+/// # Errors
+/// Those of the file system; also if the path is longer than a socket's can be (107 bytes).
+pub fn listen(data_dir: &Path) -> io::Result<UnixListener> {
+    let path = data_dir.join(SOCKET);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers until `stop`.
+///
+/// # Errors
+/// Those of the socket.
+pub async fn serve(listener: UnixListener, app: Arc<App>, stop: CancellationToken) -> io::Result<()> {
+    let router = Router::new().route("/traffic/sql", post(sql)).route("/traffic/verify", post(verify)).with_state(app);
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+async fn sql(State(app): State<Arc<App>>, Json(ask): Json<AskSql>) -> Answer<SqlAnswer> {
+    let AskSql { sql, max_rows, within_ms } = ask;
+    answer(ask_sql(&app.traffic, sql, max_rows, Duration::from_millis(within_ms)).await)
+}
+
+async fn verify(State(app): State<Arc<App>>) -> Answer<VerifyReport> {
+    answer(verify_traffic(&app.traffic).await)
+}
+
+type Answer<T> = Result<Json<T>, (StatusCode, Json<Refused>)>;
+
+/// Operators are told everything.
+fn answer<T>(result: Result<T, AppError>) -> Answer<T> {
+    result.map(Json).map_err(|error| (StatusCode::UNPROCESSABLE_ENTITY, Json(Refused { error: chain(&error) })))
+}
