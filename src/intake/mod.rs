@@ -15,6 +15,7 @@
 
 mod file;
 mod follow;
+mod import;
 mod listing;
 mod pipeline;
 mod reader;
@@ -25,8 +26,9 @@ mod syslog;
 mod tests;
 
 pub use follow::Follower;
+pub use import::{DropFolder, ImportStatus, Imports, Outcome};
 pub use pipeline::{Intake, IntakeOptions, Until};
-pub use sources::Inputs;
+pub use sources::{Inputs, logs_of};
 pub use spool::{Chunk, Journal, Spool, SpoolThread};
 pub use syslog::{Received, SyslogAddresses, SyslogReceivers};
 
@@ -44,6 +46,8 @@ pub enum IntakeError {
     NotAFile { path: PathBuf },
     #[error("cannot receive syslog on {address}: {source}; {advice}")]
     Listen { address: String, advice: &'static str, source: io::Error },
+    #[error("cannot use the folder of imports {path}")]
+    Import { path: PathBuf, source: io::Error },
     #[error("cannot use the spool {path}")]
     Spool { path: PathBuf, source: io::Error },
     #[error("cannot start a thread of intake")]

@@ -2,14 +2,19 @@
 
 use duckdb::params;
 
+use super::shipping::{MERGE_DUPLICATES, MERGE_SPANS};
 use super::{TrafficError, Writer, failed};
 use crate::core::calendar::UtcMillis;
 
 const MINUTES_KEPT_MS: i64 = 48 * 3_600_000;
 const HOURS_KEPT_MS: i64 = 2 * 366 * 24 * 3_600_000;
+const LINE_SPANS_KEPT_MS: i64 = 92 * 24 * 3_600_000;
 
 /// How many rejected lines are kept to look at; all are counted for ever.
 const QUARANTINE_ROWS: u64 = 100_000;
+
+/// How many files that are gone are remembered: years of daily rotation.
+const FINISHED_FILES: u64 = 10_000;
 
 impl Writer {
     /// Replaces the deltas of every minute and hour that has several by their sum, drops rollups past their age and
@@ -19,16 +24,25 @@ impl Writer {
     /// [`TrafficError`] if nothing was changed.
     pub fn compact(&self, now: UtcMillis) -> Result<(), TrafficError> {
         self.in_transaction(|connection| {
-            for statement in [MERGE_MINUTES, MERGE_HOURS, MERGE_REJECT_COUNTS] {
+            for statement in [MERGE_MINUTES, MERGE_HOURS, MERGE_REJECT_COUNTS, MERGE_SPANS, MERGE_DUPLICATES] {
                 connection.execute_batch(statement).map_err(failed("merge rollup deltas"))?;
             }
             let trimming = failed("trim old rollups");
             for (statement, kept_ms) in [
                 ("DELETE FROM minute_deltas WHERE start < make_timestamp(?)", MINUTES_KEPT_MS),
+                ("DELETE FROM line_spans WHERE minute < make_timestamp(?)", LINE_SPANS_KEPT_MS),
+                ("DELETE FROM duplicate_counts WHERE hour < make_timestamp(?)", HOURS_KEPT_MS),
                 ("DELETE FROM hour_deltas WHERE start < make_timestamp(?)", HOURS_KEPT_MS),
             ] {
                 connection.execute(statement, params![now.plus_ms(-kept_ms).micros()]).map_err(&trimming)?;
             }
+            connection
+                .execute(
+                    "DELETE FROM finished_files WHERE rowid NOT IN (
+                         SELECT rowid FROM finished_files ORDER BY rowid DESC LIMIT ?)",
+                    params![FINISHED_FILES],
+                )
+                .map_err(failed("trim the files that are gone"))?;
             connection
                 .execute(
                     "DELETE FROM quarantine WHERE rowid NOT IN (

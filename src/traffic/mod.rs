@@ -9,20 +9,24 @@
 mod batch;
 mod columns;
 mod compact;
+mod imports;
 mod key_use;
 mod marks;
 mod open;
 mod overview;
 mod positions;
+mod shipping;
 mod usage;
 mod words;
 mod writer;
 
 pub use batch::{Batch, Committed, FilePosition, QUARANTINE_HEAD_BYTES, Quarantined, SealedBatch};
+pub use imports::{FollowedFile, ImportPosition};
 pub use key_use::KeyUse;
 pub use marks::SpoolPosition;
 pub use open::Options;
 pub use overview::{Recent, RecentBucket, RecentQuery};
+pub use shipping::LinesOfHour;
 pub use usage::UsageChanges;
 pub use words::Words;
 pub use writer::Writer;

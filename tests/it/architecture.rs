@@ -57,6 +57,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "daemon",
             "demo",
             "http",
+            "intake",
             "ledger",
             "random",
             "telemetry",

@@ -7,8 +7,19 @@ use std::path::Path;
 
 use crate::architecture::statements_of;
 
-const ALLOWED: [&str; 9] =
-    ["least", "coalesce", "count", "epoch_ms", "make_timestamp", "max", "min", "sum", "concat_ws"];
+const ALLOWED: [&str; 11] = [
+    "arg_max",
+    "arg_min",
+    "least",
+    "coalesce",
+    "count",
+    "epoch_ms",
+    "make_timestamp",
+    "max",
+    "min",
+    "sum",
+    "concat_ws",
+];
 
 /// Words that stand before a parenthesis without being functions.
 const KEYWORDS: [&str; 12] =

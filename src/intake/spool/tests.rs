@@ -166,7 +166,7 @@ fn a_full_spool_takes_no_more_until_something_is_counted() {
     let spool = journal.spool().clone();
     for number in 0.. {
         let more = records(number, number + 1);
-        if !spool.has_room(more.len() as u64, Duration::ZERO) {
+        if !spool.has_room(u64::try_from(more.len()).unwrap(), Duration::ZERO) {
             break;
         }
         journal.push(&more);
