@@ -6,6 +6,7 @@
 //!      ─▶ unlock
 //! ```
 
+mod import;
 mod reading;
 
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -23,6 +24,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub use self::import::import_files;
 pub use self::reading::intake_options;
 use self::reading::{Reading, syslog_addresses};
 use crate::admin;
@@ -53,6 +55,13 @@ pub enum DaemonError {
          another directory"
     )]
     InUse { path: PathBuf, owner: String },
+    #[error(
+        "suiftly is running (process {owner}) and reads logs itself: put the files into {folder}, and it imports them; \
+         they come to done/ there, or to failed/ with the reason"
+    )]
+    RunsAlready { folder: PathBuf, owner: String },
+    #[error("{path} is the log that suiftly follows and counts by itself: import what was rotated away from it")]
+    IsFollowed { path: PathBuf },
     #[error("cannot listen on {address}: {advice}")]
     Listen { address: SocketAddr, advice: &'static str, source: io::Error },
     #[error("cannot serve HTTP")]
@@ -206,6 +215,7 @@ fn open(
     let options = Options { memory_limit_mib: config.traffic.memory_limit_mib, threads: config.traffic.threads };
     let (traffic, writer) = Traffic::open(&config.data_dir.join("traffic.duckdb"), &options)?;
     let config_global = load_config_global(&ledger)?;
+    Reading::tell_losses(&traffic)?;
     let reading = Reading::start(config, syslog, &traffic, writer, clock.clone())?;
     let app = App {
         clock,

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS intake_files (
     inode       UBIGINT NOT NULL,
     head_bytes  UINTEGER NOT NULL, -- length of the head that `head_hash` covers
     head_hash   UBIGINT NOT NULL,
+    counted_from UBIGINT NOT NULL, -- the first byte that was counted; what is before it was history
     read_offset UBIGINT NOT NULL,  -- the first byte that is not yet counted
     modified_ns BIGINT NOT NULL    -- the file's modification time when last seen
 );
@@ -30,6 +31,46 @@ CREATE TABLE IF NOT EXISTS spool_positions (
     spool       VARCHAR NOT NULL,
     segment     UBIGINT NOT NULL,
     read_offset UBIGINT NOT NULL
+);
+
+-- Log files that were followed and are gone, in case they come again packed. The oldest are trimmed.
+CREATE TABLE IF NOT EXISTS finished_files (
+    source       VARCHAR NOT NULL,
+    head_bytes   UINTEGER NOT NULL,
+    head_hash    UBIGINT NOT NULL,
+    counted_from UBIGINT NOT NULL,
+    read_offset  UBIGINT NOT NULL
+);
+
+-- Files that were imported, known by how their unpacked content begins.
+CREATE TABLE IF NOT EXISTS imports (
+    head_bytes   UINTEGER NOT NULL,
+    head_hash    UBIGINT NOT NULL,
+    read_offset  UBIGINT NOT NULL, -- the first byte of the content that is not yet dealt with
+    content_hash UBIGINT NOT NULL, -- XXH3-64 of the content before it
+    name         VARCHAR NOT NULL,
+    lines        UBIGINT NOT NULL
+);
+
+-- HAProxy's line counter by worker, listener and minute, to be merged: the least first, the greatest last, the sum of
+-- what was received. What the counter went on by and did not come is lost.
+CREATE TABLE IF NOT EXISTS line_spans (
+    gateway       UTINYINT NOT NULL,
+    pid           UINTEGER NOT NULL,
+    listener_port USMALLINT NOT NULL,
+    minute        TIMESTAMP NOT NULL,
+    first_counter UBIGINT NOT NULL,
+    last_counter  UBIGINT NOT NULL,
+    received      UBIGINT NOT NULL,
+    first_at      TIMESTAMP NOT NULL, -- when the line with the first counter was written, and that with the last
+    last_at       TIMESTAMP NOT NULL
+);
+
+-- Lines that came again and are no rows, to be added up.
+CREATE TABLE IF NOT EXISTS duplicate_counts (
+    gateway UTINYINT NOT NULL,
+    hour    TIMESTAMP NOT NULL,
+    lines   UBIGINT NOT NULL
 );
 
 -- Words that repeat in almost every request, by number. 0, which has no row, stands for all others.

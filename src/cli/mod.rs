@@ -5,6 +5,7 @@ mod bench;
 mod config;
 mod demo;
 mod docs;
+mod import;
 mod init;
 mod serve;
 mod traffic;
@@ -28,6 +29,9 @@ enum Command {
     /// Counts HAProxy's log and serves the API, until stopped
     #[command(after_help = "Example: suiftly serve --config /etc/suiftly/suiftly.toml")]
     Serve(ConfigArgs),
+    /// Counts log files that were written before, plain, .gz or .zst, each once
+    #[command(after_help = import::HELP)]
+    Import(import::ImportArgs),
     /// Shows the product at work with temporary data and, where HAProxy is installed, real traffic
     #[command(after_help = "Examples: suiftly demo\n          suiftly demo --for 20s --json")]
     Demo(demo::DemoArgs),
@@ -82,6 +86,7 @@ struct ConfigArgs {
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Serve(args) => serve::serve(&args.config),
+        Command::Import(args) => import::import(&args),
         Command::Demo(args) => demo::demo(&args),
         Command::Init(args) => init::init(&args),
         Command::ApiKey(command) => accounts::api_key(&command),

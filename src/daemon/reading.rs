@@ -2,17 +2,25 @@
 
 use std::time::Duration;
 
+use tracing::info;
+
 use super::DaemonError;
 use crate::clock::Clock;
 use crate::config::{Config, IntakeConfig};
+use crate::core::calendar::UtcMillis;
 use crate::intake::{
-    Inputs, Intake, IntakeError, IntakeOptions, Journal, Room, SpoolThread, SyslogAddresses, SyslogReceivers, Until,
+    DropFolder, Imports, Inputs, Intake, IntakeError, IntakeOptions, Journal, Room, SpoolThread, SyslogAddresses,
+    SyslogReceivers, Until,
 };
 use crate::traffic::{Traffic, Writer};
 
 /// The spool of what is received by syslog: its name in the store, and its folder in the data directory.
 const SYSLOG_SPOOL: &str = "syslog";
 const SPOOL_FOLDER: &str = "spool";
+/// 2200-01-01: no line is later.
+const LATEST_MS: i64 = 7_258_118_400_000;
+/// In the data directory: what is put there is imported.
+pub(super) const IMPORT_FOLDER: &str = "import";
 
 /// Intake, with what feeds it.
 pub(super) struct Reading {
@@ -30,7 +38,10 @@ impl Reading {
         writer: Writer,
         clock: Clock,
     ) -> Result<Self, DaemonError> {
-        let mut inputs = Inputs { logs: config.intake.log_file.clone(), ..Inputs::default() };
+        let folder = config.data_dir.join(IMPORT_FOLDER);
+        let drop_folder = DropFolder::create(&folder).map_err(|source| IntakeError::Import { path: folder, source })?;
+        let imports = Some(Imports::of_folder(drop_folder));
+        let mut inputs = Inputs { logs: config.intake.log_file.clone(), imports, ..Inputs::default() };
         let folder = config.data_dir.join(SPOOL_FOLDER).join(SYSLOG_SPOOL);
         let mut spool = None;
         // What was received while it was configured is counted, whatever is configured since.
@@ -45,6 +56,14 @@ impl Reading {
         }
         let intake = Intake::start(inputs, intake_options(config), Until::Stopped, traffic, writer, clock)?;
         Ok(Self { intake, syslog, spool })
+    }
+
+    /// Says what has become of lines on their way, as far back as that is known.
+    pub(super) fn tell_losses(traffic: &Traffic) -> Result<(), DaemonError> {
+        let (begin, end) = (UtcMillis(0), UtcMillis(LATEST_MS));
+        let lost: u64 = traffic.lines_by_hour(begin, end)?.iter().map(|hour| hour.lost).sum();
+        info!(lost, duplicates = traffic.duplicates(begin, end)?, "lines that never came, and lines that came twice");
+        Ok(())
     }
 
     pub(super) fn intake(&self) -> &Intake {

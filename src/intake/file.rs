@@ -11,7 +11,7 @@ use super::listing::Listed;
 use crate::traffic::FilePosition;
 
 /// How many bytes at its start identify a file. Lines begin with a time, so two files differ within these.
-const HEAD_BYTES: u32 = 1024;
+pub(super) const HEAD_BYTES: u32 = 1024;
 /// A shorter head could be the same in two files by chance.
 pub(super) const LEAST_HEAD: u32 = 32;
 
@@ -26,9 +26,10 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// Opens a listed file that has not been read before, to be read from `read_offset`. `None` if the path leads to
+    /// Opens a listed file that has not been read before, to be read from the second of `counted`; what lies between
+    /// the two was counted already. `None` if the path leads to
     /// another file by now.
-    pub(super) fn open_new(listed: &Listed, source: &str, read_offset: u64) -> io::Result<Option<Self>> {
+    pub(super) fn open_new(listed: &Listed, source: &str, counted: (u64, u64)) -> io::Result<Option<Self>> {
         let Some((file, metadata)) = open(listed)? else { return Ok(None) };
         let position = FilePosition {
             source: source.to_owned(),
@@ -36,7 +37,8 @@ impl LogFile {
             inode: listed.identity.1,
             head_bytes: 0,
             head_hash: 0,
-            read_offset,
+            counted_from: counted.0,
+            read_offset: counted.1,
             modified_ns: modified_ns(&metadata),
         };
         let mut log_file = Self { file, position, scan_from: None, has_filled: false };
@@ -107,7 +109,7 @@ impl LogFile {
 
     /// Starts over with the same file after it was truncated.
     pub(super) fn restart(&mut self) {
-        self.position.read_offset = 0;
+        (self.position.counted_from, self.position.read_offset) = (0, 0);
         (self.position.head_bytes, self.position.head_hash) = (0, 0);
         self.scan_from = None;
     }
@@ -157,7 +159,7 @@ fn head(file: &File, limit: u32) -> io::Result<Vec<u8>> {
 }
 
 /// The first eight bytes of SHA-256: the same in every version, as positions outlive the program.
-fn hash(bytes: &[u8]) -> u64 {
+pub(super) fn hash(bytes: &[u8]) -> u64 {
     Sha256::digest(bytes).iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 

@@ -288,9 +288,9 @@ impl Follower {
             }
             self.undecided.remove(&file.identity);
         }
-        let offset = if file.is_current { self.take_over(file, batch)? } else { 0 };
-        if let Some(log) = LogFile::open_new(file, &self.source, offset)? {
-            info!(path = %file.path.display(), inode = file.identity.1, offset, "reading a log");
+        let counted = if file.is_current { self.take_over(file, batch)? } else { (0, 0) };
+        if let Some(log) = LogFile::open_new(file, &self.source, counted)? {
+            info!(path = %file.path.display(), inode = file.identity.1, offset = counted.1, "reading a log");
             batch.set_position(log.position.clone());
             self.push(log);
         }
@@ -298,24 +298,24 @@ impl Follower {
     }
 
     /// Where to read on in a log that is one that has vanished, with another device or inode: it was copied and put
-    /// back, or the system numbers its disks in another way since its start. 0 for any other.
-    fn take_over(&mut self, file: &Listed, batch: &mut Batch) -> io::Result<u64> {
+    /// back, or the system numbers its disks in another way since its start. From 0 in any other.
+    fn take_over(&mut self, file: &Listed, batch: &mut Batch) -> io::Result<(u64, u64)> {
         let vanished: Vec<_> = self.missing.keys().filter_map(|identity| self.known.get(identity).cloned()).collect();
         for position in vanished {
             if position.read_offset != NEVER && is_copy_of(file, &position)? {
                 self.known.remove(&(position.device, position.inode));
-                let offset = position.read_offset.min(file.len);
+                let counted = (position.counted_from, position.read_offset.min(file.len));
                 batch.forget(position);
-                return Ok(offset);
+                return Ok(counted);
             }
         }
-        Ok(0)
+        Ok((0, 0))
     }
 
     /// Notes a sibling that was never the log while it was followed, so that no later rotation makes it seem so. What
     /// lies there at the first start may grow beyond `offset`, what is put there later may not.
     fn pass_over(&mut self, file: &Listed, offset: u64, batch: &mut Batch) -> io::Result<()> {
-        if let Some(log) = LogFile::open_new(file, &self.source, offset)? {
+        if let Some(log) = LogFile::open_new(file, &self.source, (offset, offset))? {
             info!(path = %file.path.display(), "a file beside the log was not the log while it was followed: passed over");
             batch.set_position(log.position.clone());
             self.known.insert(file.identity, log.position);
@@ -375,7 +375,7 @@ impl Follower {
                 continue;
             }
             let offset = if found { file.len } else { old.read_offset.min(file.len) };
-            if let Some(log) = LogFile::open_new(file, &self.source, offset)? {
+            if let Some(log) = LogFile::open_new(file, &self.source, (old.counted_from, offset))? {
                 info!(path = %file.path.display(), inode = file.identity.1, offset,
                     "reading on in the copy of a truncated log");
                 found |= file.len >= old.read_offset;

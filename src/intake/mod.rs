@@ -15,6 +15,7 @@
 
 mod file;
 mod follow;
+mod import;
 mod listing;
 mod pipeline;
 mod reader;
@@ -26,9 +27,10 @@ mod syslog;
 mod tests;
 
 pub use follow::Follower;
+pub use import::{DropFolder, ImportStatus, Imports, Outcome};
 pub use pipeline::{Intake, IntakeOptions, SourceFormats, Until};
 pub use room::Room;
-pub use sources::Inputs;
+pub use sources::{Inputs, logs_of};
 pub use spool::{Chunk, Journal, Spool, SpoolThread};
 pub use syslog::{Received, SyslogAddresses, SyslogReceivers};
 
@@ -46,6 +48,8 @@ pub enum IntakeError {
     NotAFile { path: PathBuf },
     #[error("cannot receive syslog on {address}: {source}; {advice}")]
     Listen { address: String, advice: &'static str, source: io::Error },
+    #[error("cannot use the folder of imports {path}")]
+    Import { path: PathBuf, source: io::Error },
     #[error("cannot use the spool {path}")]
     Spool { path: PathBuf, source: io::Error },
     #[error("cannot start a thread of intake")]

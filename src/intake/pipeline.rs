@@ -83,6 +83,7 @@ impl Intake {
     ) -> Result<Self, IntakeError> {
         let mut sources = Sources::new(inputs.into(), traffic, options.rotation_grace)?;
         let mut batch = Batch::new(traffic.words()?);
+        batch.recognise_duplicates(traffic.recent_requests()?);
         // What is history must be on disk before anything is read: after a crash, a file that was rotated away meanwhile
         // would look like history, too.
         if sources.scan(&mut batch) && !batch.is_empty() {
@@ -177,7 +178,8 @@ impl Reading {
                 }
                 *self.state.lock().unwrap_or_else(PoisonError::into_inner) = sources.state();
             }
-            sources.stored(self.stored.load(Ordering::Acquire));
+            let stored = self.stored.load(Ordering::Acquire);
+            sources.stored(stored, batch.is_empty() && stored == self.sent);
             let due = first_line.unwrap_or_else(Instant::now) + self.options.flush_after;
             let any = sources.read(&mut batch, self.options.max_batch_rows, due);
             *self.formats.lock().unwrap_or_else(PoisonError::into_inner) = sources.formats();
@@ -201,6 +203,21 @@ impl Reading {
             }
         }
         let _ = self.send(&mut batch, &mut sources);
+        if self.until == Until::EndOfFile {
+            self.await_stored(&mut sources);
+        }
+    }
+
+    /// Until all that was sent is stored, or never will be.
+    fn await_stored(&self, sources: &mut Sources) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let stored = self.stored.load(Ordering::Acquire);
+            sources.stored(stored, stored == self.sent);
+            if stored >= self.sent {
+                return;
+            }
+            thread::sleep(BREATH);
+        }
     }
 
     /// Fails if the other thread has ended.

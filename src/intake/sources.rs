@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
 
+use super::import::{Importer, Imports};
 use super::listing::is_rotated;
 use super::spool::{Spool, SpoolReader};
 use super::{Follower, IntakeError};
@@ -28,6 +29,7 @@ pub struct Inputs {
     /// Paths and patterns of logs.
     pub logs: Vec<PathBuf>,
     pub spools: Vec<Arc<Spool>>,
+    pub imports: Option<Imports>,
 }
 
 /// One log.
@@ -44,6 +46,7 @@ pub(super) struct Sources {
     patterns: Vec<PathBuf>,
     logs: Vec<Follower>,
     spools: Vec<SpoolReader>,
+    importer: Option<Importer>,
     /// Which log is read first next time, so that a busy one does not keep the others waiting.
     turn: usize,
 }
@@ -51,13 +54,14 @@ pub(super) struct Sources {
 impl Sources {
     pub(super) fn new(inputs: Inputs, traffic: &Traffic, grace: Duration) -> Result<Self, IntakeError> {
         let (patterns, paths): (Vec<_>, Vec<_>) = inputs.logs.into_iter().partition(|path| is_pattern(path));
-        let mut sources =
-            Self { traffic: traffic.clone(), grace, patterns, logs: Vec::new(), spools: Vec::new(), turn: 0 };
+        let importer = inputs.imports.map(|imports| Importer::new(imports, traffic));
+        let traffic = traffic.clone();
+        let mut sources = Self { traffic, grace, patterns, logs: Vec::new(), spools: Vec::new(), importer, turn: 0 };
         for path in paths {
             sources.follow(&path)?;
         }
         for spool in inputs.spools {
-            let counted = traffic.spool_position(spool.name())?;
+            let counted = sources.traffic.spool_position(spool.name())?;
             sources.spools.push(SpoolReader::new(spool, counted));
         }
         Ok(sources)
@@ -72,7 +76,8 @@ impl Sources {
     /// The folders whose changes are news.
     pub(super) fn folders(&self) -> BTreeSet<PathBuf> {
         let paths = self.patterns.iter().map(PathBuf::as_path).chain(self.logs.iter().map(Follower::log));
-        paths.map(|path| folder_of(path).to_owned()).filter(|folder| !is_pattern(folder)).collect()
+        let folders = paths.map(folder_of).filter(|folder| !is_pattern(folder));
+        folders.chain(self.importer.as_ref().and_then(Importer::folder)).map(Path::to_owned).collect()
     }
 
     /// Has the reader woken by sources that can tell when there is more.
@@ -93,6 +98,7 @@ impl Sources {
         for log in &mut self.logs {
             log.scan(batch);
         }
+        self.importer.iter_mut().for_each(Importer::scan);
         begins
     }
 
@@ -125,17 +131,23 @@ impl Sources {
             }
         }
         self.turn = self.turn.wrapping_add(1);
+        // What is already old can wait.
+        if let Some(importer) = &mut self.importer {
+            any |= importer.read(batch, max_lines, due);
+        }
         any
     }
 
     /// Notes that a batch with what was read so far is on its way to the store.
     pub(super) fn sent(&mut self, batch: u64) {
         self.spools.iter_mut().for_each(|spool| spool.sent(batch));
+        self.importer.iter_mut().for_each(|importer| importer.sent(batch));
     }
 
-    /// Learns that so many batches are stored.
-    pub(super) fn stored(&mut self, batches: u64) {
+    /// Learns that so many batches are stored, and whether that is all there is.
+    pub(super) fn stored(&mut self, batches: u64, is_all: bool) {
         self.spools.iter_mut().for_each(|spool| spool.stored(batches));
+        self.importer.iter_mut().for_each(|importer| importer.stored(batches, is_all));
     }
 
     /// The worst that there is to say.
@@ -153,6 +165,12 @@ impl Sources {
         let is_reading = states.contains(&SourceState::Reading);
         unreadable.cloned().unwrap_or(if is_reading { SourceState::Reading } else { SourceState::Waiting })
     }
+}
+
+/// The paths among paths and patterns, with what the patterns match at present.
+pub fn logs_of(logs: &[PathBuf]) -> Vec<PathBuf> {
+    let paths = |log: &PathBuf| if is_pattern(log) { matches(log) } else { vec![log.clone()] };
+    logs.iter().flat_map(paths).collect()
 }
 
 fn is_pattern(path: &Path) -> bool {

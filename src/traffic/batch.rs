@@ -9,6 +9,7 @@ use super::columns::{RequestColumns, delta_batch};
 use super::marks::Marks;
 use super::words::{Word, Words};
 use crate::core::calendar::UtcMillis;
+use crate::core::duplicates::Duplicates;
 use crate::core::log_line::{Reject, RequestLine};
 use crate::core::rollup::Rollup;
 
@@ -25,6 +26,8 @@ pub struct FilePosition {
     /// How many bytes at its start `head_hash` covers.
     pub head_bytes: u32,
     pub head_hash: u64,
+    /// The first byte that was counted: what is before it was there before the log was followed.
+    pub counted_from: u64,
     /// The first byte that is not yet counted.
     pub read_offset: u64,
     /// Modification time when last looked at, in ns since the epoch.
@@ -53,6 +56,7 @@ pub struct Batch {
     forgotten: Vec<FilePosition>,
     begun: Vec<String>,
     pub(super) marks: Marks,
+    pub(super) duplicates: Option<Duplicates>,
     newest_end: Option<UtcMillis>,
 }
 
@@ -94,11 +98,16 @@ impl Batch {
             forgotten: Vec::new(),
             begun: Vec::new(),
             marks: Marks::default(),
+            duplicates: None,
             newest_end: None,
         }
     }
 
+    /// Takes a request, unless it is recognised as one that came before.
     pub fn push(&mut self, line: &RequestLine<'_>) {
+        if self.is_duplicate(line) {
+            return;
+        }
         self.requests.push(line, &mut self.words);
         self.rollup.add(line);
         let end = line.ts.plus_ms(i64::from(line.times.total_ms.max(0)));
@@ -150,7 +159,7 @@ impl Batch {
             positions: std::mem::take(&mut self.positions).into_values().collect(),
             forgotten: std::mem::take(&mut self.forgotten),
             begun: std::mem::take(&mut self.begun),
-            marks: std::mem::take(&mut self.marks),
+            marks: self.marks.take(),
             newest_end: self.newest_end.take(),
         })
     }

@@ -3,14 +3,20 @@
 use duckdb::{Connection, params};
 
 use super::relation::{rollup, table, unmerged};
+use super::shipping::{MERGE_DUPLICATES, MERGE_SPANS};
 use super::writer::merged_batch;
 use super::{TrafficError, Writer, failed};
 use crate::core::calendar::UtcMillis;
 use crate::core::chart::Grain;
 use crate::core::rollup::{HOURS_KEPT_MS, MINUTES_KEPT_MS};
 
+const LINE_SPANS_KEPT_MS: i64 = 92 * 24 * 3_600_000;
+
 /// How many rejected lines are kept to look at; all are counted for ever.
 const QUARANTINE_ROWS: u64 = 100_000;
+
+/// How many files that are gone are remembered: years of daily rotation.
+const FINISHED_FILES: u64 = 10_000;
 
 impl Writer {
     /// Adds up the minutes, hours and days that batches since the last call have touched,
@@ -25,7 +31,7 @@ impl Writer {
             for grain in [Grain::Day, Grain::Hour, Grain::Minute] {
                 merge_deltas(connection, grain, merged_batch)?;
             }
-            for statement in [NOTE_MERGED, MERGE_REJECT_COUNTS] {
+            for statement in [NOTE_MERGED, MERGE_REJECT_COUNTS, MERGE_SPANS, MERGE_DUPLICATES] {
                 connection.execute_batch(statement).map_err(failed("merge counts"))?;
             }
             trim(connection, now)
@@ -38,9 +44,18 @@ fn trim(connection: &Connection, now: UtcMillis) -> Result<(), TrafficError> {
     for (statement, kept_ms) in [
         ("DELETE FROM minute_deltas WHERE start < make_timestamp(?)", MINUTES_KEPT_MS),
         ("DELETE FROM hour_deltas WHERE start < make_timestamp(?)", HOURS_KEPT_MS),
+        ("DELETE FROM line_spans WHERE minute < make_timestamp(?)", LINE_SPANS_KEPT_MS),
+        ("DELETE FROM duplicate_counts WHERE hour < make_timestamp(?)", HOURS_KEPT_MS),
     ] {
         connection.execute(statement, params![now.plus_ms(-kept_ms).micros()]).map_err(&trimming)?;
     }
+    connection
+        .execute(
+            "DELETE FROM finished_files WHERE rowid NOT IN (
+                 SELECT rowid FROM finished_files ORDER BY rowid DESC LIMIT ?)",
+            params![FINISHED_FILES],
+        )
+        .map_err(failed("trim the files that are gone"))?;
     connection
         .execute(
             "DELETE FROM quarantine WHERE rowid NOT IN (

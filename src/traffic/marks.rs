@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use duckdb::{Connection, OptionalExt, params};
 
 use super::batch::Batch;
+use super::imports::{self, ImportPosition};
+use super::shipping::{append_duplicates, append_spans};
 use super::{Traffic, TrafficError, failed};
+
+use crate::core::calendar::UtcMillis;
+use crate::core::lost_lines::{Span, SpanKey, Spans};
 
 /// A place in a spool: the first record that is not yet counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,11 +23,24 @@ pub struct SpoolPosition {
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     spools: BTreeMap<String, SpoolPosition>,
+    /// What came of each worker's lines, until it is taken.
+    pub(super) spans: Spans,
+    taken_spans: Vec<(SpanKey, Span)>,
+    /// Lines that came again, by gateway and hour.
+    pub(super) duplicates: BTreeMap<(u8, UtcMillis), u64>,
+    pub(super) imports: BTreeMap<(u32, u64), ImportPosition>,
 }
 
 impl Marks {
     pub(super) fn is_empty(&self) -> bool {
-        self.spools.is_empty()
+        self.spools.is_empty() && self.imports.is_empty() && self.spans.is_empty() && self.duplicates.is_empty()
+    }
+
+    /// Takes what is noted, ready to be stored.
+    pub(super) fn take(&mut self) -> Self {
+        let mut taken = std::mem::take(self);
+        taken.taken_spans = taken.spans.take();
+        taken
     }
 }
 
@@ -57,7 +75,11 @@ pub(super) fn append(connection: &Connection, marks: &Marks) -> Result<(), Traff
     for (spool, position) in &marks.spools {
         set_spool_position(connection, spool, *position)?;
     }
-    Ok(())
+    append_spans(connection, &marks.taken_spans)?;
+    for (place, lines) in &marks.duplicates {
+        append_duplicates(connection, *place, *lines)?;
+    }
+    marks.imports.values().try_for_each(|import| imports::set(connection, import))
 }
 
 fn set_spool_position(connection: &Connection, spool: &str, position: SpoolPosition) -> Result<(), TrafficError> {

@@ -21,7 +21,7 @@ impl Traffic {
             }
             let mut statement = connection
                 .prepare(
-                    "SELECT source, device, inode, head_bytes, head_hash, read_offset, modified_ns
+                    "SELECT source, device, inode, head_bytes, head_hash, counted_from, read_offset, modified_ns
                      FROM intake_files WHERE source = ?",
                 )
                 .map_err(failed("read file positions"))?;
@@ -38,32 +38,35 @@ pub(super) fn begin(connection: &Connection, source: &str) -> Result<(), Traffic
         .map(|_| ())
 }
 
-fn position(row: &Row<'_>) -> Result<FilePosition, duckdb::Error> {
+pub(super) fn position(row: &Row<'_>) -> Result<FilePosition, duckdb::Error> {
     Ok(FilePosition {
         source: row.get(0)?,
         device: row.get(1)?,
         inode: row.get(2)?,
         head_bytes: row.get(3)?,
         head_hash: row.get(4)?,
-        read_offset: row.get(5)?,
-        modified_ns: row.get(6)?,
+        counted_from: row.get(5)?,
+        read_offset: row.get(6)?,
+        modified_ns: row.get(7)?,
     })
 }
 
 pub(super) fn set(connection: &Connection, position: &FilePosition) -> Result<(), TrafficError> {
-    let FilePosition { source, device, inode, head_bytes, head_hash, read_offset, modified_ns } = position;
+    let FilePosition { source, device, inode, head_bytes, head_hash, counted_from, read_offset, modified_ns } =
+        position;
     let changed = connection
         .execute(
-            "UPDATE intake_files SET head_bytes = ?, head_hash = ?, read_offset = ?, modified_ns = ?
+            "UPDATE intake_files SET head_bytes = ?, head_hash = ?, counted_from = ?, read_offset = ?,
+                 modified_ns = ?
              WHERE source = ? AND device = ? AND inode = ?",
-            params![head_bytes, head_hash, read_offset, modified_ns, source, device, inode],
+            params![head_bytes, head_hash, counted_from, read_offset, modified_ns, source, device, inode],
         )
         .map_err(failed("move a file position"))?;
     if changed == 0 {
         connection
             .execute(
-                "INSERT INTO intake_files VALUES (?, ?, ?, ?, ?, ?, ?)",
-                params![source, device, inode, head_bytes, head_hash, read_offset, modified_ns],
+                "INSERT INTO intake_files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                params![source, device, inode, head_bytes, head_hash, counted_from, read_offset, modified_ns],
             )
             .map_err(failed("note a file position"))?;
     }
@@ -71,6 +74,7 @@ pub(super) fn set(connection: &Connection, position: &FilePosition) -> Result<()
 }
 
 pub(super) fn forget(connection: &Connection, position: &FilePosition) -> Result<(), TrafficError> {
+    super::imports::remember(connection, position)?;
     connection
         .execute(
             "DELETE FROM intake_files WHERE source = ? AND device = ? AND inode = ?",

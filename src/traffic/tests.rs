@@ -48,7 +48,16 @@ fn line(ts: i64, customer: &str, class: u8, bytes_out: u64) -> String {
 
 fn position(inode: u64, read_offset: u64) -> FilePosition {
     let source = "/var/log/haproxy.log".to_owned();
-    FilePosition { source, device: 1, inode, head_bytes: 9, head_hash: u64::MAX, read_offset, modified_ns: -1 }
+    FilePosition {
+        source,
+        device: 1,
+        inode,
+        head_bytes: 9,
+        head_hash: u64::MAX,
+        counted_from: 0,
+        read_offset,
+        modified_ns: -1,
+    }
 }
 
 #[test]

@@ -60,6 +60,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "daemon",
             "demo",
             "http",
+            "intake",
             "ledger",
             "random",
             "telemetry",

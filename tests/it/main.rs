@@ -13,6 +13,7 @@ mod config_global;
 mod demo;
 mod exactly_once;
 mod fuzz_seeds;
+mod import;
 mod log_formats;
 mod metering;
 mod openapi;

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use crate::architecture::statements_of;
 
-const ALLOWED: [&str; 15] = [
+const ALLOWED: [&str; 17] = [
+    "arg_max",
+    "arg_min",
     "least",
     "coalesce",
     "count",

@@ -262,6 +262,11 @@ fn what_a_real_haproxy_has_logged_is_counted_once_although_the_process_is_killed
     run_until_counted(&write_config(folder.path(), ""), sent[1] + sent[2], || thread::sleep(DURABLE));
     let (rows, different, rejects) = stored(folder.path());
     assert_eq!((rows.iter().sum::<u64>(), rejects), (different, 0), "nothing is counted twice, and all is understood");
+    let store = duckdb::Connection::open(folder.path().join("data/traffic.duckdb")).unwrap();
+    let sum = "SELECT coalesce(sum(lines), 0)::UBIGINT FROM duplicate_counts";
+    let twice: u64 = store.query_row(sum, [], |row| row.get(0)).unwrap();
+    assert_eq!(twice, 0, "a line was read twice");
+    drop(store);
     println!("{rows:?} of {sent:?} and 3000 under load; HAProxy has dropped {dropped}");
     for gateway in 0..3 {
         // A unix socket holds few datagrams, and HAProxy does not wait: it drops and counts. The ring waits.

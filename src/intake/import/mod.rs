@@ -1,0 +1,199 @@
+//! Importing whole files, packed or not: named on the command line, or put into a folder.
+//!
+//! ```text
+//! named, or settled in the folder ─▶ waiting ─▶ read, a chunk at a time, beside all other sources
+//!                                                 │ its rows and how far it is, in one transaction
+//!                                                 ▼
+//!                        all of it is stored: done (or failed, with the reason)
+//! ```
+//! A file is moved to `done/` only when its last row is stored; after a crash before that it is still in the folder, is
+//! recognised, and counts nothing twice.
+
+mod file;
+mod folder;
+mod unpack;
+
+pub use folder::DropFolder;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+
+use self::file::{Failure, ImportFile, Step};
+use super::listing;
+use crate::traffic::{Batch, FilePosition, Traffic};
+
+/// Before a file that is being rotated away is looked at again.
+const UNDECIDED_PAUSE: Duration = Duration::from_secs(5);
+
+/// How one file ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Lines that are counted now.
+    Imported { lines: u64 },
+    /// Everything in it was counted before.
+    AlreadyCounted,
+    /// Why it was not read to its end, and the lines before that, which are counted.
+    Failed { reason: String, lines: u64 },
+}
+
+/// What whoever waits for an import can see.
+#[derive(Debug, Clone, Default)]
+pub struct ImportStatus {
+    /// The file that is being read, the bytes of it that were read and all that there are, and lines counted of it.
+    pub current: Option<(PathBuf, u64, u64, u64)>,
+    pub ended: Vec<(PathBuf, Outcome)>,
+}
+
+/// What is to be imported.
+#[derive(Debug)]
+pub struct Imports {
+    files: VecDeque<PathBuf>,
+    folder: Option<DropFolder>,
+    status: Arc<Mutex<ImportStatus>>,
+}
+
+impl Imports {
+    /// Named files, while nobody else reads logs.
+    pub fn of_files(files: Vec<PathBuf>) -> Self {
+        Self { files: files.into(), folder: None, status: Arc::default() }
+    }
+
+    /// Whatever is put into a folder, beside logs that are followed.
+    pub fn of_folder(folder: DropFolder) -> Self {
+        Self { files: VecDeque::new(), folder: Some(folder), status: Arc::default() }
+    }
+
+    /// To be looked at while it goes on.
+    pub fn status(&self) -> Arc<Mutex<ImportStatus>> {
+        self.status.clone()
+    }
+}
+
+/// Reads the files, one after the other.
+pub(super) struct Importer {
+    imports: Imports,
+    traffic: Traffic,
+    current: Option<(PathBuf, ImportFile)>,
+    /// Files that were read, with the batch that their last rows are in, once it is known.
+    ending: Vec<(Option<u64>, PathBuf, Outcome)>,
+    not_before: Option<Instant>,
+}
+
+impl Importer {
+    pub(super) fn new(imports: Imports, traffic: &Traffic) -> Self {
+        Self { imports, traffic: traffic.clone(), current: None, ending: Vec::new(), not_before: None }
+    }
+
+    /// The folder whose changes are news.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.imports.folder.as_ref().map(DropFolder::path)
+    }
+
+    /// Looks what was put into the folder.
+    pub(super) fn scan(&mut self) {
+        let Some(folder) = &mut self.imports.folder else { return };
+        for path in folder.settled() {
+            let is_known = self.imports.files.contains(&path)
+                || self.current.as_ref().is_some_and(|(current, _)| *current == path)
+                || self.ending.iter().any(|(_, ending, _)| *ending == path);
+            if !is_known {
+                self.imports.files.push_back(path);
+            }
+        }
+    }
+
+    /// Reads until the batch has `max_lines`, nothing is left, or the batch is due. Tells whether there was anything.
+    pub(super) fn read(&mut self, batch: &mut Batch, max_lines: usize, due: Instant) -> bool {
+        let mut any = false;
+        while batch.lines() < max_lines && !(any && Instant::now() >= due) {
+            let Some((path, mut file)) = self.current.take().or_else(|| self.begin()) else { break };
+            any = true;
+            match file.step(batch, max_lines) {
+                Ok(Step::More) => self.current = Some((path, file)),
+                Ok(Step::End) => {
+                    let (lines, before) = file.lines();
+                    let nothing_new = lines == 0 && (before > 0 || file.was_counted());
+                    let outcome = if nothing_new { Outcome::AlreadyCounted } else { Outcome::Imported { lines } };
+                    self.ending.push((None, path, outcome));
+                }
+                Err(failure) => {
+                    let lines = file.lines().0;
+                    self.ending.push((None, path, Outcome::Failed { reason: failure.to_string(), lines }));
+                }
+            }
+        }
+        let current = self.current.as_ref().map(|(path, file)| {
+            let (read, all) = file.progress();
+            (path.clone(), read, all, file.lines().0)
+        });
+        self.status().current = current;
+        any
+    }
+
+    fn begin(&mut self) -> Option<(PathBuf, ImportFile)> {
+        if self.not_before.is_some_and(|instant| Instant::now() < instant) {
+            return None;
+        }
+        let is_alone = self.imports.folder.is_none();
+        while let Some(path) = self.imports.files.pop_front() {
+            match ImportFile::open(&path, &self.traffic, |position| is_there(position, is_alone)) {
+                Ok(file) => {
+                    info!(path = %path.display(), "importing a file");
+                    return Some((path, file));
+                }
+                Err(Failure::Undecided) => {
+                    self.not_before = Some(Instant::now() + UNDECIDED_PAUSE);
+                    self.imports.files.push_back(path);
+                    return None;
+                }
+                Err(failure) => {
+                    self.ending.push((None, path, Outcome::Failed { reason: failure.to_string(), lines: 0 }));
+                }
+            }
+        }
+        None
+    }
+
+    /// Notes that a batch with what was read so far is on its way to the store.
+    pub(super) fn sent(&mut self, number: u64) {
+        for (batch, _, _) in &mut self.ending {
+            batch.get_or_insert(number);
+        }
+    }
+
+    /// Learns that so many batches are stored, and whether that is all that was read; files whose rows are all stored
+    /// are done.
+    pub(super) fn stored(&mut self, stored: u64, is_all: bool) {
+        let is_done = |batch: Option<u64>| batch.map_or(is_all, |batch| batch <= stored);
+        let done: Vec<_> = self.ending.extract_if(.., |(batch, _, _)| is_done(*batch)).collect();
+        for (_, path, outcome) in done {
+            match &outcome {
+                Outcome::Imported { lines } => info!(path = %path.display(), lines, "a file is imported"),
+                Outcome::AlreadyCounted => info!(path = %path.display(), "a file was already counted"),
+                Outcome::Failed { reason, lines } => {
+                    warn!(path = %path.display(), reason, lines, "a file cannot be imported to its end");
+                }
+            }
+            if let Some(folder) = &self.imports.folder {
+                folder.put_away(&path, &outcome);
+            } else {
+                self.status().ended.push((path, outcome));
+            }
+        }
+    }
+
+    fn status(&self) -> MutexGuard<'_, ImportStatus> {
+        self.imports.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a followed file still is where it was. `None` if it is not, and somebody may be reading the rest of it.
+fn is_there(position: &FilePosition, is_alone: bool) -> Option<bool> {
+    let listed = listing::list(Path::new(&position.source)).ok().flatten()?;
+    let is_listed = listed.iter().any(|file| file.identity == (position.device, position.inode));
+    if is_listed || is_alone { Some(is_listed) } else { None }
+}
