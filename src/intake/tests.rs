@@ -44,11 +44,11 @@ fn batches_that_cannot_be_stored_wait_and_none_is_lost() {
     let (traffic, writer) = Traffic::open(&folder.path().join("t.duckdb"), &store).unwrap();
     let intake = Intake::start(&log, options(), Until::Stopped, &traffic, writer, Clock::System).unwrap();
     let committed = intake.committed();
-    traffic.execute("ALTER TABLE hour_deltas RENAME TO elsewhere");
+    traffic.execute("ALTER TABLE minute_deltas RENAME TO elsewhere");
     fs::write(&log, lines(1000)).unwrap();
     wait_for(&committed, |committed| committed.stalled);
     assert_eq!(traffic.line_counts().unwrap(), (0, 0));
-    traffic.execute("ALTER TABLE elsewhere RENAME TO hour_deltas");
+    traffic.execute("ALTER TABLE elsewhere RENAME TO minute_deltas");
     wait_for(&committed, |committed| committed.rows == 1000);
     assert!(!committed.borrow().stalled);
     assert_eq!(traffic.line_counts().unwrap(), (1000, 0));

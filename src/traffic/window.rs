@@ -7,14 +7,12 @@ use super::interrupt::Reader;
 use super::relation::Relation;
 use super::scope::{Mine, Scope};
 use crate::core::calendar::UtcMillis;
-use crate::core::chart::{EARLIEST, Grain, LATEST, Span};
+use crate::core::chart::{Grain, Span};
 use crate::core::log_line::TrafficClass;
 
 const HOUR_MS: i64 = 3_600_000;
-/// Counts by minute are relied upon for this long; whole hours, so that hours go on where minutes end.
+/// Counts by minute are relied upon for this long.
 const MINUTES_RELIED_MS: i64 = 47 * HOUR_MS;
-/// How far hours are looked through before all of them are.
-const NEAR_MS: i64 = 7 * 24 * HOUR_MS;
 
 /// Where to look for the newest requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +30,8 @@ pub(super) struct Told {
     pub status_class: Option<u8>,
 }
 
-/// The newest minutes or hours in which a customer has `wanted` requests, or all if there are fewer. `None` without any.
+/// The newest minutes, hours or days in which a customer has `wanted` requests, or all if there are fewer. `None` without
+/// any. Days are looked at first, then the hours of those days, then their minutes: few rows each time.
 pub(super) fn newest(
     reader: &Reader<'_>,
     scope: &Scope,
@@ -41,33 +40,37 @@ pub(super) fn newest(
     wanted: u64,
     now: UtcMillis,
 ) -> Result<Option<Window>, TrafficError> {
-    let minutes_from = now.plus_ms(-MINUTES_RELIED_MS).hour();
-    let near_from = minutes_from.plus_ms(-NEAR_MS);
-    let (earliest, latest) = (EARLIEST, LATEST);
-    let parts = [
-        (Grain::Minute, Span { from: minutes_from, to: latest }),
-        (Grain::Hour, Span { from: near_from, to: minutes_from }),
-        (Grain::Hour, Span { from: earliest, to: near_from }),
-    ];
-    let mut seen: Option<Span> = None;
-    let mut found = 0_u64;
-    for (grain, part) in parts {
-        for (unit, requests) in active(reader, scope, told, grain, span.within(part))? {
-            let whole = seen.get_or_insert(unit);
-            whole.from = whole.from.min(unit.from);
-            // Of a unit that is cut off, it is not known how many lie on this side.
-            if unit.to <= span.to && unit.from >= span.from {
-                found = found.saturating_add(requests);
-            }
-            if found >= wanted {
-                return Ok(seen.map(|seen| Window { span: seen.within(span), is_all: false }));
-            }
+    let minutes_from = now.plus_ms(-MINUTES_RELIED_MS);
+    let mut window = Window { span, is_all: true };
+    for grain in [Grain::Day, Grain::Hour, Grain::Minute] {
+        if grain == Grain::Minute && window.span.from < minutes_from {
+            break;
         }
+        let units = active(reader, scope, told, grain, window.span)?;
+        let Some(narrower) = newest_of(units, window.span, wanted) else { return Ok(None) };
+        window = Window { span: narrower.span, is_all: window.is_all && narrower.is_all };
     }
-    Ok(seen.map(|seen| Window { span: seen.within(span), is_all: true }))
+    Ok(Some(window))
 }
 
-/// Minutes or hours with requests, newest first.
+/// The first of these units, newest first, in which there are `wanted` requests.
+fn newest_of(units: Vec<(Span, u64)>, span: Span, wanted: u64) -> Option<Window> {
+    let mut seen: Option<Span> = None;
+    let mut found = 0_u64;
+    for (unit, requests) in units {
+        seen.get_or_insert(unit).from = unit.from;
+        // Of a unit that is cut off, it is not known how many lie on this side.
+        if unit.to <= span.to && unit.from >= span.from {
+            found = found.saturating_add(requests);
+        }
+        if found >= wanted {
+            return seen.map(|seen| Window { span: seen.within(span), is_all: false });
+        }
+    }
+    seen.map(|seen| Window { span: seen.within(span), is_all: true })
+}
+
+/// Units with requests, newest first.
 fn active(
     reader: &Reader<'_>,
     scope: &Scope,
@@ -80,7 +83,8 @@ fn active(
     }
     let (from, unit_ms) = match grain {
         Grain::Minute => (span.from.minute(), 60_000),
-        Grain::Hour | Grain::Day => (span.from.hour(), HOUR_MS),
+        Grain::Hour => (span.from.hour(), HOUR_MS),
+        Grain::Day => (span.from.day(), 24 * HOUR_MS),
     };
     let rows = narrowed(scope.rows(Relation::Rollup(grain), Span { from, to: span.to }), told);
     let select = "SELECT epoch_ms(start), least(sum(requests), 9007199254740991)::UBIGINT

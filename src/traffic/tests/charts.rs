@@ -195,6 +195,21 @@ fn figures_are_the_same_from_every_rollup() {
     assert_eq!(other(scope(7)), 0);
 }
 
+/// A line that is older than what minutes are kept for still counts in its hour and its day.
+#[test]
+fn a_late_line_counts_though_its_minute_is_not_kept() {
+    let mut store = Store::new();
+    let late = Made { ms: 0, customer: 5, class: 1, status: 200, total_ms: 7, repeat: 1 };
+    for _ in 0..2 {
+        store.append(&[late.line()]);
+        store.writer.compact(UtcMillis(NINE_O_CLOCK + 100 * HOUR)).unwrap();
+    }
+    let [minutes, hours, days] = totals_by_grain(&store, 5).map(|(_, totals)| totals.requests);
+    assert_eq!((minutes, hours, days), (0, 2, 2));
+    assert_eq!(store.traffic.usage_changed_after(0).unwrap().hours[0].requests, 2);
+    assert!(store.traffic.usage_changed_after(2).unwrap().hours.is_empty());
+}
+
 #[test]
 fn a_chart_has_every_request_in_its_step() {
     let mut store = Store::new();

@@ -155,6 +155,8 @@ fn nobody_gets_out_of_a_scope() {
 fn only_the_scope_names_the_rows_of_customers() {
     for (file, source) in [
         ("charts.rs", include_str!("../charts.rs")),
+        ("live.rs", include_str!("../live.rs")),
+        ("tops.rs", include_str!("../tops.rs")),
         ("requests.rs", include_str!("../requests.rs")),
         ("window.rs", include_str!("../window.rs")),
     ] {
