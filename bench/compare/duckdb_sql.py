@@ -88,12 +88,12 @@ def load(log, folder, reader=""):
     )
 
 
-def counts_of(path, minutes, hours):
+def counts_of(path, requests, minutes, hours):
     """Prints the counts of a store, from its hours; rows and minutes in all."""
     connection = duckdb.connect(path, read_only=True)
     total = lambda sql: connection.execute(sql).fetchone()[0]  # noqa: E731
     emit(
-        rows=total("SELECT count(*) FROM requests"),
+        rows=total(f"SELECT count(*) FROM {requests}"),
         minutes=int(total(f"SELECT sum(requests) FROM {minutes}")),
         counts=connection.execute(
             f"""SELECT coalesce(customer_id, 0), service, sum(requests)::BIGINT, sum(bytes_out)::BIGINT
@@ -103,7 +103,7 @@ def counts_of(path, minutes, hours):
 
 
 def counts(_, folder, *_reader):
-    counts_of(f"{folder}/requests.duckdb", "minutes", "hours")
+    counts_of(f"{folder}/requests.duckdb", "requests", "minutes", "hours")
 
 
 if __name__ == "__main__":

@@ -11,20 +11,20 @@ from measured import emit, run_measured
 def load(log, folder):
     binary = os.environ["SUIFTLY_BIN"]
     version, *_ = run_measured([binary, "--version"])
-    # The CPU time is that of the whole process, which also counts the lines of the file beforehand.
-    output, _, cpu, peak_rss = run_measured([binary, "bench", "intake", log, "--keep", f"{folder}/store", "--json"])
+    output, *_ = run_measured([binary, "bench", "intake", log, "--keep", f"{folder}/store", "--json"])
     report = json.loads(output)
     emit(
         version=version.split()[-1],
         seconds=report["seconds"],
-        cpu_seconds=cpu,
-        peak_rss=peak_rss,
-        store_bytes=os.path.getsize(f"{folder}/store/traffic.duckdb"),
+        cpu_seconds=report["cpu_seconds"],
+        peak_rss=report["peak_rss"],
+        # Before the requests were sealed, which comes after the measurement.
+        store_bytes=report["bytes_per_row"] * report["lines"],
     )
 
 
 def counts(_, folder):
-    counts_of(f"{folder}/store/traffic.duckdb", "minute_deltas", "hour_deltas")
+    counts_of(f"{folder}/store/traffic.duckdb", "all_requests", "minute_deltas", "hour_deltas")
 
 
 if __name__ == "__main__":
