@@ -19,6 +19,8 @@ pub struct IntakeReport {
     /// From opening the file until everything was committed and checkpointed.
     pub seconds: f64,
     pub lines_per_s: f64,
+    /// What all threads used meanwhile, and the kernel for them.
+    pub cpu_seconds: f64,
     pub file_bytes: u64,
     /// Size of the store, rollups included, by the rows in it.
     pub bytes_per_row: f64,
@@ -43,9 +45,9 @@ pub fn measure_intake(
     let lines = count_lines(file).map_err(failed)?;
     let path = folder.join("traffic.duckdb");
     let (traffic, writer) = Traffic::open(&path, store)?;
-    let started = Instant::now();
+    let (started, cpu_before) = (Instant::now(), cpu_seconds());
     Intake::start(file, options, Until::EndOfFile, &traffic, writer, Clock::System)?.join();
-    let seconds = started.elapsed();
+    let (seconds, cpu) = (started.elapsed(), cpu_seconds() - cpu_before);
     let (rows, rejects) = traffic.line_counts()?;
     if rows + rejects != lines {
         return Err(BenchError::Uncounted { lines, counted: rows + rejects });
@@ -58,6 +60,7 @@ pub fn measure_intake(
         rejects,
         seconds: round(seconds.as_secs_f64(), 1000.0),
         lines_per_s: round(per_second(lines, seconds), 1.0),
+        cpu_seconds: round(cpu, 100.0),
         file_bytes: fs::metadata(file).map_err(failed)?.len(),
         bytes_per_row: round(ratio(store_bytes, rows), 10.0),
         sealed_bytes_per_row: round(ratio(sealed_bytes, rows), 10.0),
@@ -94,4 +97,14 @@ fn peak_rss_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     line.trim().trim_end_matches(" kB").parse::<u64>().map_or(0, |kib| kib * 1024)
+}
+
+/// `utime` and `stime` of `/proc/self/stat`; 0 where there is none.
+fn cpu_seconds() -> f64 {
+    /// Linux counts these in hundredths of a second, whatever its own clock does.
+    const TICKS_A_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The program's name comes before, in brackets, and may hold spaces.
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_A_SECOND
 }

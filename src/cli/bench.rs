@@ -42,6 +42,9 @@ pub(super) struct IntakeArgs {
     /// Where the store is made, and removed again; by default the system's folder for temporary files
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// A folder to make for the store, which stays there to be looked into
+    #[arg(long, value_name = "DIR", conflicts_with = "folder")]
+    keep: Option<PathBuf>,
     /// Prints one JSON object
     #[arg(long)]
     json: bool,
@@ -172,8 +175,14 @@ fn intake(args: &IntakeArgs) -> Result<()> {
         memory_limit_mib: config.traffic.memory_limit_mib,
         threads: args.threads.unwrap_or(config.traffic.threads),
     };
-    let folder = folder_in(args.folder.as_ref())?;
-    let report = measure_intake(&args.file, folder.path(), options, &store)?;
+    let report = if let Some(folder) = &args.keep {
+        // One that is there could hold a store that has read the file already.
+        std::fs::create_dir(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        measure_intake(&args.file, folder, options, &store)?
+    } else {
+        let folder = folder_in(args.folder.as_ref())?;
+        measure_intake(&args.file, folder.path(), options, &store)?
+    };
     if args.json { super::print_json(&report) } else { print(&report) }
 }
 

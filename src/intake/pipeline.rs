@@ -26,6 +26,9 @@ use crate::traffic::{Batch, Committed, SealedBatch, Traffic, Writer};
 const QUEUE_BATCHES: usize = 1;
 /// After reading to the end, so that a busy log is read in pieces worth a system call.
 const BREATH: Duration = Duration::from_millis(10);
+/// How long a batch may take to fill while there is more to read: the store takes whole row groups at a fraction of what
+/// odd ones cost, so a busy machine that sent odd ones would fall behind further.
+const FILL_FOR: Duration = Duration::from_secs(1);
 /// Between attempts to append when the store cannot write.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often deltas are merged.
@@ -38,7 +41,7 @@ const COMPACT_AFTER_ROWS: usize = 4_000_000;
 pub struct IntakeOptions {
     /// Looks for rotation at least this often, also when no notification comes.
     pub poll_interval: Duration,
-    /// The longest that a line waits for its batch to fill.
+    /// The longest that a line waits for its batch to fill, once there is nothing more to read.
     pub flush_after: Duration,
     pub max_batch_rows: usize,
     /// How long a rotated file is watched for late lines.
@@ -180,14 +183,17 @@ impl Reading {
             }
             let stored = self.stored.load(Ordering::Acquire);
             sources.stored(stored, batch.is_empty() && stored == self.sent);
-            let due = first_line.unwrap_or_else(Instant::now) + self.options.flush_after;
-            let any = sources.read(&mut batch, self.options.max_batch_rows, due);
+            let now = Instant::now();
+            let pause = (first_line.unwrap_or(now) + self.options.flush_after).max(now + BREATH);
+            let any = sources.read(&mut batch, self.options.max_batch_rows, pause);
+            let is_behind = any && Instant::now() >= pause;
             *self.formats.lock().unwrap_or_else(PoisonError::into_inner) = sources.formats();
             if batch.lines() > 0 {
                 first_line.get_or_insert_with(Instant::now);
             }
             let waited = first_line.map_or(Duration::ZERO, |at| at.elapsed());
-            if batch.lines() >= self.options.max_batch_rows || waited >= self.options.flush_after {
+            let longest = if is_behind { FILL_FOR.max(self.options.flush_after) } else { self.options.flush_after };
+            if batch.lines() >= self.options.max_batch_rows || waited >= longest {
                 if self.send(&mut batch, &mut sources).is_err() {
                     return;
                 }
@@ -198,7 +204,7 @@ impl Reading {
                 break;
             }
             // A batch that was sent while there was more to read is followed by the next at once.
-            if !any || first_line.is_some() {
+            if !any || first_line.is_some() && !is_behind {
                 self.rest(is_busy, first_line);
             }
         }

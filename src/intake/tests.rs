@@ -57,6 +57,27 @@ fn batches_that_cannot_be_stored_wait_and_none_is_lost() {
 }
 
 #[test]
+fn batches_are_filled_while_there_is_more_to_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("ha.log");
+    fs::write(&log, lines(60_000)).unwrap();
+    let store = Options { memory_limit_mib: 256, threads: 1 };
+    let (traffic, writer) = Traffic::open(&folder.path().join("t.duckdb"), &store).unwrap();
+    // One look into the file takes longer than a line may wait, and brings half a batch.
+    let hasty = IntakeOptions {
+        poll_interval: Duration::from_secs(60),
+        flush_after: Duration::from_micros(1),
+        max_batch_rows: 20_000,
+        ..options()
+    };
+    let intake = Intake::start(&log, hasty, Until::EndOfFile, &traffic, writer, Clock::System).unwrap();
+    let committed = intake.committed();
+    intake.join();
+    assert_eq!(committed.borrow().rows, 60_000);
+    assert_eq!(committed.borrow().batch, 4, "one with what is history, and three full ones");
+}
+
+#[test]
 fn a_full_disk_is_waited_for_and_a_stop_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("ha.log");
