@@ -73,8 +73,7 @@ pub fn measure_queries(folder: &Path, requests: u64, seed: u64, store: &Options)
         chart_30d: measure(seed, |scope| traffic.request_series(&interrupt, scope, month, By::TrafficClass).map(drop))?,
         newest_100: measure(seed, |scope| traffic.requests(&interrupt, scope, &page).map(drop))?,
         summary_30d: measure(seed, |scope| {
-            traffic.totals(&interrupt, scope, month.grain(), month.span)?;
-            traffic.totals(&interrupt, scope, month.grain(), month.before()).map(drop)
+            traffic.totals(&interrupt, scope, month.grain(), month.with_previous()).map(drop)
         })?,
         percentiles_30d: measure(seed, |scope| traffic.latency_series(&interrupt, scope, month).map(drop))?,
         top_paths_24h: measure(seed, |scope| traffic.tops(&interrupt, scope, day, Top::Path, 10, NOW).map(drop))?,

@@ -154,6 +154,12 @@ impl Chart {
         usize::try_from(self.span.length_ms() / self.step_ms.max(1)).unwrap_or(0)
     }
 
+    /// This stretch as one step, after one as long before it.
+    pub fn with_previous(self) -> Self {
+        let from = self.before().from;
+        Self { span: Span { from, to: self.span.to }, step_ms: self.span.length_ms() }
+    }
+
     /// As long as this one and directly before it.
     pub fn before(self) -> Span {
         Span { from: self.span.from.plus_ms(-self.span.length_ms()), to: self.span.from }
@@ -176,6 +182,7 @@ mod tests {
         assert_eq!((begin.to_string().as_str(), end.to_string().as_str()), (from, to));
         assert_eq!((chart.steps(), chart.grain()), (steps, grain));
         assert_eq!(chart.before().length_ms(), chart.span.length_ms());
+        assert_eq!(chart.with_previous().steps(), 2);
     }
 
     #[test]

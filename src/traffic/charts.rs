@@ -1,6 +1,8 @@
 //! Figures and charts of one customer, from the rollups only: their cost follows the time that is shown, not the
 //! requests in it.
 
+use std::collections::BTreeMap;
+
 use duckdb::Row;
 use duckdb::types::Value;
 
@@ -8,7 +10,7 @@ use super::interrupt::{Interrupt, Reader};
 use super::relation::Relation;
 use super::scope::Scope;
 use super::{Traffic, TrafficError};
-use crate::core::chart::{Chart, Grain, Span};
+use crate::core::chart::{Chart, Grain};
 use crate::core::latency_histogram::LatencyHistogram;
 
 /// What happened in a stretch of time. Counts end at 2⁵³ − 1, so that they are exact in JSON.
@@ -53,7 +55,8 @@ pub struct Bandwidth {
 }
 
 impl Traffic {
-    /// What happened in a stretch of time that begins and ends with units of the grain.
+    /// What happened in each step of a chart whose steps begin and end with units of the grain; steps without requests
+    /// are left out.
     ///
     /// # Errors
     /// [`TrafficError`] if the store cannot be read or the read was interrupted.
@@ -62,24 +65,16 @@ impl Traffic {
         interrupt: &Interrupt,
         scope: &Scope,
         grain: Grain,
-        span: Span,
-    ) -> Result<Totals, TrafficError> {
+        chart: Chart,
+    ) -> Result<BTreeMap<u64, Totals>, TrafficError> {
         self.read_until(interrupt, |reader| {
-            let relation = Relation::Rollup(grain);
-            let sums = "SELECT least(coalesce(sum(requests), 0), 9007199254740991)::UBIGINT,
-                               least(coalesce(sum(requests) FILTER (class IN (1, 2)), 0), 9007199254740991)::UBIGINT,
-                               least(coalesce(sum(requests) FILTER (status_class = 0 OR status_class >= 4), 0),
-                                     9007199254740991)::UBIGINT,
-                               least(coalesce(sum(requests) FILTER (status_class = 0 OR status_class >= 5), 0),
-                                     9007199254740991)::UBIGINT,
-                               least(coalesce(sum(bytes_in), 0), 9007199254740991)::UBIGINT,
-                               least(coalesce(sum(bytes_out), 0), 9007199254740991)::UBIGINT
-                        FROM mine";
-            let totals = scope.rows(relation, span).query(reader, "sum up traffic", sums, [], totals)?;
-            let whole = Chart { span, step_ms: span.length_ms().max(1) };
-            let latency = latencies(reader, scope, grain, whole)?.into_iter().next();
-            let latency = latency.map(|(_, latency)| latency).unwrap_or_default();
-            Ok(Totals { latency, ..totals.into_iter().next().unwrap_or_default() })
+            let rows = scope.rows(Relation::Rollup(grain), chart.span);
+            let sums = rows.query(reader, "sum up traffic", SUMS, steps(chart), totals)?;
+            let mut totals: BTreeMap<_, _> = sums.into_iter().collect();
+            for (step, latency) in latencies(reader, scope, grain, chart)? {
+                totals.entry(step).or_default().latency = latency;
+            }
+            Ok(totals)
         })
     }
 
@@ -154,16 +149,25 @@ fn steps(chart: Chart) -> [Value; 2] {
     [Value::BigInt(chart.span.from.0), Value::BigInt(chart.step_ms)]
 }
 
-fn totals(row: &Row<'_>) -> Result<Totals, duckdb::Error> {
-    Ok(Totals {
-        requests: row.get(0)?,
-        billable_requests: row.get(1)?,
-        errors: row.get(2)?,
-        server_errors: row.get(3)?,
-        bytes_in: row.get(4)?,
-        bytes_out: row.get(5)?,
+const SUMS: &str = "
+    SELECT ((epoch_ms(start) - ?) // ?)::UBIGINT AS step, least(sum(requests), 9007199254740991)::UBIGINT,
+           least(coalesce(sum(requests) FILTER (class IN (1, 2)), 0), 9007199254740991)::UBIGINT,
+           least(coalesce(sum(requests) FILTER (status_class = 0 OR status_class >= 4), 0), 9007199254740991)::UBIGINT,
+           least(coalesce(sum(requests) FILTER (status_class = 0 OR status_class >= 5), 0), 9007199254740991)::UBIGINT,
+           least(sum(bytes_in), 9007199254740991)::UBIGINT, least(sum(bytes_out), 9007199254740991)::UBIGINT
+    FROM mine GROUP BY step";
+
+fn totals(row: &Row<'_>) -> Result<(u64, Totals), duckdb::Error> {
+    let totals = Totals {
+        requests: row.get(1)?,
+        billable_requests: row.get(2)?,
+        errors: row.get(3)?,
+        server_errors: row.get(4)?,
+        bytes_in: row.get(5)?,
+        bytes_out: row.get(6)?,
         latency: LatencyHistogram::default(),
-    })
+    };
+    Ok((row.get(0)?, totals))
 }
 
 /// Requests that were refused at the gateway would only say how fast it refuses.

@@ -141,18 +141,17 @@ impl App {
     pub async fn traffic_summary(&self, caller: &Caller, params: &TrafficChartParams) -> Result<Arc<str>, AppError> {
         let (scope, chart) = params.read(caller.customer, self.clock.now())?;
         let find = async {
-            let (current, previous) = self
-                .run_traffic(move |traffic, interrupt| {
-                    let totals = |span: Span| traffic.totals(interrupt, &scope, chart.grain(), span);
-                    Ok((totals(chart.span)?, totals(chart.before())?))
-                })
-                .await?;
+            let both = chart.with_previous();
+            let query =
+                self.run_traffic(move |traffic, interrupt| traffic.totals(interrupt, &scope, chart.grain(), both));
+            let totals = query.await?;
+            let of = |step: u64| figures(&totals.get(&step).cloned().unwrap_or_default());
             Ok(TrafficSummary {
                 from: chart.span.from.to_string(),
                 to: chart.span.to.to_string(),
                 previous_from: chart.before().from.to_string(),
-                current: figures(&current),
-                previous: figures(&previous),
+                current: of(1),
+                previous: of(0),
             })
         };
         self.answer_traffic(caller, format!("summary {scope:?} {chart:?}"), find).await

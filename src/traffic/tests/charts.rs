@@ -150,11 +150,15 @@ fn days() -> Span {
     Span { from, to: from.plus_ms(48 * HOUR) }
 }
 
+/// All of those days.
+fn totals(store: &Store, interrupt: &Interrupt, scope: &Scope, grain: Grain) -> Result<Totals, TrafficError> {
+    let chart = Chart { span: days(), step_ms: days().length_ms() };
+    Ok(store.traffic.totals(interrupt, scope, grain, chart)?.remove(&0).unwrap_or_default())
+}
+
 fn totals_by_grain(store: &Store, customer: u32) -> [(Grain, Totals); 3] {
-    [Grain::Minute, Grain::Hour, Grain::Day].map(|grain| {
-        let totals = store.traffic.totals(&Interrupt::default(), &scope(customer), grain, days());
-        (grain, totals.unwrap())
-    })
+    [Grain::Minute, Grain::Hour, Grain::Day]
+        .map(|grain| (grain, totals(store, &Interrupt::default(), &scope(customer), grain).unwrap()))
 }
 
 #[test]
@@ -187,8 +191,7 @@ fn figures_are_the_same_from_every_rollup() {
     for (grain, totals) in totals_by_grain(&store, 5) {
         assert_eq!(totals, expected, "{grain:?}");
     }
-    let other =
-        |scope: Scope| store.traffic.totals(&Interrupt::default(), &scope, Grain::Hour, days()).unwrap().requests;
+    let other = |scope: Scope| totals(&store, &Interrupt::default(), &scope, Grain::Hour).unwrap().requests;
     assert_eq!(other(scope(5).network(Some(Network::Mainnet))), 6);
     assert_eq!(other(scope(5).network(Some(Network::Testnet))), 0);
     assert_eq!(other(scope(5).service(Some(Service::Grpc))), 0);
@@ -241,7 +244,7 @@ fn an_interrupted_read_ends_and_leaves_the_store_usable() {
     store.append(&[line(NINE_O_CLOCK, "5", 1, 1)]);
     let interrupt = Interrupt::default();
     interrupt.fire();
-    let ended = store.traffic.totals(&interrupt, &scope(5), Grain::Hour, days());
+    let ended = totals(&store, &interrupt, &scope(5), Grain::Hour);
     assert!(matches!(ended, Err(TrafficError::Interrupted)), "{ended:?}");
 
     let interrupt = Interrupt::default();
