@@ -8,6 +8,7 @@
 
 mod import;
 mod reading;
+mod store;
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -27,6 +28,8 @@ use tracing::{info, warn};
 pub use self::import::import_files;
 pub use self::reading::intake_options;
 use self::reading::{Reading, syslog_addresses};
+use self::store::open_store;
+pub use self::store::{Rebuilt, rebuild_store};
 use crate::admin;
 use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, load_config_global};
 use crate::chain::{Chain, SimChain};
@@ -38,7 +41,7 @@ use crate::intake::{IntakeError, SyslogReceivers};
 use crate::jobs;
 use crate::ledger::{Ledger, LedgerError};
 use crate::random::{NoRandomness, random};
-use crate::traffic::{Committed, KeptFor, Options, Traffic, TrafficError};
+use crate::traffic::{Committed, KeptFor, TrafficError};
 
 /// Requests that are being answered may take this long once a stop was asked for.
 const HTTP_GRACE: Duration = Duration::from_secs(2);
@@ -62,6 +65,8 @@ pub enum DaemonError {
     RunsAlready { folder: PathBuf, owner: String },
     #[error("{path} is the log that suiftly follows and counts by itself: import what was rotated away from it")]
     IsFollowed { path: PathBuf },
+    #[error("{path} was rotated away from a log that suiftly follows, and it reads it itself: start `suiftly serve`")]
+    WillBeRead { path: PathBuf },
     #[error("cannot listen on {address}: {advice}")]
     Listen { address: SocketAddr, advice: &'static str, source: io::Error },
     #[error("cannot serve HTTP")]
@@ -212,8 +217,7 @@ fn open(
     syslog: SyslogReceivers,
 ) -> Result<(App, Reading), DaemonError> {
     let ledger = Ledger::open(&config.data_dir.join("ledger.db"), config.ledger.readers)?;
-    let options = Options { memory_limit_mib: config.traffic.memory_limit_mib, threads: config.traffic.threads };
-    let (traffic, writer) = Traffic::open(&config.data_dir.join("traffic.duckdb"), &options)?;
+    let (traffic, writer) = open_store(config, &ledger, &clock)?;
     let config_global = load_config_global(&ledger)?;
     Reading::tell_losses(&traffic)?;
     let reading = Reading::start(config, syslog, &traffic, writer, clock.clone())?;

@@ -3,7 +3,8 @@
 CREATE TABLE IF NOT EXISTS traffic_store (
     store_id     VARCHAR NOT NULL,
     last_batch   UBIGINT NOT NULL,
-    merged_batch UBIGINT NOT NULL -- batches up to this one are in the sums of hours and days
+    merged_batch UBIGINT NOT NULL, -- batches up to this one are in the sums of hours and days
+    rebuilt_at   TIMESTAMP -- if it was made anew after damage: earlier hours may lack what only the old one knew
 );
 
 -- Logs that are followed. Files beside a log that is not yet here are history; later ones are its rotated files.
@@ -123,6 +124,11 @@ CREATE TABLE IF NOT EXISTS sealed_parts (
     bytes_out  UBIGINT NOT NULL,
     file_bytes UBIGINT NOT NULL,
     sha256     VARCHAR NOT NULL    -- of the file, hexadecimal
+);
+
+-- Names of sealed files to delete: being written, or retired. A file that is neither here nor above is nobody's to delete.
+CREATE TABLE IF NOT EXISTS disposable_parts (
+    file VARCHAR NOT NULL
 );
 
 -- One row. Requests from before this instant were dropped when they were too old; so many rows they were.

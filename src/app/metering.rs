@@ -16,9 +16,9 @@ use crate::core::rating::PricePerRequests;
 use crate::ledger::config_global::{config_changes_since, load_config_global};
 use crate::ledger::customer::find_customer;
 use crate::ledger::invoice::save_draft;
-use crate::ledger::usage::{metering_position, set_metering_position, set_usage, usage_between};
+use crate::ledger::usage::{metering_position, raise_usage, set_metering_position, set_usage, usage_between};
 use crate::ledger::{LedgerError, ReadTx, WriteTx};
-use crate::traffic::UsageChanges;
+use crate::traffic::{Traffic, UsageChanges};
 
 /// Copies the usage that changed since the last time and brings the drafts of its customers up to date. Returns the
 /// newest batch of the traffic store that the ledger now knows.
@@ -38,8 +38,9 @@ pub async fn meter(app: &App) -> Result<u64, AppError> {
     if through_batch == position {
         return Ok(position);
     }
+    let rebuilt_at = app.query_traffic(Traffic::rebuilt_at).await?;
     let price = app.config_global.load().request_price();
-    app.ledger.write(move |tx| apply(tx, &store, &changes, month, price, now)).await?;
+    app.ledger.write(move |tx| apply(tx, &store, &changes, rebuilt_at, month, price, now)).await?;
     Ok(through_batch)
 }
 
@@ -47,12 +48,15 @@ fn apply(
     tx: &WriteTx<'_>,
     store: &str,
     changes: &UsageChanges,
+    rebuilt_at: Option<UtcMillis>,
     month: Month,
     price: PricePerRequests,
     now: UtcMillis,
 ) -> Result<(), LedgerError> {
     for usage in &changes.hours {
-        set_usage(tx, usage)?;
+        // Of these hours the store may have forgotten what was billed.
+        let may_be_less = rebuilt_at.is_some_and(|rebuilt_at| usage.hour < rebuilt_at);
+        if may_be_less { raise_usage(tx, usage)? } else { set_usage(tx, usage)? }
     }
     let periods = periods_of(tx, month, price)?;
     let customers: BTreeSet<CustomerId> = changes.hours.iter().map(|usage| usage.customer).collect();

@@ -18,6 +18,7 @@ mod operator;
 mod readiness;
 mod refusal;
 mod registrations;
+mod restored;
 mod seal_keys;
 mod services;
 mod sessions;
@@ -46,6 +47,7 @@ pub use metering::meter;
 pub use operator::{ask_sql, verify_traffic};
 pub use readiness::{KeptReadiness, Readiness, check_readiness};
 pub use refusal::Refusal;
+pub use restored::{UnrestoredHours, hours_not_restored};
 pub use seal_keys::{
     NewSealKey, NewSealPackage, RegistrationView, SealKeyAction, SealKeyChange, SealKeyPage, SealKeyView,
     SealPackageChange, SealPackageView,

@@ -14,6 +14,7 @@ use super::ConfigArgs;
 use crate::admin::{AdminClient, AskSql};
 use crate::app::{ask_sql, verify_traffic};
 use crate::config::Config;
+use crate::daemon::{Rebuilt, rebuild_store};
 use crate::traffic::{Options, SqlAnswer, Traffic, VerifyReport};
 
 #[derive(Debug, Args)]
@@ -51,6 +52,18 @@ pub(super) enum TrafficCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Sets the store aside and makes it anew from sealed files and logs, while `serve` does not run
+    ///
+    /// `serve` does so by itself when it finds the store damaged. Rotated logs that are packed, lines that came by syslog
+    /// and counts older than the requests that are kept do not come back; what was billed stays billed.
+    #[command(after_help = "Example: suiftly traffic rebuild --json")]
+    Rebuild {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Prints one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub(super) fn sql(args: &SqlArgs) -> Result<()> {
@@ -82,7 +95,35 @@ pub(super) fn sql(args: &SqlArgs) -> Result<()> {
 }
 
 pub(super) fn traffic(command: &TrafficCommand) -> Result<()> {
-    let TrafficCommand::Verify { config, json } = command;
+    match command {
+        TrafficCommand::Verify { config, json } => verify(config, *json),
+        TrafficCommand::Rebuild { config, json } => rebuild(config, *json),
+    }
+}
+
+fn rebuild(config: &ConfigArgs, json: bool) -> Result<()> {
+    let mut config = Config::load(&config.config)?;
+    "warn".clone_into(&mut config.log.level);
+    crate::telemetry::init(&config.log)?;
+    let Rebuilt { rows, files, unreadable, missing } = rebuild_store(&config)?;
+    if json {
+        let missing: Vec<_> = missing
+            .iter()
+            .map(|(hour, requests)| serde_json::json!({"hour": hour.to_string(), "requests": requests}))
+            .collect();
+        return super::print_json(
+            &serde_json::json!({"rows": rows, "files": files, "unreadable": unreadable, "missing": missing}),
+        );
+    }
+    println!("{rows} requests are there again, of which {files} sealed files have some");
+    unreadable.iter().for_each(|path| println!("cannot be read: {}", path.display()));
+    for (hour, requests) in &missing {
+        println!("{hour}: {requests} requests that were billed are missing; their bill stays as it is");
+    }
+    Ok(())
+}
+
+fn verify(config: &ConfigArgs, json: bool) -> Result<()> {
     let config = Config::load(&config.config)?;
     let report: VerifyReport = super::block_on(async {
         match AdminClient::connect(&config.data_dir).await? {
@@ -91,7 +132,7 @@ pub(super) fn traffic(command: &TrafficCommand) -> Result<()> {
         }
     })??;
     let VerifyReport { files, rows, hours, problems, wrong } = &report;
-    if *json {
+    if json {
         super::print_json(&report)?;
     } else {
         println!("{files} sealed files, {rows} requests and {hours} hourly counts were checked");

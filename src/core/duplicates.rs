@@ -237,15 +237,13 @@ mod tests {
     proptest! {
         #[test]
         fn within_the_window_it_is_the_same_as_a_set(
-            requests in prop::collection::vec((0..3_u8, 0..3_u32, 1..400_u64), 0..600),
+            requests in prop::collection::vec((0..3_u8, 0..3_u32, 1..64_u64), 0..600),
         ) {
             let mut duplicates = Duplicates::default();
             let mut set = BTreeSet::new();
             for (gateway, pid, counter) in requests {
                 let known = duplicates.is_known(&request(gateway, pid, counter));
-                // Numbers may collide while a table grows, and then the older is forgotten: never the other way.
-                let is_new = set.insert((gateway, pid, counter));
-                prop_assert!(!known || !is_new);
+                prop_assert_eq!(known, !set.insert((gateway, pid, counter)));
             }
         }
     }

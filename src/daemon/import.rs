@@ -1,5 +1,6 @@
 //! Importing files while no daemon runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +8,7 @@ use super::reading::{IMPORT_FOLDER, intake_options};
 use super::{DaemonError, lock_data_dir};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::intake::{ImportStatus, Imports, Inputs, Intake, Until, logs_of};
+use crate::intake::{ImportStatus, Imports, Inputs, Intake, IntakeError, Until, logs_of, unread_siblings};
 use crate::traffic::{Options, Traffic};
 
 /// Imports files into the store of the data directory, one after the other, and gives how each ended. `watch` is called
@@ -34,6 +35,18 @@ pub fn import_files(
     }
     let options = Options { memory_limit_mib: config.traffic.memory_limit_mib, threads: config.traffic.threads };
     let (traffic, writer) = Traffic::open(&config.data_dir.join("traffic.duckdb"), &options)?;
+    let mut files_of_logs = BTreeSet::new();
+    for log in logs_of(&config.intake.log_file) {
+        if let Some(known) = traffic.file_positions(&log.to_string_lossy())? {
+            let unread = unread_siblings(&log, &known).map_err(|source| IntakeError::Read { path: log, source })?;
+            files_of_logs.extend(unread.iter().filter_map(|path| canonical(path)));
+        }
+    }
+    for path in &files {
+        if canonical(path).is_some_and(|path| files_of_logs.contains(&path)) {
+            return Err(DaemonError::WillBeRead { path: path.clone() });
+        }
+    }
     let imports = Imports::of_files(files);
     let status = imports.status();
     let inputs = Inputs { imports: Some(imports), ..Inputs::default() };

@@ -3,6 +3,7 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use tracing::warn;
@@ -138,6 +139,11 @@ pub(super) fn begins_like(listed: &Listed, position: &FilePosition) -> io::Resul
         Some((file, _)) => has_head(&file, position),
         None => Ok(false),
     }
+}
+
+/// The same for a path. Heads that are too short to tell files apart are no sign.
+pub(super) fn path_begins_like(path: &Path, position: &FilePosition) -> io::Result<bool> {
+    Ok(position.head_bytes >= LEAST_HEAD && has_head(&File::open(path)?, position)?)
 }
 
 /// Opens what was listed, unless the name has gone over to another file since. Refuses what is not a regular file.

@@ -38,6 +38,7 @@ use tracing::{error, info, warn};
 
 use super::IntakeError;
 use super::file::{LEAST_HEAD, LogFile, begins_like};
+use super::hindrance::unreadable;
 use super::listing::{Listed, list};
 use super::reader::{ReadOutcome, Reader};
 use crate::core::log_line::Format;
@@ -107,6 +108,11 @@ impl Follower {
     /// The log's path.
     pub fn log(&self) -> &Path {
         &self.log
+    }
+
+    /// Whether it reads this file, or has read it.
+    pub(super) fn knows(&self, identity: (u64, u64)) -> bool {
+        self.known.contains_key(&identity) || self.open.iter().any(|open| open.log.identity() == identity)
     }
 
     /// Whether the log was never followed, so that the next scan notes what is history.
@@ -358,6 +364,8 @@ impl Follower {
             open.log.restart();
             (open.is_replaced, open.idle_since) = (false, None);
             self.known.insert(open.log.identity(), open.log.position.clone());
+            // What was counted is remembered, should a packed copy of it be imported.
+            batch.forget(position);
             batch.set_position(open.log.position.clone());
         }
     }
@@ -465,34 +473,4 @@ impl Follower {
 
 fn is_copy_of(file: &Listed, position: &FilePosition) -> io::Result<bool> {
     Ok(position.head_bytes >= LEAST_HEAD && begins_like(file, position)?)
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> SourceState {
-    let advice = match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "let this user read it, e.g. add it to the file's group (`usermod -aG adm suiftly`), and check its folder"
-        }
-        io::ErrorKind::InvalidInput => "set intake.log_file to the file that HAProxy's log is written to",
-        _ => "see that the file and its folder can be read",
-    };
-    SourceState::Unreadable(format!("{}: {error}; {advice}", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_hinders_reading_is_named_with_what_to_do() {
-        for (kind, advice) in [
-            (io::ErrorKind::PermissionDenied, "usermod -aG adm suiftly"),
-            (io::ErrorKind::InvalidInput, "set intake.log_file"),
-            (io::ErrorKind::Other, "can be read"),
-        ] {
-            let SourceState::Unreadable(reason) = unreadable(Path::new("/var/log/haproxy.log"), &kind.into()) else {
-                panic!("{kind}");
-            };
-            assert!(reason.contains("/var/log/haproxy.log") && reason.contains(advice), "{reason}");
-        }
-    }
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use tracing::debug;
 
+use crate::traffic::FilePosition;
+
 use super::file::modified_ns;
 
 /// A file found beside the log.
@@ -42,6 +44,18 @@ pub(super) fn list(log: &Path) -> io::Result<Option<Vec<Listed>>> {
         previous = Some(names);
     }
     Ok(None)
+}
+
+/// Rotated files of a log that nothing is known of: whoever follows the log reads them.
+///
+/// # Errors
+/// Those of the folder.
+pub fn unread_siblings(log: &Path, known: &[FilePosition]) -> io::Result<Vec<PathBuf>> {
+    let listed = list(log)?.unwrap_or_default();
+    let is_unread = |file: &&Listed| {
+        !file.is_current && !known.iter().any(|position| (position.device, position.inode) == file.identity)
+    };
+    Ok(listed.iter().filter(is_unread).map(|file| file.path.clone()).collect())
 }
 
 fn list_once(log: &Path) -> io::Result<Vec<Listed>> {

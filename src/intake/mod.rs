@@ -15,6 +15,7 @@
 
 mod file;
 mod follow;
+mod hindrance;
 mod import;
 mod listing;
 mod pipeline;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use follow::Follower;
 pub use import::{DropFolder, ImportStatus, Imports, Outcome};
+pub use listing::unread_siblings;
 pub use pipeline::{Intake, IntakeOptions, SourceFormats, Until};
 pub use room::Room;
 pub use sources::{Inputs, logs_of};

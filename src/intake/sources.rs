@@ -4,6 +4,7 @@
 //! like any other; a match that looks like a rotated or packed file is none, because it belongs to another log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
 
+use super::file::path_begins_like;
 use super::import::{Importer, Imports};
 use super::listing::is_rotated;
 use super::spool::{Spool, SpoolReader};
@@ -47,6 +49,8 @@ pub(super) struct Sources {
     logs: Vec<Follower>,
     spools: Vec<SpoolReader>,
     importer: Option<Importer>,
+    /// Matches that are files of other logs, by what they are.
+    elsewhere: BTreeMap<PathBuf, (u64, u64)>,
     /// Which log is read first next time, so that a busy one does not keep the others waiting.
     turn: usize,
 }
@@ -56,7 +60,16 @@ impl Sources {
         let (patterns, paths): (Vec<_>, Vec<_>) = inputs.logs.into_iter().partition(|path| is_pattern(path));
         let importer = inputs.imports.map(|imports| Importer::new(imports, traffic));
         let traffic = traffic.clone();
-        let mut sources = Self { traffic, grace, patterns, logs: Vec::new(), spools: Vec::new(), importer, turn: 0 };
+        let mut sources = Self {
+            traffic,
+            grace,
+            patterns,
+            logs: Vec::new(),
+            spools: Vec::new(),
+            importer,
+            elsewhere: BTreeMap::new(),
+            turn: 0,
+        };
         for path in paths {
             sources.follow(&path)?;
         }
@@ -103,8 +116,9 @@ impl Sources {
     }
 
     fn find_logs(&mut self) {
-        for path in self.patterns.iter().flat_map(|pattern| matches(pattern)).collect::<BTreeSet<_>>() {
-            if self.logs.iter().any(|log| log.log() == path) {
+        // Links last: what they lead to is followed under its own name.
+        for (_, path) in self.patterns.iter().flat_map(|pattern| matches(pattern)).collect::<BTreeSet<_>>() {
+            if self.logs.iter().any(|log| log.log() == path) || self.belongs_elsewhere(&path) {
                 continue;
             }
             if self.logs.len() >= MAX_LOGS {
@@ -114,6 +128,41 @@ impl Sources {
             if let Err(error) = self.follow(&path) {
                 error!(path = %path.display(), error = %chain(&error), "a log that was found cannot be followed");
             }
+        }
+    }
+
+    /// Whether a match is the file of another log under a new name, or a copy of one: what was read of it must not be
+    /// read again.
+    fn belongs_elsewhere(&mut self, path: &Path) -> bool {
+        let Ok(metadata) = std::fs::metadata(path) else { return true };
+        let identity = (metadata.dev(), metadata.ino());
+        if self.elsewhere.get(path) == Some(&identity) {
+            return true;
+        }
+        let is_followed = |log: &Follower| {
+            log.knows(identity) || std::fs::metadata(log.log()).is_ok_and(|log| (log.dev(), log.ino()) == identity)
+        };
+        let is_known = self.logs.iter().any(is_followed) || self.is_stored_elsewhere(path, identity);
+        if is_known {
+            warn!(path = %path.display(), "a file that matches intake.log_file is one of another log under a new name: it is \
+                not read as a log of its own, and lines that were not read under its old name can be imported");
+            self.elsewhere.insert(path.to_owned(), identity);
+        }
+        is_known
+    }
+
+    /// What cannot be looked up is left for the next look.
+    fn is_stored_elsewhere(&self, path: &Path, identity: (u64, u64)) -> bool {
+        let source = path.to_string_lossy();
+        match (self.traffic.file_positions(&source), self.traffic.followed_files()) {
+            (Ok(Some(_)), _) => false,
+            (Ok(None), Ok(files)) => files.iter().any(|file| {
+                let position = &file.position;
+                position.source != source
+                    && ((!file.is_gone && (position.device, position.inode) == identity)
+                        || path_begins_like(path, position).unwrap_or(true))
+            }),
+            _ => true,
         }
     }
 
@@ -169,7 +218,10 @@ impl Sources {
 
 /// The paths among paths and patterns, with what the patterns match at present.
 pub fn logs_of(logs: &[PathBuf]) -> Vec<PathBuf> {
-    let paths = |log: &PathBuf| if is_pattern(log) { matches(log) } else { vec![log.clone()] };
+    let paths = |log: &PathBuf| match is_pattern(log) {
+        true => matches(log).into_iter().map(|(_, path)| path).collect(),
+        false => vec![log.clone()],
+    };
     logs.iter().flat_map(paths).collect()
 }
 
@@ -182,7 +234,8 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// The logs that a pattern matches at present: regular files that are no rotated ones.
-fn matches(pattern: &Path) -> Vec<PathBuf> {
+/// Each with whether it is a link.
+fn matches(pattern: &Path) -> Vec<(bool, PathBuf)> {
     let found = match glob::glob(&pattern.to_string_lossy()) {
         Ok(found) => found,
         Err(error) => {
@@ -193,7 +246,7 @@ fn matches(pattern: &Path) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     for path in found {
         match path {
-            Ok(path) if !is_rotated(&path) && path.is_file() => paths.push(path),
+            Ok(path) if !is_rotated(&path) && path.is_file() => paths.push((path.is_symlink(), path)),
             Ok(_) => {}
             Err(error) => warn!(%error, "a folder of intake.log_file cannot be looked into"),
         }

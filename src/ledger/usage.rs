@@ -35,6 +35,47 @@ pub fn set_usage(tx: &WriteTx<'_>, usage: &HourUsage) -> Result<(), LedgerError>
     .map_err(failed("setting the usage of an hour of customer", usage.customer))
 }
 
+/// Raises the usage of one hour to these counts where they are more than what is there: what is stored of the hour may
+/// be less than was counted once.
+///
+/// # Errors
+/// As for [`set_usage`].
+pub fn raise_usage(tx: &WriteTx<'_>, usage: &HourUsage) -> Result<(), LedgerError> {
+    let known = tx
+        .first(
+            "SELECT * FROM usage_records WHERE customer_id = ?1 AND service = ?2 AND hour_ms = ?3",
+            (usage.customer, usage.service, usage.hour),
+            read_hour,
+        )
+        .map_err(failed("reading the usage of an hour of customer", usage.customer))?;
+    let raised = known.map_or(*usage, |known| HourUsage {
+        requests: usage.requests.max(known.requests),
+        billable_requests: usage.billable_requests.max(known.billable_requests),
+        billable_bytes: usage.billable_bytes.max(known.billable_bytes),
+        ..*usage
+    });
+    set_usage(tx, &raised)
+}
+
+/// Every hour of everybody, in no order.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn all_usage(tx: &ReadTx<'_>) -> Result<Vec<HourUsage>, LedgerError> {
+    tx.all("SELECT * FROM usage_records", (), read_hour).map_err(failed("reading", "all usage"))
+}
+
+fn read_hour(row: &Row<'_>) -> rusqlite::Result<HourUsage> {
+    Ok(HourUsage {
+        customer: row.get("customer_id")?,
+        service: row.get("service")?,
+        hour: row.get("hour_ms")?,
+        requests: row.get::<_, Count>("requests")?.0,
+        billable_requests: row.get::<_, Count>("billable_requests")?.0,
+        billable_bytes: row.get::<_, Count>("billable_bytes")?.0,
+    })
+}
+
 /// What a customer used in a month, one entry per service with records, in the order of the services' numbers.
 ///
 /// # Errors

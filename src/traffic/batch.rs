@@ -52,7 +52,7 @@ pub struct Batch {
     requests: RequestColumns,
     rollup: Rollup,
     quarantined: Vec<Quarantined>,
-    positions: BTreeMap<(u64, u64), FilePosition>,
+    positions: BTreeMap<(String, u64, u64), FilePosition>,
     forgotten: Vec<FilePosition>,
     begun: Vec<String>,
     pub(super) marks: Marks,
@@ -120,12 +120,12 @@ impl Batch {
 
     /// Notes how far a file is read once this batch is committed. The last note for a file counts.
     pub fn set_position(&mut self, position: FilePosition) {
-        self.positions.insert((position.device, position.inode), position);
+        self.positions.insert((position.source.clone(), position.device, position.inode), position);
     }
 
     /// Drops the position of a file that is gone.
     pub fn forget(&mut self, position: FilePosition) {
-        self.positions.remove(&(position.device, position.inode));
+        self.positions.remove(&(position.source.clone(), position.device, position.inode));
         self.forgotten.push(position);
     }
 

@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::interrupt::{Interrupt, Reader};
 use super::{Traffic, TrafficError, failed};
 
+/// Functions that a query may select from. They make rows of their arguments and touch nothing else.
+const TABLE_FUNCTIONS: [&str; 3] = ["generate_series", "range", "unnest"];
+
 /// What a query has found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqlAnswer {
@@ -38,7 +41,10 @@ impl Traffic {
         self.read_until(interrupt, |reader| {
             check_is_select(reader, sql)?;
             let asking = failed("answer this");
-            let mut statement = reader.connection.prepare(sql).map_err(&asking)?;
+            // The answer is gathered outside of the store's memory limit, so it must be no longer than what is taken.
+            let rows = max_rows.saturating_add(1);
+            let limited = format!("SELECT * FROM ({}\n) LIMIT {rows}", sql.trim().trim_end_matches(';'));
+            let mut statement = reader.connection.prepare(&limited).map_err(&asking)?;
             let batches = statement.query_arrow([]).map_err(&asking)?;
             let schema = batches.get_schema();
             let columns = schema
@@ -68,12 +74,37 @@ fn check_is_select(reader: &Reader<'_>, sql: &str) -> Result<(), TrafficError> {
     let parsed: Value = serde_json::from_str(&parsed).unwrap_or_default();
     let statements = parsed.get("statements").and_then(Value::as_array).map_or(0, Vec::len);
     match (parsed.get("error").and_then(Value::as_bool), statements) {
-        (Some(false), 1) => Ok(()),
+        (Some(false), 1) => match foreign_function(&parsed) {
+            None => Ok(()),
+            Some(name) => {
+                Err(TrafficError::NotASelect { why: format!("the table function {name} is not for queries") })
+            }
+        },
         (Some(false), _) => Err(TrafficError::NotASelect { why: "give exactly one statement".to_owned() }),
         _ => {
             let why = parsed.get("error_message").and_then(Value::as_str).unwrap_or("it cannot be read");
             Err(TrafficError::NotASelect { why: why.to_owned() })
         }
+    }
+}
+
+/// A table function that is not allowed, wherever in the query: some of them write files, change settings of the whole
+/// store, or run a text as a query.
+fn foreign_function(part: &Value) -> Option<String> {
+    match part {
+        Value::Array(parts) => parts.iter().find_map(foreign_function),
+        Value::Object(fields) => {
+            let is_table_function = fields.get("type").is_some_and(|kind| kind == "TABLE_FUNCTION");
+            let name =
+                fields.get("function").and_then(|function| function.get("function_name")).and_then(Value::as_str);
+            match name.unwrap_or("of this kind") {
+                name if is_table_function && !TABLE_FUNCTIONS.contains(&name.to_ascii_lowercase().as_str()) => {
+                    Some(name.to_owned())
+                }
+                _ => fields.values().find_map(foreign_function),
+            }
+        }
+        _ => None,
     }
 }
 
@@ -161,6 +192,13 @@ mod tests {
         for sql in [
             "SELECT * FROM read_text('/etc/passwd')",
             "SELECT * FROM read_csv('/etc/passwd')",
+            "SELECT * FROM enable_logging(storage='file', storage_config={'path': '/nowhere'})",
+            "SELECT * FROM (SELECT * FROM checkpoint())",
+            "WITH x AS (SELECT * FROM query('SELECT 1')) SELECT * FROM x",
+            "SELECT (SELECT count(*) FROM query_table('requests'))",
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM enable_profiling())",
+            "SELECT * FROM requests, LATERAL (SELECT * FROM truncate_duckdb_logs())",
+            "SELECT 1 UNION ALL SELECT 2 FROM duckdb_logs() JOIN checkpoint() ON true",
             "SELECT * FROM '/etc/passwd'",
             "SELECT * FROM glob('/etc/*')",
             "SELECT * FROM nowhere",

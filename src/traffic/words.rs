@@ -20,6 +20,8 @@ pub(super) type Word = (u16, String);
 #[derive(Default)]
 pub struct Words {
     numbers: HashMap<String, u16>,
+    /// The greatest number that is taken.
+    last: u16,
     fresh: Vec<Word>,
 }
 
@@ -34,7 +36,8 @@ impl Words {
         if let Some(number) = self.numbers.get(word) {
             return *number;
         }
-        let Some(number) = u16::try_from(self.numbers.len() + 1).ok() else { return OTHER };
+        let Some(number) = self.last.checked_add(1) else { return OTHER };
+        self.last = number;
         self.numbers.insert(word.to_owned(), number);
         self.fresh.push((number, word.to_owned()));
         number
@@ -56,8 +59,9 @@ impl Traffic {
             let reading = failed("read words");
             let mut statement = connection.prepare("SELECT word, number FROM words").map_err(&reading)?;
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(&reading)?;
-            let numbers = rows.collect::<Result<_, _>>().map_err(&reading)?;
-            Ok(Words { numbers, fresh: Vec::new() })
+            let numbers: HashMap<String, u16> = rows.collect::<Result<_, _>>().map_err(&reading)?;
+            let last = numbers.values().copied().max().unwrap_or(0);
+            Ok(Words { numbers, last, fresh: Vec::new() })
         })
     }
 }

@@ -13,7 +13,7 @@ use super::{TrafficError, failed, marks, positions, words};
 /// Appends batches. There is one per store.
 pub struct Writer {
     pub(super) connection: Connection,
-    last_batch: u64,
+    pub(super) last_batch: u64,
 }
 
 impl Writer {
@@ -99,6 +99,11 @@ fn append_all(connection: &Connection, number: u64, batch: &SealedBatch) -> Resu
         .execute("UPDATE traffic_store SET last_batch = ?", params![number])
         .map_err(failed("count a batch"))
         .map(|_| ())
+}
+
+/// Counts that belong to no batch of rows.
+pub(super) fn append_minutes(connection: &Connection, number: u64, minutes: &RecordBatch) -> Result<(), TrafficError> {
+    append_rows(connection, "minute_deltas", with_batch_number(number, minutes)?)
 }
 
 fn append_rows(connection: &Connection, table: &str, rows: RecordBatch) -> Result<(), TrafficError> {

@@ -237,6 +237,86 @@ fn beside_a_daemon_files_go_into_its_folder_and_what_it_has_followed_is_not_coun
     assert_eq!((stored(folder.path()), read_twice(folder.path())), ((499, 0), 0));
 }
 
+/// A daemon that looks at its logs often, on the data of a folder.
+fn start(config: &Path) -> (tokio::runtime::Runtime, Daemon) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let daemon =
+        runtime.block_on(Daemon::start(&Config::load(config).unwrap(), &secrets(), Clock::System, None)).unwrap();
+    (runtime, daemon)
+}
+
+fn wait_for_rows(daemon: &Daemon, expected: u64) {
+    wait_for("the lines are counted", || daemon.app().traffic.line_counts().unwrap().0 == expected);
+}
+
+const EAGER: &str = "intake.rotation_grace_s = 0\nintake.poll_interval_ms = 20\n";
+
+#[test]
+fn a_rotated_file_that_matches_the_pattern_is_no_log_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let config = write_config(folder.path(), EAGER);
+    fs::write(&config, fs::read_to_string(&config).unwrap().replace("ha.log", "ha*.log")).unwrap();
+    plain(&path("ha.log"), lines(0, 100).as_bytes());
+    std::os::unix::fs::symlink(path("ha.log"), path("ha-current.log")).unwrap();
+    let (runtime, daemon) = start(&config);
+    wait_for_rows(&daemon, 100);
+    // As logrotate does it with `dateext` and `extension .log`; and a copy, as with `copytruncate`.
+    fs::rename(path("ha.log"), path("ha-20261126.log")).unwrap();
+    fs::copy(path("ha-20261126.log"), path("ha-copy.log")).unwrap();
+    plain(&path("ha.log"), lines(100, 150).as_bytes());
+    wait_for_rows(&daemon, 150);
+    runtime.block_on(daemon.stop()).unwrap();
+    let (runtime, daemon) = start(&config);
+    plain(&path("ha-other.log"), lines(150, 200).as_bytes());
+    wait_for_rows(&daemon, 200);
+    runtime.block_on(daemon.stop()).unwrap();
+    assert_eq!((stored(folder.path()), read_twice(folder.path())), ((200, 0), 0));
+}
+
+#[test]
+fn a_rotated_file_that_is_going_to_be_read_is_not_imported() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let config = write_config(folder.path(), EAGER);
+    plain(&path("ha.log"), lines(0, 100).as_bytes());
+    let (runtime, daemon) = start(&config);
+    wait_for_rows(&daemon, 100);
+    runtime.block_on(daemon.stop()).unwrap();
+    fs::rename(path("ha.log"), path("ha.log.2")).unwrap();
+    plain(&path("ha.log.1"), lines(100, 200).as_bytes());
+    plain(&path("ha.log"), lines(200, 300).as_bytes());
+    let (code, said) = import(&config, &[path("ha.log.1")]);
+    assert!(code == 1 && said.contains("start `suiftly serve`"), "{said}");
+    let (runtime, daemon) = start(&config);
+    wait_for_rows(&daemon, 300);
+    runtime.block_on(daemon.stop()).unwrap();
+    assert_eq!((stored(folder.path()), read_twice(folder.path())), ((300, 0), 0));
+}
+
+#[test]
+fn the_packed_copy_of_a_truncated_log_is_not_counted_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let config = write_config(folder.path(), EAGER);
+    plain(&path("ha.log"), lines(0, 100).as_bytes());
+    let (runtime, daemon) = start(&config);
+    wait_for_rows(&daemon, 100);
+    fs::create_dir(path("old")).unwrap();
+    let packed = gzip(&path("old/ha.log.gz"), lines(0, 100).as_bytes());
+    File::options().write(true).truncate(true).open(path("ha.log")).unwrap();
+    wait_for("the truncated log is seen", || {
+        let known = daemon.app().traffic.file_positions(&path("ha.log").to_string_lossy()).unwrap().unwrap();
+        known.iter().any(|position| position.read_offset == 0)
+    });
+    fs::write(path("ha.log"), lines(100, 110)).unwrap();
+    wait_for_rows(&daemon, 110);
+    runtime.block_on(daemon.stop()).unwrap();
+    let (code, said) = import(&config, &[packed]);
+    assert!(code == 0 && said.contains("already"), "{said}");
+    assert_eq!((stored(folder.path()), read_twice(folder.path())), ((110, 0), 0));
+}
+
 #[test]
 fn lines_that_come_twice_are_counted_once_also_across_a_restart_and_lost_ones_are_told() {
     let folder = tempfile::tempdir().unwrap();

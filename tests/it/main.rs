@@ -17,6 +17,7 @@ mod import;
 mod log_formats;
 mod metering;
 mod openapi;
+mod rebuild;
 mod rotation;
 mod rotation_model;
 mod schemathesis;

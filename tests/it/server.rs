@@ -12,6 +12,23 @@ use tempfile::TempDir;
 
 use crate::support::{binary, create_secrets};
 
+/// Waits until it is ready.
+fn start_process(config: &Path) -> (Child, String) {
+    let mut child = serve(config).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let address = loop {
+        let mut line = String::new();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended before it was ready");
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if event["message"] == "ready" {
+            break event["address"].as_str().unwrap().to_owned();
+        }
+    };
+    // Whoever does not read its log must not block it.
+    std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+    (child, address)
+}
+
 /// A server on a free port, with everything in a folder of its own.
 pub struct Server {
     pub folder: TempDir,
@@ -28,19 +45,13 @@ impl Server {
     pub fn start_with(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = write_config(folder.path(), more);
-        let mut child = serve(&config).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let address = loop {
-            let mut line = String::new();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended before it was ready");
-            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if event["message"] == "ready" {
-                break event["address"].as_str().unwrap().to_owned();
-            }
-        };
-        // Whoever does not read its log must not block it.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let (child, address) = start_process(&config);
         Self { folder, child, address }
+    }
+
+    /// Starts it again on the same data, after it has ended.
+    pub fn restart(&mut self) {
+        (self.child, self.address) = start_process(&self.config());
     }
 
     pub fn config(&self) -> PathBuf {

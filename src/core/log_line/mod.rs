@@ -99,6 +99,46 @@ pub struct RequestLine<'a> {
     pub repeat: u32,
 }
 
+impl RequestLine<'_> {
+    /// A request of which nothing is known but when it began.
+    pub fn nothing(ts: UtcMillis) -> Self {
+        const NO_PHASE: i32 = -1;
+        Self {
+            ts,
+            idle_ms: 0,
+            gateway: 0,
+            pid: 0,
+            log_counter: 0,
+            request_counter: 0,
+            customer: None,
+            service: Service::Seal,
+            network: None,
+            class: TrafficClass::None,
+            event: Event::OK,
+            key_fp: 0,
+            client_ip: Ipv6Addr::UNSPECIFIED,
+            client_port: 0,
+            listener_port: 0,
+            method: "-",
+            path: "-".into(),
+            status: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            times: PhaseTimes {
+                request_ms: NO_PHASE,
+                queue_ms: NO_PHASE,
+                connect_ms: NO_PHASE,
+                response_ms: NO_PHASE,
+                total_ms: NO_PHASE,
+            },
+            termination: "--",
+            backend: "-",
+            server: "-",
+            repeat: 1,
+        }
+    }
+}
+
 /// Milliseconds in each phase of a request; −1 when the phase did not happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PhaseTimes {

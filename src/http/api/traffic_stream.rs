@@ -28,6 +28,8 @@ use crate::telemetry::chain;
 
 /// Files that are written at once.
 const EXPORTS_AT_ONCE: usize = 2;
+/// After this a client that takes nothing of its export loses it: others wait for its place.
+const TAKE_WITHIN: Duration = Duration::from_secs(30);
 /// Tails at once, of everybody.
 const MAX_TAILS: usize = 64;
 /// Tails at once, of one customer.
@@ -128,9 +130,9 @@ async fn write_file(state: &HttpState, mut export: Export, first: Vec<u8>, sende
             }
         };
         let is_broken = matches!(piece, Some(Err(_)));
-        // Whoever does not take the file any more, has gone.
+        // Whoever does not take the file any more, has gone, or keeps others waiting.
         if let Some(piece) = piece
-            && sender.send(piece).await.is_err()
+            && !matches!(tokio::time::timeout(TAKE_WITHIN, sender.send(piece)).await, Ok(Ok(())))
         {
             return;
         }

@@ -189,6 +189,10 @@ impl ImportFile {
             let rest = self.buffer.get(self.from..self.to).unwrap_or_default();
             let Some(newline) = memchr::memchr(b'\n', rest) else { break };
             let (offset, line) = (self.position.read_offset, rest.get(..newline).unwrap_or_default());
+            // The rest is for whoever follows the file, and must not be noted as dealt with.
+            if offset >= self.plan.end {
+                break;
+            }
             if let Some((begin, head)) = self.overlong.take() {
                 self.quarantine(batch, begin, offset + to_u64(newline), Reject::Overlong, head);
             } else if self.plan.counts(offset) {

@@ -194,6 +194,10 @@ impl Importer {
 /// Whether a followed file still is where it was. `None` if it is not, and somebody may be reading the rest of it.
 fn is_there(position: &FilePosition, is_alone: bool) -> Option<bool> {
     let listed = listing::list(Path::new(&position.source)).ok().flatten()?;
-    let is_listed = listed.iter().any(|file| file.identity == (position.device, position.inode));
+    // Systems give the inodes of deleted files out again.
+    let is_it = |file: &listing::Listed| {
+        file.identity == (position.device, position.inode) && super::file::begins_like(file, position).unwrap_or(true)
+    };
+    let is_listed = listed.iter().any(is_it);
     if is_listed || is_alone { Some(is_listed) } else { None }
 }

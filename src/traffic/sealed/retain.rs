@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use duckdb::{Connection, params};
+use tracing::warn;
 
 use super::DAY_MS;
 use super::seal::remove;
@@ -48,13 +49,13 @@ impl KeptFor {
 }
 
 impl Traffic {
-    /// Deletes the files that are not registered, then takes what is too old out of the register. Its files stay for
+    /// Deletes the files that are disposable, then takes what is too old out of the register. Its files stay for
     /// those who are reading them, until the next round. Blocks.
     ///
     /// # Errors
     /// [`TrafficError`]; the next round goes on.
     pub fn retain(&self, kept: &KeptFor, now: UtcMillis) -> Result<Kept, TrafficError> {
-        let deleted = self.delete_unregistered()?;
+        let deleted = self.delete_disposable()?;
         let connection = self.take_idle()?;
         let retiring = failed("retire sealed files");
         connection.execute_batch("BEGIN").map_err(&retiring)?;
@@ -66,22 +67,50 @@ impl Traffic {
         Ok(Kept { retired, deleted })
     }
 
-    fn delete_unregistered(&self) -> Result<u64, TrafficError> {
+    /// Deletes what is noted as disposable. Any other file that is not registered stays, and is told: it may be all that
+    /// is left of its requests.
+    fn delete_disposable(&self) -> Result<u64, TrafficError> {
+        let mut deleted = 0;
+        for name in self.read(disposable)? {
+            let path = self.chunks.join(&name);
+            if path.exists() {
+                remove(&path)?;
+                deleted += 1;
+            }
+            let connection = self.take_idle()?;
+            connection
+                .execute("DELETE FROM disposable_parts WHERE file = ?", params![name])
+                .map_err(failed("note that a sealed file is deleted"))?;
+        }
+        for path in self.unregistered()? {
+            warn!(path = %path.display(), "a sealed file that this store does not know: its requests are in no answer; \
+                `suiftly traffic rebuild` takes it over");
+        }
+        Ok(deleted)
+    }
+
+    fn unregistered(&self) -> Result<Vec<PathBuf>, TrafficError> {
         let registered: BTreeSet<String> = self.parts()?.into_iter().map(|part| part.file).collect();
         let failed =
             |source| TrafficError::File { operation: "list the folder", path: self.chunks.to_path_buf(), source };
-        let mut deleted = 0;
+        let mut paths = Vec::new();
         for entry in fs::read_dir(&self.chunks).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let is_ours = name.starts_with("requests-") && name.ends_with(".parquet");
             if is_ours && !registered.contains(name.as_ref()) {
-                remove(&path)?;
-                deleted += 1;
+                paths.push(path);
             }
         }
-        Ok(deleted)
+        Ok(paths)
     }
+}
+
+fn disposable(connection: &Connection) -> Result<Vec<String>, TrafficError> {
+    let listing = failed("list disposable files");
+    let mut statement = connection.prepare("SELECT file FROM disposable_parts").map_err(&listing)?;
+    let names = statement.query_map([], |row| row.get(0)).map_err(&listing)?;
+    names.collect::<Result<_, _>>().map_err(&listing)
 }
 
 /// In a transaction: returns how many files are registered no longer.
@@ -97,6 +126,12 @@ fn retire(connection: &Connection, before: UtcMillis, folder: &Path) -> Result<u
         )
         .map_err(&retiring)?;
     if files > 0 {
+        connection
+            .execute(
+                "INSERT INTO disposable_parts SELECT file FROM sealed_parts WHERE span_end <= make_timestamp(?)",
+                old,
+            )
+            .map_err(&retiring)?;
         connection.execute("DELETE FROM sealed_parts WHERE span_end <= make_timestamp(?)", old).map_err(&retiring)?;
         connection
             .execute(

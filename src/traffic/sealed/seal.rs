@@ -15,6 +15,9 @@ use crate::traffic::{Traffic, TrafficError, failed};
 
 /// Rows of a file, about: more hours of a day are taken together up to here. Bounds what is sorted at once.
 const PART_ROWS: u64 = 4_000_000;
+/// A day that has so many files gets another one for no fewer late rows than this.
+const LATE_ROWS: u64 = 100_000;
+const FILES_A_DAY: u64 = 24;
 /// Bytes that are read at once for a checksum.
 const READ_BYTES: usize = 1 << 20;
 /// The extension of a file that is being written.
@@ -60,31 +63,56 @@ impl Traffic {
     pub fn seal(&self, kept: &KeptFor, now: UtcMillis) -> Result<SealReport, TrafficError> {
         let mut report = SealReport::default();
         let spans = self.read(|connection| spans_before(connection, kept.seal_before(now)))?;
+        let mut first_error = None;
         for (from, to) in spans {
-            match self.seal_span(from, to)? {
-                Some(part) => report.parts.push(part),
-                None => report.postponed += 1,
+            match self.seal_span(from, to) {
+                Ok(Some(part)) => report.parts.push(part),
+                Ok(None) => report.postponed += 1,
+                // The other spans can be sealed all the same.
+                Err(error) => first_error = first_error.or(Some(error)),
             }
         }
-        Ok(report)
+        first_error.map_or(Ok(report), Err)
     }
 
     fn seal_span(&self, from: UtcMillis, to: UtcMillis) -> Result<Option<Part>, TrafficError> {
+        let Some((part, checksum)) = self.write_part(from, to)? else { return Ok(None) };
+        let registered = self.register(&part, &checksum)?;
+        if !registered {
+            remove(&self.chunks.join(&part.file))?;
+        }
+        Ok(registered.then_some(part))
+    }
+
+    /// Writes the file of a span, noted as disposable until it is registered. `None` if there are so few rows that they
+    /// can wait: late lines would make a file in each round.
+    pub(super) fn write_part(&self, from: UtcMillis, to: UtcMillis) -> Result<Option<(Part, String)>, TrafficError> {
+        if self.read(|connection| is_for_later(connection, from, to))? {
+            return Ok(None);
+        }
         let name = file_name(from)?;
+        self.take_idle()?
+            .execute("INSERT INTO disposable_parts VALUES (?)", params![name])
+            .map_err(failed("note a sealed file that is being written"))?;
         let (unfinished, path) = (self.chunks.join(&name).with_extension(UNFINISHED), self.chunks.join(&name));
+        let written = self.write_checked(from, to, &unfinished);
+        if written.is_err() {
+            // What is left of it is of no use, and the first error tells more than a second one would.
+            let _ = fs::remove_file(&unfinished);
+        }
+        let (totals, checksum) = written?;
+        let (file_bytes, sha256) = persist(&unfinished, &path, &self.chunks)?;
+        Ok(Some((Part { file: name, from, to, totals, file_bytes, sha256 }, checksum)))
+    }
+
+    fn write_checked(&self, from: UtcMillis, to: UtcMillis, path: &Path) -> Result<(Totals, String), TrafficError> {
         let (written, checksum) = self.in_snapshot(|connection| {
-            write_file(connection, from, to, &unfinished)?;
+            write_file(connection, from, to, path)?;
             let hot = format!("requests WHERE {}", within(from, to));
             Ok((totals(connection, &hot)?, checksum_of(connection, &hot)?))
         })?;
-        self.check_file(&unfinished, written, &checksum)?;
-        let (file_bytes, sha256) = persist(&unfinished, &path, &self.chunks)?;
-        let part = Part { file: name, from, to, totals: written, file_bytes, sha256 };
-        let registered = self.register(&part, &checksum)?;
-        if !registered {
-            remove(&path)?;
-        }
-        Ok(registered.then_some(part))
+        self.check_file(path, written, &checksum)?;
+        Ok((written, checksum))
     }
 
     fn check_file(&self, path: &Path, wanted: Totals, checksum: &str) -> Result<(), TrafficError> {
@@ -99,7 +127,7 @@ impl Traffic {
     }
 
     /// Puts the file in the place of its rows; not if more rows have come.
-    fn register(&self, part: &Part, checksum: &str) -> Result<bool, TrafficError> {
+    pub(super) fn register(&self, part: &Part, checksum: &str) -> Result<bool, TrafficError> {
         let connection = self.take_idle()?;
         connection.execute_batch("BEGIN").map_err(failed("begin a transaction"))?;
         let done = exchange(&connection, part, checksum, &self.chunks);
@@ -154,6 +182,24 @@ fn spans_before(connection: &Connection, before: UtcMillis) -> Result<Vec<(UtcMi
     Ok(spans)
 }
 
+/// Late lines of a day that has a file: few of them wait until there are more, or until the day is long gone.
+fn is_for_later(connection: &Connection, from: UtcMillis, to: UtcMillis) -> Result<bool, TrafficError> {
+    let hot = totals(connection, &format!("requests WHERE {}", within(from, to)))?;
+    if hot.rows >= LATE_ROWS {
+        return Ok(false);
+    }
+    let day = UtcMillis(from.0.div_euclid(DAY_MS) * DAY_MS);
+    let files: u64 = connection
+        .query_row(
+            "SELECT count(*)::UBIGINT FROM sealed_parts
+             WHERE span_start < make_timestamp(?) AND span_end > make_timestamp(?)",
+            params![day.plus_ms(DAY_MS).micros(), day.micros()],
+            |row| row.get(0),
+        )
+        .map_err(failed("count the sealed files of a day"))?;
+    Ok(files >= FILES_A_DAY)
+}
+
 pub(super) fn within(from: UtcMillis, to: UtcMillis) -> String {
     format!("ts >= make_timestamp({}) AND ts < make_timestamp({})", from.micros(), to.micros())
 }
@@ -192,31 +238,28 @@ fn checksum_of(connection: &Connection, rows: &str) -> Result<String, TrafficErr
 }
 
 fn exchange(connection: &Connection, part: &Part, checksum: &str, folder: &Path) -> Result<bool, TrafficError> {
-    let Part { file, from, to, totals: written, file_bytes, sha256 } = part;
+    let Part { from, to, totals: written, .. } = part;
     let hot = format!("requests WHERE {}", within(*from, *to));
     if totals(connection, &hot)? != *written || checksum_of(connection, &hot)? != checksum {
         return Ok(false);
     }
     let sealing = failed("replace requests by their sealed file");
     connection.execute_batch(&format!("DELETE FROM {hot}")).map_err(&sealing)?;
+    insert_part(connection, part).map_err(&sealing)?;
+    connection.execute("DELETE FROM disposable_parts WHERE file = ?", params![part.file]).map_err(&sealing)?;
+    refresh_view(connection, folder)?;
+    Ok(true)
+}
+
+pub(super) fn insert_part(connection: &Connection, part: &Part) -> Result<(), duckdb::Error> {
+    let Part { file, from, to, totals, file_bytes, sha256 } = part;
+    let Totals { rows, requests, bytes_in, bytes_out } = totals;
     connection
         .execute(
             "INSERT INTO sealed_parts VALUES (?, make_timestamp(?), make_timestamp(?), ?, ?, ?, ?, ?, ?)",
-            params![
-                file,
-                from.micros(),
-                to.micros(),
-                written.rows,
-                written.requests,
-                written.bytes_in,
-                written.bytes_out,
-                file_bytes,
-                sha256
-            ],
+            params![file, from.micros(), to.micros(), rows, requests, bytes_in, bytes_out, file_bytes, sha256],
         )
-        .map_err(&sealing)?;
-    refresh_view(connection, folder)?;
-    Ok(true)
+        .map(drop)
 }
 
 /// On disk for good, under its own name. Returns its length and SHA-256.

@@ -135,6 +135,7 @@ fn what_a_crash_leaves_is_cleaned_and_counts_once() {
     store.append((0..10).map(|index| (at(0, index).0, 1)));
     let folder = store.folder.path().join(FOLDER);
     // Written, and the process died before it was registered; or while it was written.
+    store.traffic.execute("INSERT INTO disposable_parts VALUES ('requests-2026-11-23-00-abc.parquet')");
     fs::write(folder.join("requests-2026-11-23-00-abc.parquet"), b"PAR1").unwrap();
     fs::write(folder.join("requests-2026-11-23-00-abd.unfinished"), b"PAR").unwrap();
     fs::write(folder.join("note.txt"), b"somebody's").unwrap();
@@ -142,6 +143,59 @@ fn what_a_crash_leaves_is_cleaned_and_counts_once() {
     assert_eq!((store.files(), store.counts().1), (2, 10));
     assert_eq!(store.traffic.retain(&KEPT, at(1, 0)).unwrap().deleted, 1);
     assert_eq!(store.files(), 1, "what is not ours stays");
+}
+
+#[test]
+fn a_line_that_comes_while_its_span_is_sealed_is_neither_lost_nor_doubled() {
+    let mut store = Store::new();
+    store.append((0..10).map(|index| (at(0, index).0, 1)));
+    let (part, checksum) = store.traffic.write_part(at(0, 0), at(1, 0)).unwrap().unwrap();
+    store.append([(at(0, 5).0, 100)]);
+    assert!(!store.traffic.register(&part, &checksum).unwrap());
+    assert_eq!(store.counts(), (11, 11, 110));
+    assert_eq!(store.traffic.retain(&KEPT, at(1, 0)).unwrap().deleted, 1, "the file that came to nothing");
+    let report = store.traffic.seal(&KEPT, at(2, 0)).unwrap();
+    assert_eq!((report.parts.len(), report.postponed, store.counts()), (1, 0, (0, 11, 110)));
+}
+
+#[test]
+fn a_file_that_the_store_does_not_know_is_not_deleted_and_can_be_taken_over() {
+    let mut store = Store::new();
+    store.append((0..10).map(|index| (at(0, index).0, 1)));
+    store.traffic.seal(&KEPT, at(2, 0)).unwrap();
+    let verified = store.traffic.verify().unwrap();
+    let Store { folder, traffic, writer } = store;
+    drop((traffic, writer));
+    fs::remove_file(folder.path().join("t.duckdb")).unwrap();
+    let _ = fs::remove_file(folder.path().join("t.duckdb.wal"));
+    let (traffic, writer) = open(&folder);
+    let mut store = Store { folder, traffic, writer };
+    assert_eq!((store.traffic.retain(&KEPT, at(1, 0)).unwrap().deleted, store.files()), (0, 1));
+    fs::copy(
+        fs::read_dir(store.folder.path().join(FOLDER)).unwrap().next().unwrap().unwrap().path(),
+        store.folder.path().join(FOLDER).join("requests-2026-11-23-00-copy.parquet"),
+    )
+    .unwrap();
+    fs::write(store.folder.path().join(FOLDER).join("requests-bad.parquet"), b"PAR1").unwrap();
+    let adopted = store.traffic.adopt_parts().unwrap();
+    assert_eq!((adopted.parts.len(), adopted.doubled, adopted.unreadable.len()), (1, 1, 1));
+    store.writer.settle_rebuilt(&store.traffic, at(2, 0)).unwrap();
+    assert_eq!(store.counts(), (0, 10, 10));
+    assert_eq!(store.traffic.verify().unwrap(), verified);
+    store.append([(at(0, 5).0, 7)]);
+    assert_eq!(store.traffic.verify().unwrap().wrong, 0);
+}
+
+#[test]
+fn few_late_lines_of_a_day_with_many_files_wait() {
+    let mut store = Store::new();
+    for index in 0..24 {
+        store.append([(at(0, index).0, 1)]);
+        assert_eq!(store.traffic.seal(&KEPT, at(2, 0)).unwrap().parts.len(), 1);
+    }
+    store.append([(at(0, 50).0, 1)]);
+    let report = store.traffic.seal(&KEPT, at(2, 0)).unwrap();
+    assert_eq!((report.parts.len(), report.postponed, store.counts().1), (0, 1, 25));
 }
 
 #[test]

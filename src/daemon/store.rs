@@ -1,0 +1,135 @@
+//! The store of requests: opened, or made anew where its file is damaged.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tracing::{error, info, warn};
+
+use super::reading::intake_options;
+use super::{DaemonError, lock_data_dir};
+use crate::app::{UnrestoredHours, hours_not_restored};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::intake::{Inputs, Intake, Until, logs_of};
+use crate::ledger::Ledger;
+use crate::traffic::{Options, Traffic, TrafficError, Writer, is_set_aside, set_aside};
+
+const STORE: &str = "traffic.duckdb";
+/// Where it is made anew; begun again if that was not finished.
+const REBUILDING: &str = "traffic.rebuilding.duckdb";
+
+/// What became of a rebuild.
+#[derive(Debug)]
+pub struct Rebuilt {
+    /// Rows in the new store.
+    pub rows: u64,
+    /// Sealed files that were taken over.
+    pub files: usize,
+    /// Sealed files that could not be read.
+    pub unreadable: Vec<PathBuf>,
+    /// What the ledger knows and the new store does not.
+    pub missing: UnrestoredHours,
+}
+
+/// Opens the store. A damaged one is set aside, and made anew from sealed files and logs. Blocks.
+pub(super) fn open_store(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<(Traffic, Writer), DaemonError> {
+    let path = config.data_dir.join(STORE);
+    let is_damaged = match path.exists() {
+        true => match Traffic::open(&path, &options(config)) {
+            Ok(opened) => return Ok(opened),
+            Err(error) if error.is_damage() => {
+                let aside = set_aside(&path, clock.now())?;
+                error!(%error, aside = %aside.display(), "the store of requests is damaged and was set aside");
+                true
+            }
+            Err(error) => return Err(error.into()),
+        },
+        false => is_set_aside(&path),
+    };
+    if is_damaged {
+        let rebuilt = rebuild(config, ledger, clock)?;
+        tell(&rebuilt);
+    }
+    Ok(Traffic::open(&path, &options(config))?)
+}
+
+/// Sets the store aside, whatever its state, and makes it anew, while no daemon runs. Blocks.
+///
+/// # Errors
+/// [`DaemonError`] if a daemon has the data directory, or something cannot be read or written. Then the same again goes
+/// on.
+pub fn rebuild_store(config: &Config) -> Result<Rebuilt, DaemonError> {
+    let _lock = lock_data_dir(&config.data_dir)?;
+    let ledger = Ledger::open(&config.data_dir.join("ledger.db"), config.ledger.readers)?;
+    let path = config.data_dir.join(STORE);
+    if path.exists() {
+        set_aside(&path, Clock::System.now())?;
+    }
+    rebuild(config, &ledger, &Clock::System)
+}
+
+fn options(config: &Config) -> Options {
+    Options { memory_limit_mib: config.traffic.memory_limit_mib, threads: config.traffic.threads }
+}
+
+fn rebuild(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<Rebuilt, DaemonError> {
+    let (path, temporary) = (config.data_dir.join(STORE), config.data_dir.join(REBUILDING));
+    remove_store(&temporary)?;
+    info!("making the store of requests anew from sealed files and logs");
+    let (traffic, writer) = Traffic::open(&temporary, &options(config))?;
+    let adopted = traffic.adopt_parts()?;
+    traffic.begin_sources(logs_of(&config.intake.log_file).iter().map(|log| log.to_string_lossy().into_owned()))?;
+    let inputs = Inputs { logs: config.intake.log_file.clone(), ..Inputs::default() };
+    Intake::start(inputs, intake_options(config), Until::EndOfFile, &traffic, writer, clock.clone())?.join();
+    drop(traffic);
+    // Opened once more, because intake has taken the one writer.
+    let (traffic, mut writer) = Traffic::open(&temporary, &options(config))?;
+    writer.settle_rebuilt(&traffic, clock.now())?;
+    let rows = traffic.line_counts()?.0;
+    let missing = hours_not_restored(ledger, &traffic)?;
+    drop((traffic, writer));
+    rename_store(&temporary, &path)?;
+    Ok(Rebuilt { rows, files: adopted.parts.len(), unreadable: adopted.unreadable, missing })
+}
+
+fn tell(rebuilt: &Rebuilt) {
+    let Rebuilt { rows, files, unreadable, missing } = rebuilt;
+    info!(rows, files, "the store of requests is there again");
+    for path in unreadable {
+        error!(path = %path.display(), "a sealed file could not be read: its requests are missing");
+    }
+    for (hour, requests) in missing {
+        warn!(%hour, requests, "requests that were billed are not in the store any more; their bill stays as it is");
+    }
+}
+
+fn remove_store(path: &Path) -> Result<(), DaemonError> {
+    for path in [path.to_owned(), wal_of(path)] {
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(TrafficError::File { operation: "delete", path, source }.into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Everything is in the file itself: the last that was done to it was a checkpoint.
+fn rename_store(from: &Path, to: &Path) -> Result<(), DaemonError> {
+    let failed = |source| TrafficError::File { operation: "put in its place", path: to.to_owned(), source };
+    if wal_of(from).exists() {
+        fs::rename(wal_of(from), wal_of(to)).map_err(failed)?;
+    }
+    fs::rename(from, to).map_err(failed)?;
+    if let Some(folder) = to.parent() {
+        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn wal_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".wal");
+    name.into()
+}
