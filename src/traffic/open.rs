@@ -30,7 +30,7 @@ pub(super) fn open(path: &Path, options: &Options, chunks: &Path) -> Result<Conn
     migrate(&connection, path)?;
     sealed::prepare_folder(chunks)?;
     let lock = format!(
-        "SET allowed_directories = [{}]; SET enable_external_access = false; SET lock_configuration = true",
+        "SET parquet_metadata_cache = true; SET allowed_directories = [{}]; SET enable_external_access = false; SET lock_configuration = true",
         sealed::quoted(chunks)
     );
     connection.execute_batch(&lock).map_err(failed("lock the settings"))?;
