@@ -24,7 +24,11 @@ def load(log, folder):
 
 
 def counts(_, folder):
-    counts_of(f"{folder}/store/traffic.duckdb", "all_requests", "minute_deltas", "hour_deltas")
+    # Hours are what was merged and the minutes of later batches; minutes as old as these lines are not kept for long.
+    hours = """(SELECT customer_id, service, requests, bytes_out FROM hour_deltas
+                UNION ALL SELECT customer_id, service, requests, bytes_out FROM minute_deltas
+                WHERE batch > (SELECT merged_batch FROM traffic_store))"""
+    counts_of(f"{folder}/store/traffic.duckdb", "all_requests", hours, hours)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 //! Everything that brings log lines in, from its configuration to its end.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::info;
@@ -42,7 +43,7 @@ impl Reading {
         let drop_folder = DropFolder::create(&folder).map_err(|source| IntakeError::Import { path: folder, source })?;
         let imports = Some(Imports::of_folder(drop_folder));
         let mut inputs = Inputs { logs: config.intake.log_file.clone(), imports, ..Inputs::default() };
-        let folder = config.data_dir.join(SPOOL_FOLDER).join(SYSLOG_SPOOL);
+        let folder = syslog_spool(config);
         let mut spool = None;
         // What was received while it was configured is counted, whatever is configured since.
         if !syslog.is_empty() || folder.exists() {
@@ -81,6 +82,11 @@ impl Reading {
         };
         Ok(tokio::task::spawn_blocking(ending).await?)
     }
+}
+
+/// The folder of what is received by syslog.
+pub(super) fn syslog_spool(config: &Config) -> PathBuf {
+    config.data_dir.join(SPOOL_FOLDER).join(SYSLOG_SPOOL)
 }
 
 /// Where syslog is to be received.

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use tracing::{error, info, warn};
 
-use super::reading::intake_options;
+use super::reading::{intake_options, syslog_spool};
 use super::{DaemonError, lock_data_dir};
 use crate::app::{UnrestoredHours, hours_not_restored};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::intake::{Inputs, Intake, Until, logs_of};
+use crate::intake::{Imports, Inputs, Intake, IntakeError, Until, counted_logs, logs_of};
 use crate::ledger::Ledger;
+use crate::ledger::usage::first_hour;
 use crate::traffic::{Options, Traffic, TrafficError, Writer, is_set_aside, set_aside};
 
 const STORE: &str = "traffic.duckdb";
@@ -79,12 +80,18 @@ fn rebuild(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<Rebuilt, D
     let (traffic, writer) = Traffic::open(&temporary, &options(config))?;
     let adopted = traffic.adopt_parts()?;
     traffic.begin_sources(logs_of(&config.intake.log_file).iter().map(|log| log.to_string_lossy().into_owned()))?;
-    let inputs = Inputs { logs: config.intake.log_file.clone(), ..Inputs::default() };
+    let spool = syslog_spool(config);
+    let received = counted_logs(&spool).map_err(|source| IntakeError::Spool { path: spool, source })?;
+    let imports = Some(Imports::of_files(received));
+    let inputs = Inputs { logs: config.intake.log_file.clone(), imports, ..Inputs::default() };
     Intake::start(inputs, intake_options(config), Until::EndOfFile, &traffic, writer, clock.clone())?.join();
     drop(traffic);
     // Opened once more, because intake has taken the one writer.
     let (traffic, mut writer) = Traffic::open(&temporary, &options(config))?;
-    writer.settle_rebuilt(&traffic, clock.now())?;
+    // Files beside the logs may be older than the first start; nobody was billed for what is in them.
+    let now = clock.now();
+    let since = ledger.read_blocking(first_hour)?.unwrap_or_else(|| now.hour());
+    writer.settle_rebuilt(&traffic, since, now)?;
     let rows = traffic.line_counts()?.0;
     let missing = hours_not_restored(ledger, &traffic)?;
     drop((traffic, writer));

@@ -33,7 +33,7 @@ pub use listing::unread_siblings;
 pub use pipeline::{Intake, IntakeOptions, SourceFormats, Until};
 pub use room::Room;
 pub use sources::{Inputs, logs_of};
-pub use spool::{Chunk, Journal, Spool, SpoolThread};
+pub use spool::{Chunk, Journal, Spool, SpoolThread, counted_logs};
 pub use syslog::{Received, SyslogAddresses, SyslogReceivers};
 
 use std::io;

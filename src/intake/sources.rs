@@ -25,6 +25,9 @@ use crate::traffic::{Batch, Traffic};
 /// Logs that are followed at once; more than this would be a pattern that matches too much.
 const MAX_LOGS: usize = 256;
 
+/// How often kept segments of spools are looked through.
+const LOOK_FOR_SEALED_EVERY: Duration = Duration::from_secs(600);
+
 /// What is to be read.
 #[derive(Debug, Default)]
 pub struct Inputs {
@@ -49,6 +52,8 @@ pub(super) struct Sources {
     logs: Vec<Follower>,
     spools: Vec<SpoolReader>,
     importer: Option<Importer>,
+    /// When it was last looked which kept segments of spools are sealed.
+    looked_for_sealed: Option<Instant>,
     /// Matches that are files of other logs, by what they are.
     elsewhere: BTreeMap<PathBuf, (u64, u64)>,
     /// Which log is read first next time, so that a busy one does not keep the others waiting.
@@ -68,6 +73,7 @@ impl Sources {
             spools: Vec::new(),
             importer,
             elsewhere: BTreeMap::new(),
+            looked_for_sealed: None,
             turn: 0,
         };
         for path in paths {
@@ -112,7 +118,22 @@ impl Sources {
             log.scan(batch);
         }
         self.importer.iter_mut().for_each(Importer::scan);
+        self.forget_sealed();
         begins
+    }
+
+    /// Spools keep what is counted until it is sealed, which is when no request of that time is in the hot table.
+    fn forget_sealed(&mut self) {
+        let is_due = self.looked_for_sealed.is_none_or(|at| at.elapsed() >= LOOK_FOR_SEALED_EVERY);
+        if self.spools.is_empty() || !is_due {
+            return;
+        }
+        self.looked_for_sealed = Some(Instant::now());
+        match self.traffic.oldest_hot() {
+            Ok(Some(oldest)) => self.spools.iter().for_each(|spool| spool.spool().forget_sealed(oldest)),
+            Ok(None) => {}
+            Err(error) => warn!(error = %chain(&error), "cannot look what is sealed"),
+        }
     }
 
     fn find_logs(&mut self) {

@@ -57,6 +57,16 @@ pub fn raise_usage(tx: &WriteTx<'_>, usage: &HourUsage) -> Result<(), LedgerErro
     set_usage(tx, &raised)
 }
 
+/// The first hour that was ever counted; `None` before any.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn first_hour(tx: &ReadTx<'_>) -> Result<Option<UtcMillis>, LedgerError> {
+    tx.first("SELECT min(hour_ms) AS first FROM usage_records", (), |row| row.get("first"))
+        .map(Option::flatten)
+        .map_err(failed("finding", "the first hour of usage"))
+}
+
 /// Every hour of everybody, in no order.
 ///
 /// # Errors

@@ -114,16 +114,19 @@ impl Traffic {
 }
 
 impl Writer {
-    /// Ends a rebuild, after all logs were read: drops rows that sealed files have, too, and makes every rollup of the
-    /// rows that are left. Blocks.
+    /// Ends a rebuild, after all logs were read: drops rows that sealed files have, too, and those from before `since`,
+    /// which are history that was never counted; then makes every rollup of the rows that are left. Blocks.
     ///
     /// # Errors
     /// [`TrafficError`]; then the rebuild has to begin again.
-    pub fn settle_rebuilt(&mut self, traffic: &Traffic, now: UtcMillis) -> Result<(), TrafficError> {
+    pub fn settle_rebuilt(&mut self, traffic: &Traffic, since: UtcMillis, now: UtcMillis) -> Result<(), TrafficError> {
         let settling = failed("settle a rebuilt store");
         if let Some(sealed) = sealed_relation(&self.connection, &traffic.chunks)? {
             self.connection.execute_batch(&drop_sealed_twice(&sealed)).map_err(&settling)?;
         }
+        self.connection
+            .execute("DELETE FROM requests WHERE ts < make_timestamp(?)", params![since.micros()])
+            .map_err(&settling)?;
         self.connection
             .execute_batch("DELETE FROM minute_deltas; DELETE FROM hour_deltas; DELETE FROM day_deltas")
             .map_err(&settling)?;

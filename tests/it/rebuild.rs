@@ -50,8 +50,13 @@ fn wait_for(server: &Server, what: impl Fn(&Value) -> bool) -> Value {
 #[test]
 fn a_damaged_store_is_set_aside_and_made_anew_with_the_same_counts() {
     let mut server = Server::start_with(CONFIG);
+    assert_eq!(server.terminate(), 0);
     let log = server.folder.path().join("ha.log");
     fs::write(&log, aged(5, 0, 300) + &aged(0, 300, 400)).unwrap();
+    // From before the first start that saw the log: never counted, and not by a rebuild either.
+    fs::write(server.folder.path().join("ha.log.9"), aged(8, 1000, 1100)).unwrap();
+    fs::remove_dir_all(server.folder.path().join("data")).unwrap();
+    server.restart();
     // 300 of them are old enough to be sealed.
     wait_for(&server, |counts| counts[0] == 100 && counts[1] == 400);
     fs::rename(&log, server.folder.path().join("ha.log.1")).unwrap();
@@ -95,4 +100,35 @@ fn a_damaged_store_is_set_aside_and_made_anew_with_the_same_counts() {
         || ledger.query_row("SELECT sum(requests) FROM usage_records", [], |row| row.get::<_, i64>(0)).unwrap();
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(billed(), 460);
+}
+
+#[test]
+fn lines_that_came_by_syslog_come_back_too() {
+    let socket = tempfile::tempdir().unwrap();
+    let path = socket.path().join("log.sock");
+    let mut server = Server::start_with(&format!("intake.syslog_unix = {path:?}\n"));
+    let send = |lines: &str| {
+        let client = std::os::unix::net::UnixDatagram::unbound().unwrap();
+        for line in lines.lines() {
+            client.send_to(line.as_bytes(), &path).unwrap();
+        }
+    };
+    send(&aged(0, 0, 20));
+    wait_for(&server, |counts| counts[1] == 20);
+    assert_eq!(server.terminate(), 0);
+    // Each process begins a new segment; when that is counted, the one before it is packed and kept.
+    server.restart();
+    send(&aged(0, 20, 30));
+    let before = wait_for(&server, |counts| counts[1] == 30);
+    let kept = server.folder.path().join("data/spool/syslog/counted");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while fs::read_dir(&kept).map_or(0, Iterator::count) == 0 {
+        assert!(Instant::now() < deadline, "the counted segment is not kept");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(server.terminate(), 0);
+    let rebuilt = run(&server, &["traffic", "rebuild", "--json"]);
+    assert_eq!(rebuilt["rows"], 20, "{rebuilt}");
+    server.restart();
+    assert_eq!(wait_for(&server, |counts| counts[1].as_u64().unwrap() >= 30)[1], before[1]);
 }

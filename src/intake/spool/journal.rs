@@ -54,7 +54,8 @@ impl Journal {
             cut_torn(&spool, last)?;
         }
         // Numbers of counted segments are not used again, even if all files are gone.
-        let next = last.max(counted.map(|position| position.segment)).map_or(1, |number| number + 1);
+        let kept = super::kept::last_number(folder)?;
+        let next = last.max(counted.map(|position| position.segment)).max(kept).map_or(1, |number| number + 1);
         Ok(Self { spool: Arc::new(spool), current: None, next, segment_bytes: SEGMENT_BYTES, pending: Vec::new() })
     }
 

@@ -3,7 +3,8 @@
 //! ```text
 //! receivers ─▶ queue ─▶ spool thread: gather ≤ 20 ms, write, fsync ─▶ segments ─▶ reader: rows and position, committed
 //!                ↑                                                        │              together
-//!     full: receivers stop reading                                        └─ deleted when counted to the end
+//!     full: receivers stop reading                                        └─ packed when counted to the end,
+//!                                                                            deleted when sealed
 //! ```
 //! Segments are files of records (`core::spool_record` has the layout), numbered upwards; each process begins a new one,
 //! so that nothing is ever written before a place that is counted already.
@@ -14,12 +15,14 @@
 //! - Segments together stay below the limit: when it is reached, nothing is taken in until room is made.
 
 mod journal;
+mod kept;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod thread;
 
 pub use journal::Journal;
+pub use kept::counted_logs;
 pub(super) use reader::SpoolReader;
 pub use thread::{Chunk, SpoolThread};
 
@@ -89,11 +92,16 @@ impl Spool {
         self.lock().segments.values().sum()
     }
 
-    /// Deletes the segments before one, none of which is needed any more: neither to be counted nor for anything else.
-    /// Whoever has to keep segments longer gives the number of the first one to keep.
+    /// Packs the segments before one, which are counted, and keeps them like that until their requests are sealed.
     pub(super) fn release_before(&self, segment: u64) {
         let released: Vec<u64> = self.lock().segments.range(..segment).map(|(number, _)| *number).collect();
         for number in released {
+            if self.path(number).exists()
+                && let Err(error) = kept::put_away(&self.folder, &self.path(number), number)
+            {
+                warn!(segment = number, %error, "a segment of the spool that is counted cannot be packed; it stays");
+                return;
+            }
             match fs::remove_file(self.path(number)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     warn!(segment = number, %error, "cannot delete a segment of the spool that is counted");

@@ -3,6 +3,7 @@ use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 use super::*;
+use crate::core::calendar::UtcMillis;
 use crate::core::spool_record::{HEADER, encode};
 use crate::traffic::{Batch, Options, SpoolPosition, Traffic, Writer};
 
@@ -182,7 +183,14 @@ fn a_full_spool_takes_no_more_until_something_is_counted() {
         assert!(waiting.join().unwrap(), "whoever waits learns that there is room");
     });
     assert_eq!(spool.source_state(), SourceState::Reading);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "what is counted is deleted");
+    let segments = || fs::read_dir(folder.path()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file());
+    assert_eq!(segments().count(), 1, "what is counted is packed");
+    let kept = counted_logs(folder.path()).unwrap();
+    assert!(!kept.is_empty(), "until it is sealed");
+    spool.forget_sealed(UtcMillis(0));
+    assert_eq!(counted_logs(folder.path()).unwrap(), kept);
+    spool.forget_sealed(UtcMillis(i64::MAX));
+    assert!(counted_logs(folder.path()).unwrap().is_empty());
 }
 
 #[test]

@@ -58,6 +58,19 @@ impl Traffic {
         })
     }
 
+    /// When the oldest request that is not sealed began; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`TrafficError`] if the store cannot be read.
+    pub fn oldest_hot(&self) -> Result<Option<UtcMillis>, TrafficError> {
+        self.read(|connection| {
+            connection
+                .query_row("SELECT epoch_ms(min(ts)) FROM requests", [], |row| row.get::<_, Option<i64>>(0))
+                .map(|oldest| oldest.map(UtcMillis))
+                .map_err(failed("find the oldest request that is not sealed"))
+        })
+    }
+
     /// Reads every sealed file and holds it against what was noted at sealing; then all requests against the rollups of
     /// their hours. Reads everything there is. Blocks.
     ///
