@@ -27,18 +27,23 @@ pub(super) struct Listed {
 const PACKED: [&str; 5] = ["gz", "zst", "xz", "bz2", "lz4"];
 
 /// How often a folder is listed until nothing changes in between.
-const ATTEMPTS: u32 = 10;
+const ATTEMPTS: u32 = 20;
+/// So many listings in a row that agree are believed. Two can miss the same file: renamed during one, and back during the
+/// next.
+const AGREEING: u32 = 4;
 
 /// The log and its siblings (`name.1`, `name-20261123`), oldest first, the log itself last. Empty if there is none.
 ///
 /// A folder that changes while it is being listed may show a renamed file twice or not at all, so it is listed until
-/// two listings in a row agree; `None` if none do.
+/// several listings in a row agree; `None` if none do.
 pub(super) fn list(log: &Path) -> io::Result<Option<Vec<Listed>>> {
     let mut previous = None;
+    let mut agreeing = 0;
     for _ in 0..ATTEMPTS {
         let listing = list_once(log)?;
         let names: BTreeMap<_, _> = listing.iter().map(|file| (file.path.clone(), file.identity)).collect();
-        if previous.as_ref() == Some(&names) {
+        agreeing = if previous.as_ref() == Some(&names) { agreeing + 1 } else { 1 };
+        if agreeing == AGREEING {
             return Ok(Some(listing));
         }
         previous = Some(names);

@@ -18,6 +18,9 @@ const QUARANTINE_ROWS: u64 = 100_000;
 /// How many files that are gone are remembered: years of daily rotation.
 const FINISHED_FILES: u64 = 10_000;
 
+/// Rows of minutes that are merged at once, about.
+const SHARE_ROWS: u64 = 250_000;
+
 impl Writer {
     /// Adds up the minutes, hours and days that batches since the last call have touched,
     /// drops rollups past their age (days have none) and all but the newest quarantined lines. Counts stay the same.
@@ -28,8 +31,16 @@ impl Writer {
         self.in_transaction(|connection| {
             let merged_batch = merged_batch(connection)?;
             // Minutes last: hours and days are made of theirs as they came.
+            let shares = shares(connection, merged_batch)?;
             for grain in [Grain::Day, Grain::Hour, Grain::Minute] {
-                merge_deltas(connection, grain, merged_batch)?;
+                for share in 0..shares {
+                    merge_deltas(
+                        connection,
+                        grain,
+                        merged_batch,
+                        &format!("coalesce(customer_id, 0) % {shares} = {share}"),
+                    )?;
+                }
             }
             for statement in [NOTE_MERGED, MERGE_REJECT_COUNTS, MERGE_SPANS, MERGE_DUPLICATES] {
                 connection.execute_batch(statement).map_err(failed("merge counts"))?;
@@ -66,15 +77,24 @@ fn trim(connection: &Connection, now: UtcMillis) -> Result<(), TrafficError> {
         .map(|_| ())
 }
 
+/// Into how many shares customers are divided, so that however much has come no share needs more memory than there is.
+fn shares(connection: &Connection, merged_batch: u64) -> Result<u64, TrafficError> {
+    let sql = "SELECT count(*)::UBIGINT FROM minute_deltas WHERE batch > ?";
+    let rows: u64 = connection
+        .query_row(sql, params![merged_batch], |row| row.get(0))
+        .map_err(failed("count what is to be merged"))?;
+    Ok(1 + rows / SHARE_ROWS)
+}
+
 /// Only starts that have grown since the last time are read and written, and customers lie together in what is
 /// written: a reader that looks for one finds all of it in a few blocks.
-fn merge_deltas(connection: &Connection, grain: Grain, merged_batch: u64) -> Result<(), TrafficError> {
+fn merge_deltas(connection: &Connection, grain: Grain, merged_batch: u64, share: &str) -> Result<(), TrafficError> {
     let (table, rollup, unmerged) = (table(grain), rollup(grain, merged_batch), unmerged(grain, merged_batch));
     connection
         .execute_batch(&format!(
             "CREATE TEMP TABLE grown AS
                  SELECT DISTINCT start FROM {unmerged};
-             CREATE TEMP TABLE deltas AS SELECT * FROM {rollup} SEMI JOIN grown USING (start);
+             CREATE TEMP TABLE deltas AS SELECT * FROM {rollup} SEMI JOIN grown USING (start) WHERE {share};
              CREATE TEMP TABLE sums AS
                  SELECT max(batch) AS batch, start, customer_id, service, network, class, status_class,
                         least(sum(requests), {MAX})::UBIGINT AS requests, least(sum(bytes_in), {MAX})::UBIGINT AS bytes_in,
@@ -91,7 +111,7 @@ fn merge_deltas(connection: &Connection, grain: Grain, merged_batch: u64) -> Res
                                     unnest(latency_buckets) AS bucket, unnest(latency_counts) AS times FROM deltas)
                        GROUP BY start, customer_id, service, network, class, status_class, bucket)
                  GROUP BY start, customer_id, service, network, class, status_class;
-             DELETE FROM {table} WHERE start IN (SELECT start FROM grown);
+             DELETE FROM {table} WHERE start IN (SELECT start FROM grown) AND {share};
              INSERT INTO {table}
                  SELECT s.*, coalesce(l.buckets, []), coalesce(l.counts, [])
                  FROM sums s LEFT JOIN latencies l
