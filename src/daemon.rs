@@ -29,7 +29,7 @@ pub use self::import::import_files;
 pub use self::reading::intake_options;
 use self::reading::{Reading, syslog_addresses};
 use self::store::open_store;
-pub use self::store::{Rebuilt, rebuild_store};
+pub use self::store::{Rebuilt, rebuild_store, store_options, store_path};
 use crate::admin;
 use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, load_config_global};
 use crate::chain::{Chain, SimChain};

@@ -6,11 +6,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::{App, AppError, Caller};
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{DAY_MS, UtcMillis};
 use crate::core::id::{CustomerId, Service};
 use crate::ledger::api_key::api_keys_of;
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How far back requests are looked for.
 const LOOKED_BACK_DAYS: i64 = 30;
 /// For how long an answer is given again: counting reads all of a customer's requests of the time.

@@ -8,12 +8,12 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::app::change::{Change, Once};
-use crate::app::key_list::{HOUR_MS, process_group, read_cursor, read_id, write_cursor};
+use crate::app::key_list::{process_group, read_cursor, read_id, write_cursor};
 use crate::app::services::current_service;
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::api_key::{Access, ApiKeySecret, KeyMeta, Source, encode};
 use crate::core::api_key_life::{ApiKeyTimes, KeyRefusal, check_expiry, check_pace, check_room, check_rotation_room};
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{HOUR_MS, UtcMillis};
 use crate::core::error_code::Code;
 use crate::core::field_cipher::FieldCipher;
 use crate::core::field_error::FieldErrors;

@@ -12,7 +12,7 @@ use crate::app::caller::Credential;
 use crate::app::change::{Change, Once};
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::api_token::{ApiToken, Scope};
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{DAY_MS, UtcMillis};
 use crate::core::error_code::Code;
 use crate::core::field_error::FieldErrors;
 use crate::core::id::ApiTokenId;
@@ -26,7 +26,6 @@ use crate::random::random;
 /// Tokens of one customer at once.
 const MAX_TOKENS: usize = 50;
 const MAX_LIFE_DAYS: u32 = 365;
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How exactly the last use is noted: a write for each request would be too much.
 const USE_NOTED_EVERY_MS: i64 = 5 * 60 * 1000;
 

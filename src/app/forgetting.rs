@@ -1,10 +1,10 @@
 //! What is kept for a time only: ended sessions and answers to requests that were to happen once.
 
 use crate::app::{App, AppError};
+use crate::core::calendar::DAY_MS;
 use crate::ledger::idempotency::delete_old_answers;
 use crate::ledger::session::delete_old_sessions;
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// An ended session is kept for those who look where they were signed in.
 const SESSIONS_KEPT_MS: i64 = 30 * DAY_MS;
 /// How long the same request is answered as before.

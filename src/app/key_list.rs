@@ -8,9 +8,6 @@ use crate::core::api_key::ProcessGroup;
 use crate::core::calendar::UtcMillis;
 use crate::core::error_code::Code;
 
-/// The time over which creations are counted.
-pub(super) const HOUR_MS: i64 = 60 * 60 * 1000;
-
 /// The group of server processes that serves new keys.
 const PROCESS_GROUP: u8 = 1;
 

@@ -19,6 +19,7 @@ mod readiness;
 mod refusal;
 mod registrations;
 mod restored;
+mod run_within;
 mod seal_keys;
 mod services;
 mod sessions;

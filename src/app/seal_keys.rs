@@ -6,10 +6,11 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::app::change::{Change, Once};
-use crate::app::key_list::{HOUR_MS, process_group, read_cursor, read_id, write_cursor};
+use crate::app::key_list::{process_group, read_cursor, read_id, write_cursor};
 use crate::app::services::current_service;
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::api_key_life::check_pace;
+use crate::core::calendar::HOUR_MS;
 use crate::core::error_code::Code;
 use crate::core::field_error::FieldErrors;
 use crate::core::id::{SealKeyId, SealPackageId, Service};

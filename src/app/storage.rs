@@ -1,6 +1,6 @@
 //! Keeps the store of requests small: seals what is old, drops what is too old.
 
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{App, AppError};
 
@@ -20,7 +20,7 @@ impl App {
             info!(file = %part.file, rows = part.totals.rows, bytes = part.file_bytes, "requests were sealed");
         }
         if sealed.postponed > 0 {
-            warn!(spans = sealed.postponed, "late lines came while requests were sealed; the next round seals them");
+            info!(spans = sealed.postponed, "late lines wait for a later round to be sealed");
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::generate::{busy_customer, line};
 use super::{BenchError, round};
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{DAY_MS, UtcMillis};
 use crate::core::chart::{Chart, Range, Span};
 use crate::core::id::CustomerId;
 use crate::core::log_line::RequestLine;
@@ -18,7 +18,6 @@ use crate::traffic::{
 
 /// 2026-12-01T12:00:00Z, the present of the made-up requests.
 const NOW: UtcMillis = UtcMillis(1_796_126_400_000);
-const DAY_MS: i64 = 24 * 3_600_000;
 /// Requests are spread evenly over the time before.
 const SPREAD_MS: i64 = 30 * DAY_MS;
 /// A row group of the store.

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use crate::bench::{IntakeReport, generate, measure_accounts, measure_intake, measure_parse, measure_queries};
 use crate::config::Config;
-use crate::daemon::intake_options;
+use crate::daemon::{intake_options, store_options};
 use crate::traffic::Options;
 
 #[derive(Debug, Subcommand)]
@@ -130,8 +130,7 @@ fn parse(args: &ParseArgs) -> Result<()> {
 
 fn query(args: &QueryArgs) -> Result<()> {
     let config = Config::default();
-    let threads = args.threads.unwrap_or(config.traffic.threads);
-    let store = Options { memory_limit_mib: config.traffic.memory_limit_mib, threads };
+    let store = store_options_with(&config, args.threads);
     let folder = folder_in(args.folder.as_ref())?;
     let report = measure_queries(folder.path(), args.requests, args.seed, &store)?;
     if args.json {
@@ -148,6 +147,11 @@ fn query(args: &QueryArgs) -> Result<()> {
         println!("{what}: {} ms, 95 of 100 within {} ms", times.p50_ms, times.p95_ms);
     }
     Ok(())
+}
+
+fn store_options_with(config: &Config, threads: Option<u32>) -> Options {
+    let configured = store_options(config);
+    Options { threads: threads.unwrap_or(configured.threads), ..configured }
 }
 
 /// A folder that is gone when it is dropped.
@@ -171,10 +175,7 @@ fn intake(args: &IntakeArgs) -> Result<()> {
     let config = Config::default();
     let mut options = intake_options(&config);
     options.max_batch_rows = args.batch.unwrap_or(options.max_batch_rows);
-    let store = Options {
-        memory_limit_mib: config.traffic.memory_limit_mib,
-        threads: args.threads.unwrap_or(config.traffic.threads),
-    };
+    let store = store_options_with(&config, args.threads);
     let report = if let Some(folder) = &args.keep {
         // One that is there could hold a store that has read the file already.
         std::fs::create_dir(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;

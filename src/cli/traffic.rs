@@ -1,7 +1,6 @@
 //! `suiftly sql` and `suiftly traffic`
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -14,8 +13,9 @@ use super::ConfigArgs;
 use crate::admin::{AdminClient, AskSql};
 use crate::app::{ask_sql, verify_traffic};
 use crate::config::Config;
-use crate::daemon::{Rebuilt, rebuild_store};
-use crate::traffic::{Options, SqlAnswer, Traffic, VerifyReport};
+use crate::daemon::{Rebuilt, rebuild_store, store_options, store_path};
+use crate::telemetry;
+use crate::traffic::{SqlAnswer, Traffic, VerifyReport};
 
 #[derive(Debug, Args)]
 pub(super) struct SqlArgs {
@@ -104,7 +104,7 @@ pub(super) fn traffic(command: &TrafficCommand) -> Result<()> {
 fn rebuild(config: &ConfigArgs, json: bool) -> Result<()> {
     let mut config = Config::load(&config.config)?;
     "warn".clone_into(&mut config.log.level);
-    crate::telemetry::init(&config.log)?;
+    telemetry::init(&config.log)?;
     let Rebuilt { rows, files, unreadable, missing } = rebuild_store(&config)?;
     if json {
         let missing: Vec<_> = missing
@@ -146,12 +146,11 @@ fn verify(config: &ConfigArgs, json: bool) -> Result<()> {
 
 /// The store of a configuration whose process does not run.
 fn open_traffic(config: &Config) -> Result<Traffic> {
-    let path: PathBuf = config.data_dir.join("traffic.duckdb");
+    let path = store_path(config);
     if !path.exists() {
         bail!("there is no store {}: has `suiftly serve` run with this configuration?", path.display());
     }
-    let options = Options { memory_limit_mib: config.traffic.memory_limit_mib, threads: config.traffic.threads };
-    Ok(Traffic::open(&path, &options)?.0)
+    Ok(Traffic::open(&path, &store_options(config))?.0)
 }
 
 fn print_table(answer: &SqlAnswer) {

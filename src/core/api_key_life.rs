@@ -8,12 +8,10 @@
 //!   └──────────┴───────────┴─ delete ─▶ deleted (for good; its record stays)
 //! ```
 
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{DAY_MS, HOUR_MS, UtcMillis};
 
 /// Keys of one service that can be created in an hour.
 pub const CREATIONS_PER_HOUR: usize = 5;
-const HOUR_MS: i64 = 60 * 60 * 1000;
-const DAY_MS: i64 = 24 * HOUR_MS;
 /// An expiry must be this far ahead at least.
 const MIN_LIFE_MS: i64 = 60 * 1000;
 const MAX_LIFE_MS: i64 = 3660 * DAY_MS;

@@ -1,10 +1,6 @@
 //! Which stretch of time a chart shows, in which steps, and which rollup knows it.
 
-use crate::core::calendar::UtcMillis;
-
-const MINUTE_MS: i64 = 60_000;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
-const DAY_MS: i64 = 24 * HOUR_MS;
+use crate::core::calendar::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMillis};
 
 /// Steps of a chart, at most.
 pub const MAX_STEPS: i64 = 402;

@@ -4,11 +4,9 @@ use std::hash::{Hash, Hasher};
 
 use hashbrown::HashMap;
 
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{HOUR_MS, UtcMillis};
 use crate::core::latency_histogram::LatencyHistogram;
 use crate::core::log_line::RequestLine;
-
-const HOUR_MS: i64 = 3_600_000;
 
 /// For how long counts by minute are kept: 48 h, and one for a chart of 24 h and the 24 h before to begin in.
 pub const MINUTES_KEPT_MS: i64 = 49 * HOUR_MS;

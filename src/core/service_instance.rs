@@ -17,14 +17,13 @@
 
 mod banner;
 
-use crate::core::calendar::{Month, NotAMonth, UtcMillis};
+use crate::core::calendar::{DAY_MS, Month, NotAMonth, UtcMillis};
 use crate::core::field_error::FieldErrors;
 use crate::core::ip_allowlist::IpAllowlist;
 use crate::core::tier::Tier;
 
 pub use banner::{Banner, Severity};
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// From the end of the last paid month to the clean-up.
 pub const PENDING_MS: i64 = 7 * DAY_MS;
 /// After the clean-up, the service cannot be subscribed to for this long.

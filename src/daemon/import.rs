@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::reading::{IMPORT_FOLDER, intake_options};
-use super::{DaemonError, lock_data_dir};
+use super::{DaemonError, lock_data_dir, store_options, store_path};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::intake::{ImportStatus, Imports, Inputs, Intake, IntakeError, Until, logs_of, unread_siblings};
-use crate::traffic::{Options, Traffic};
+use crate::traffic::Traffic;
 
 /// Imports files into the store of the data directory, one after the other, and gives how each ended. `watch` is called
 /// once it has begun, with what can be looked at meanwhile. Blocks.
@@ -33,8 +33,7 @@ pub fn import_files(
             return Err(DaemonError::IsFollowed { path: path.clone() });
         }
     }
-    let options = Options { memory_limit_mib: config.traffic.memory_limit_mib, threads: config.traffic.threads };
-    let (traffic, writer) = Traffic::open(&config.data_dir.join("traffic.duckdb"), &options)?;
+    let (traffic, writer) = Traffic::open(&store_path(config), &store_options(config))?;
     let mut files_of_logs = BTreeSet::new();
     for log in logs_of(&config.intake.log_file) {
         if let Some(known) = traffic.file_positions(&log.to_string_lossy())? {

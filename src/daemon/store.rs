@@ -1,7 +1,6 @@
 //! The store of requests: opened, or made anew where its file is damaged.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tracing::{error, info, warn};
 
@@ -13,7 +12,7 @@ use crate::config::Config;
 use crate::intake::{Imports, Inputs, Intake, IntakeError, Until, counted_logs, logs_of};
 use crate::ledger::Ledger;
 use crate::ledger::usage::first_hour;
-use crate::traffic::{Options, Traffic, TrafficError, Writer, is_set_aside, set_aside};
+use crate::traffic::{Options, Traffic, Writer, is_set_aside, put_in_place, remove_store, set_aside};
 
 const STORE: &str = "traffic.duckdb";
 /// Where it is made anew; begun again if that was not finished.
@@ -34,9 +33,9 @@ pub struct Rebuilt {
 
 /// Opens the store. A damaged one is set aside, and made anew from sealed files and logs. Blocks.
 pub(super) fn open_store(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<(Traffic, Writer), DaemonError> {
-    let path = config.data_dir.join(STORE);
+    let path = store_path(config);
     let is_damaged = match path.exists() {
-        true => match Traffic::open(&path, &options(config)) {
+        true => match Traffic::open(&path, &store_options(config)) {
             Ok(opened) => return Ok(opened),
             Err(error) if error.is_damage() => {
                 let aside = set_aside(&path, clock.now())?;
@@ -51,7 +50,7 @@ pub(super) fn open_store(config: &Config, ledger: &Ledger, clock: &Clock) -> Res
         let rebuilt = rebuild(config, ledger, clock)?;
         tell(&rebuilt);
     }
-    Ok(Traffic::open(&path, &options(config))?)
+    Ok(Traffic::open(&path, &store_options(config))?)
 }
 
 /// Sets the store aside, whatever its state, and makes it anew, while no daemon runs. Blocks.
@@ -62,22 +61,28 @@ pub(super) fn open_store(config: &Config, ledger: &Ledger, clock: &Clock) -> Res
 pub fn rebuild_store(config: &Config) -> Result<Rebuilt, DaemonError> {
     let _lock = lock_data_dir(&config.data_dir)?;
     let ledger = Ledger::open(&config.data_dir.join("ledger.db"), config.ledger.readers)?;
-    let path = config.data_dir.join(STORE);
+    let path = store_path(config);
     if path.exists() {
         set_aside(&path, Clock::System.now())?;
     }
     rebuild(config, &ledger, &Clock::System)
 }
 
-fn options(config: &Config) -> Options {
+/// Where the store is.
+pub fn store_path(config: &Config) -> PathBuf {
+    config.data_dir.join(STORE)
+}
+
+/// The configured limits of the store.
+pub fn store_options(config: &Config) -> Options {
     Options { memory_limit_mib: config.traffic.memory_limit_mib, threads: config.traffic.threads }
 }
 
 fn rebuild(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<Rebuilt, DaemonError> {
-    let (path, temporary) = (config.data_dir.join(STORE), config.data_dir.join(REBUILDING));
+    let (path, temporary) = (store_path(config), config.data_dir.join(REBUILDING));
     remove_store(&temporary)?;
     info!("making the store of requests anew from sealed files and logs");
-    let (traffic, writer) = Traffic::open(&temporary, &options(config))?;
+    let (traffic, writer) = Traffic::open(&temporary, &store_options(config))?;
     let adopted = traffic.adopt_parts()?;
     traffic.begin_sources(logs_of(&config.intake.log_file).iter().map(|log| log.to_string_lossy().into_owned()))?;
     let spool = syslog_spool(config);
@@ -87,7 +92,7 @@ fn rebuild(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<Rebuilt, D
     Intake::start(inputs, intake_options(config), Until::EndOfFile, &traffic, writer, clock.clone())?.join();
     drop(traffic);
     // Opened once more, because intake has taken the one writer.
-    let (traffic, mut writer) = Traffic::open(&temporary, &options(config))?;
+    let (traffic, mut writer) = Traffic::open(&temporary, &store_options(config))?;
     // Files beside the logs may be older than the first start; nobody was billed for what is in them.
     let now = clock.now();
     let since = ledger.read_blocking(first_hour)?.unwrap_or_else(|| now.hour());
@@ -95,7 +100,7 @@ fn rebuild(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<Rebuilt, D
     let rows = traffic.line_counts()?.0;
     let missing = hours_not_restored(ledger, &traffic)?;
     drop((traffic, writer));
-    rename_store(&temporary, &path)?;
+    put_in_place(&temporary, &path)?;
     Ok(Rebuilt { rows, files: adopted.parts.len(), unreadable: adopted.unreadable, missing })
 }
 
@@ -108,35 +113,4 @@ fn tell(rebuilt: &Rebuilt) {
     for (hour, requests) in missing {
         warn!(%hour, requests, "requests that were billed are not in the store any more; their bill stays as it is");
     }
-}
-
-fn remove_store(path: &Path) -> Result<(), DaemonError> {
-    for path in [path.to_owned(), wal_of(path)] {
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(TrafficError::File { operation: "delete", path, source }.into());
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Everything is in the file itself: the last that was done to it was a checkpoint.
-fn rename_store(from: &Path, to: &Path) -> Result<(), DaemonError> {
-    let failed = |source| TrafficError::File { operation: "put in its place", path: to.to_owned(), source };
-    if wal_of(from).exists() {
-        fs::rename(wal_of(from), wal_of(to)).map_err(failed)?;
-    }
-    fs::rename(from, to).map_err(failed)?;
-    if let Some(folder) = to.parent() {
-        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    }
-    Ok(())
-}
-
-fn wal_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".wal");
-    name.into()
 }

@@ -12,13 +12,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use duckdb::arrow::array::AsArray;
+use duckdb::arrow::array::{Array, AsArray, UInt8Array};
 use duckdb::arrow::datatypes::{Int32Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::{Connection, params};
 
 use super::columns::delta_batch;
-use super::sealed::{sealed_relation, within_day};
+use super::sealed::{registered_files, relation_of, within_day};
 use super::writer::append_minutes;
 use super::{Traffic, TrafficError, Writer, failed};
 use crate::core::calendar::UtcMillis;
@@ -62,12 +62,46 @@ pub fn set_aside(path: &Path, now: UtcMillis) -> Result<PathBuf, TrafficError> {
     let aside = with_suffix(path, &format!("{ASIDE}{stamp}"));
     let failed = |source| TrafficError::File { operation: "set aside", path: path.to_owned(), source };
     // The log first: a store without its log is still known to be damaged, a log without its store is not.
-    match fs::rename(with_suffix(path, ".wal"), with_suffix(&aside, ".wal")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
+    if_there(fs::rename(wal_of(path), wal_of(&aside))).map_err(failed)?;
     fs::rename(path, &aside).map_err(failed)?;
     Ok(aside)
+}
+
+/// Deletes a store that was not finished, if there is one.
+///
+/// # Errors
+/// [`TrafficError::File`].
+pub fn remove_store(path: &Path) -> Result<(), TrafficError> {
+    for path in [path.to_owned(), wal_of(path)] {
+        if_there(fs::remove_file(&path)).map_err(|source| TrafficError::File { operation: "delete", path, source })?;
+    }
+    Ok(())
+}
+
+/// Gives a finished store, which nobody has open, its name.
+///
+/// # Errors
+/// [`TrafficError::File`].
+pub fn put_in_place(from: &Path, to: &Path) -> Result<(), TrafficError> {
+    let failed = |source| TrafficError::File { operation: "put in its place", path: to.to_owned(), source };
+    if_there(fs::rename(wal_of(from), wal_of(to))).map_err(failed)?;
+    fs::rename(from, to).map_err(failed)?;
+    match to.parent() {
+        Some(folder) => fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed),
+        None => Ok(()),
+    }
+}
+
+/// What is done to a file that need not be there.
+fn if_there(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+fn wal_of(path: &Path) -> PathBuf {
+    with_suffix(path, ".wal")
 }
 
 /// Whether there is no store, but one that was set aside: it is to be made anew.
@@ -80,7 +114,7 @@ pub fn is_set_aside(path: &Path) -> bool {
 }
 
 /// A name with more behind it.
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -121,8 +155,9 @@ impl Writer {
     /// [`TrafficError`]; then the rebuild has to begin again.
     pub fn settle_rebuilt(&mut self, traffic: &Traffic, since: UtcMillis, now: UtcMillis) -> Result<(), TrafficError> {
         let settling = failed("settle a rebuilt store");
-        if let Some(sealed) = sealed_relation(&self.connection, &traffic.chunks)? {
-            self.connection.execute_batch(&drop_sealed_twice(&sealed)).map_err(&settling)?;
+        let files = registered_files(&self.connection, &traffic.chunks)?;
+        if !files.is_empty() {
+            self.connection.execute_batch(&drop_sealed_twice(&relation_of(&files))).map_err(&settling)?;
         }
         self.connection
             .execute("DELETE FROM requests WHERE ts < make_timestamp(?)", params![since.micros()])
@@ -200,12 +235,11 @@ fn add_rows(batch: &RecordBatch, rollup: &mut Rollup) -> Option<()> {
     let total_ms = column(8)?.as_primitive_opt::<Int32Type>()?;
     let repeat = column(9)?.as_primitive_opt::<UInt32Type>()?;
     for row in 0..batch.num_rows() {
-        let number = |column: &duckdb::arrow::array::UInt8Array| column.value(row);
+        let number = |column: &UInt8Array| column.value(row);
         let mut line = RequestLine::nothing(UtcMillis(ts.value(row).div_euclid(1000)));
-        line.customer =
-            duckdb::arrow::array::Array::is_valid(customer, row).then(|| customer.value(row)).and_then(CustomerId::new);
+        line.customer = customer.is_valid(row).then(|| customer.value(row)).and_then(CustomerId::new);
         line.service = Service::from_number(number(service))?;
-        line.network = match duckdb::arrow::array::Array::is_valid(network, row) {
+        line.network = match network.is_valid(row) {
             true => Some(Network::from_number(number(network))?),
             false => None,
         };

@@ -6,11 +6,10 @@ use super::TrafficError;
 use super::interrupt::Reader;
 use super::relation::Relation;
 use super::scope::{Mine, Scope};
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{HOUR_MS, UtcMillis};
 use crate::core::chart::{Grain, Span};
 use crate::core::log_line::TrafficClass;
 
-const HOUR_MS: i64 = 3_600_000;
 /// Counts by minute are relied upon for this long.
 const MINUTES_RELIED_MS: i64 = 47 * HOUR_MS;
 

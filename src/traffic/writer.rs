@@ -46,14 +46,7 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<(), TrafficError>,
     ) -> Result<(), TrafficError> {
-        self.connection.execute_batch("BEGIN").map_err(failed("begin a transaction"))?;
-        let result = work(&self.connection)
-            .and_then(|()| self.connection.execute_batch("COMMIT").map_err(failed("commit a transaction")));
-        if result.is_err() {
-            // A failed COMMIT has ended the transaction already, and then there is nothing to roll back.
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
-        result
+        in_transaction(&self.connection, work)
     }
 
     /// Writes everything into the database file, so that the next start need not replay its log.
@@ -63,6 +56,23 @@ impl Writer {
     pub fn checkpoint(&self) -> Result<(), TrafficError> {
         self.connection.execute_batch("CHECKPOINT").map_err(failed("checkpoint"))
     }
+}
+
+/// Runs `work`, all of whose statements see the same rows and take effect together, or not at all.
+pub(super) fn in_transaction<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, TrafficError>,
+) -> Result<T, TrafficError> {
+    connection.execute_batch("BEGIN").map_err(failed("begin a transaction"))?;
+    let result = work(connection).and_then(|value| {
+        connection.execute_batch("COMMIT").map_err(failed("commit a transaction"))?;
+        Ok(value)
+    });
+    if result.is_err() {
+        // A failed COMMIT has ended the transaction already, and then there is nothing to roll back.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    result
 }
 
 /// Up to this one, minutes are in the sums of their hours and days.

@@ -28,6 +28,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::app::run_within::run_within;
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::error_code::Code;
 use crate::core::id::CustomerId;
@@ -39,8 +40,6 @@ const QUERIES_AT_ONCE: usize = 4;
 const WAIT_WITHIN: Duration = Duration::from_secs(2);
 /// For how long a query may run.
 const QUERY_WITHIN: Duration = Duration::from_secs(5);
-/// After that, how soon it is told to end once more.
-const FIRE_AGAIN: Duration = Duration::from_millis(50);
 /// Seconds after which a query that was refused may be tried again.
 const RETRY_AFTER_S: u64 = 5;
 /// For how long an answer is given again. Batches come about as often.
@@ -60,15 +59,6 @@ pub struct TrafficQueries {
 impl Default for TrafficQueries {
     fn default() -> Self {
         Self { seats: Arc::new(Semaphore::new(QUERIES_AT_ONCE)), answers: Cache::new(ANSWERS) }
-    }
-}
-
-/// Nobody waits for a query whose request is gone.
-struct FireOnDrop(Interrupt);
-
-impl Drop for FireOnDrop {
-    fn drop(&mut self) {
-        self.0.fire();
     }
 }
 
@@ -102,23 +92,16 @@ impl App {
         let Ok(Ok(seat)) = timeout(WAIT_WITHIN, seats.acquire_owned()).await else {
             return Err(Refusal::of(Code::QueriesBusy).retry_after(RETRY_AFTER_S).into());
         };
-        let (traffic, interrupt) = (self.traffic.clone(), Interrupt::default());
-        let guard = FireOnDrop(interrupt.clone());
-        let mut task = tokio::task::spawn_blocking(move || {
-            let result = query(&traffic, &interrupt);
+        let query = move |traffic: &Traffic, interrupt: &Interrupt| {
+            let result = query(traffic, interrupt);
             // Whoever does not wait any longer must not make room for another one while this still runs.
             drop(seat);
             result
-        });
-        if let Ok(result) = timeout(QUERY_WITHIN, &mut task).await {
-            return Ok(result.map_err(|_| AppError::Panicked)??);
-        }
-        loop {
-            guard.0.fire();
-            if timeout(FIRE_AGAIN, &mut task).await.is_ok() {
-                let detail = format!("a query may take {} s: ask for less time", QUERY_WITHIN.as_secs());
-                return Err(Refusal::new(Code::QueryTimeout, detail).retry_after(RETRY_AFTER_S).into());
-            }
-        }
+        };
+        let answer = run_within(self.traffic.clone(), QUERY_WITHIN, query).await?;
+        Ok(answer.ok_or_else(|| {
+            let detail = format!("a query may take {} s: ask for less time", QUERY_WITHIN.as_secs());
+            Refusal::new(Code::QueryTimeout, detail).retry_after(RETRY_AFTER_S)
+        })?)
     }
 }

@@ -2,13 +2,11 @@
 //! never touches what was used before it.
 
 use super::{parse_micros, parse_whole, usd_of};
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{HOUR_MS, UtcMillis};
 use crate::core::rating::PricePerRequests;
 
 /// The keys that make up the price of requests.
 pub const PRICE_KEYS: [&str; 2] = ["freqs_usd", "freqs_count"];
-
-const HOUR_MS: i64 = 3_600_000;
 
 /// One of [`PRICE_KEYS`] got another value.
 #[derive(Debug, Clone, PartialEq, Eq)]

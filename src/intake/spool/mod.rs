@@ -12,7 +12,7 @@
 //! Invariants:
 //! - A record is read once it is durable, at most 100 ms after it came, and never before.
 //! - After a crash at any byte the last segment is cut behind its last whole record. Every durable record is still there.
-//! - Segments together stay below the limit: when it is reached, nothing is taken in until room is made.
+//! - Segments that are not counted stay below the limit together: when it is reached, nothing is taken in until room is made.
 
 mod journal;
 mod kept;

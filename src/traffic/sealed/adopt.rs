@@ -1,14 +1,15 @@
 //! Taking sealed files over into a store that does not know them.
 
+use std::cmp::Reverse;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
+use tracing::error;
 
-use super::seal::{Part, sha256_of, totals};
-use super::view::{FROM_FILE, quoted, refresh_view};
-use super::{DAY_MS, HOUR_MS};
-use crate::core::calendar::UtcMillis;
+use super::seal::{Part, insert_part, sha256_of, totals};
+use super::view::{quoted, refresh_view, relation_of, sealed_files};
+use crate::core::calendar::{DAY_MS, HOUR_MS, UtcMillis};
 use crate::traffic::{Traffic, TrafficError, failed};
 
 /// What follows the name of a file that cannot be read, so that it stays for people to look at.
@@ -32,7 +33,7 @@ impl Traffic {
     pub fn adopt_parts(&self) -> Result<Adopted, TrafficError> {
         let connection = self.take_idle()?;
         let mut adopted = Adopted::default();
-        for path in sealed_files(&self.chunks)? {
+        for path in by_size(sealed_files(&self.chunks)?) {
             match examine(&connection, &path) {
                 Ok(part) if is_doubled(&connection, &self.chunks, &part, &adopted.parts)? => adopted.doubled += 1,
                 Ok(part) => {
@@ -40,7 +41,7 @@ impl Traffic {
                     adopted.parts.push(part);
                 }
                 Err(error) => {
-                    tracing::error!(path = %path.display(), %error, "a sealed file cannot be read; it is kept under another name");
+                    error!(path = %path.display(), %error, "a sealed file cannot be read; it is kept under another name");
                     let aside = path.with_extension(UNREADABLE);
                     let failed = |source| TrafficError::File { operation: "set aside", path: path.clone(), source };
                     fs::rename(&path, &aside).map_err(failed)?;
@@ -53,39 +54,16 @@ impl Traffic {
     }
 }
 
-/// The registered files as one relation in the shape of the hot table; `None` if there are none.
-pub(in crate::traffic) fn sealed_relation(
-    connection: &Connection,
-    folder: &Path,
-) -> Result<Option<String>, TrafficError> {
-    let listing = failed("list sealed files");
-    let mut statement = connection.prepare("SELECT file FROM sealed_parts ORDER BY file").map_err(&listing)?;
-    let names = statement.query_map([], |row| row.get::<_, String>(0)).map_err(&listing)?;
-    let files: Vec<String> =
-        names.map(|name| Ok(quoted(&folder.join(name?)))).collect::<Result<_, duckdb::Error>>().map_err(&listing)?;
-    Ok((!files.is_empty()).then(|| format!("(SELECT {FROM_FILE} FROM read_parquet([{}]))", files.join(", "))))
-}
-
 /// Largest first, so that what a crash has doubled is found in what is there already.
-fn sealed_files(folder: &Path) -> Result<Vec<PathBuf>, TrafficError> {
-    let failed = |source| TrafficError::File { operation: "list the folder", path: folder.to_owned(), source };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("requests-") && name.ends_with(".parquet") {
-            files.push((u64::MAX - entry.metadata().map_err(failed)?.len(), entry.path()));
-        }
-    }
-    files.sort();
-    Ok(files.into_iter().map(|(_, path)| path).collect())
+fn by_size(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
+    files.sort_by_cached_key(|path| Reverse(fs::metadata(path).map_or(0, |metadata| metadata.len())));
+    files
 }
 
 fn examine(connection: &Connection, path: &Path) -> Result<Part, TrafficError> {
     let failed_file = |source| TrafficError::File { operation: "read", path: path.to_owned(), source };
     let (file_bytes, sha256) = sha256_of(path).map_err(failed_file)?;
-    let relation = format!("(SELECT {FROM_FILE} FROM read_parquet({}))", quoted(path));
+    let relation = relation_of(&[path.to_owned()]);
     let totals = totals(connection, &relation)?;
     let (first, last): (i64, i64) = connection
         .query_row(
@@ -131,5 +109,5 @@ fn register(connection: &Connection, folder: &Path, part: &Part) -> Result<(), T
         );
         connection.execute_batch(&words).map_err(&registering)?;
     }
-    super::seal::insert_part(connection, part).map_err(&registering)
+    insert_part(connection, part).map_err(&registering)
 }

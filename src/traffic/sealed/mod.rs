@@ -6,13 +6,15 @@
 //! ```
 //!
 //! Invariants: a row is in the hot table or in exactly one registered file, whenever the process is killed; queries see
-//! one view, `all_requests`, over both. A file that is not registered is left over from a crash, or has been retired,
-//! and is deleted by the next round.
+//! one view, `all_requests`, over both. What a round deletes was noted as disposable before: files that are being
+//! written, so that a crash leaves none behind, and retired ones. A file that the store does not know stays.
 //!
 //! # Layout
 //! One file holds the requests of a span of at most one day (UTC), sorted by customer and time, in the columns of the
-//! table `requests`, but with `log_offset` (the log counter minus the request counter; beyond 2⁶² `log_counter_whole`) in place of the log counter, and in four more that repeat the numbers of words as texts (`method_text`, `termination_text`,
-//! `backend_text`, `server_text`), so that other programs can read it by itself. zstd, row groups of 122,880.
+//! table `requests`, but with `log_offset` (the log counter minus the request counter; beyond 2⁶² `log_counter_whole`)
+//! in place of the log counter, and in four more that repeat the numbers of words as texts (`method_text`,
+//! `termination_text`, `backend_text`, `server_text`), so that other programs can read it by itself. zstd, row groups of
+//! 122,880.
 
 mod adopt;
 mod retain;
@@ -21,24 +23,21 @@ mod verify;
 mod view;
 
 pub use adopt::Adopted;
-pub(super) use adopt::sealed_relation;
-pub use retain::{Kept, KeptFor};
+pub use retain::{Dropped, KeptFor};
 pub use seal::{Part, SealReport};
 pub use verify::VerifyReport;
+pub(super) use view::{prepare_folder, quoted, refresh_view, registered_files, relation_of};
 
-use crate::core::calendar::UtcMillis;
-pub(super) use view::{prepare_folder, quoted, refresh_view};
+use crate::core::calendar::{DAY_MS, UtcMillis};
 
 /// The folder's name.
 pub(super) const FOLDER: &str = "chunks";
+
 /// A condition for the requests of one day, counted from 1970.
 pub(super) fn within_day(day: i64) -> String {
     let start = UtcMillis(day.saturating_mul(DAY_MS));
     seal::within(start, start.plus_ms(DAY_MS))
 }
-
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
 
 #[cfg(test)]
 mod tests;

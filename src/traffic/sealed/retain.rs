@@ -1,16 +1,15 @@
 //! How long what is kept.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use duckdb::{Connection, params};
 use tracing::warn;
 
-use super::DAY_MS;
 use super::seal::remove;
-use super::view::refresh_view;
-use crate::core::calendar::UtcMillis;
+use super::view::{refresh_view, sealed_files};
+use crate::core::calendar::{DAY_MS, UtcMillis};
+use crate::traffic::writer::in_transaction;
 use crate::traffic::{Traffic, TrafficError, failed};
 
 /// Ages of requests, in days.
@@ -26,7 +25,7 @@ pub struct KeptFor {
 
 /// What one round has dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Kept {
+pub struct Dropped {
     /// Files that are registered no longer.
     pub retired: u64,
     /// Files that were deleted: retired by an earlier round, or left by a crash.
@@ -54,17 +53,11 @@ impl Traffic {
     ///
     /// # Errors
     /// [`TrafficError`]; the next round goes on.
-    pub fn retain(&self, kept: &KeptFor, now: UtcMillis) -> Result<Kept, TrafficError> {
+    pub fn retain(&self, kept: &KeptFor, now: UtcMillis) -> Result<Dropped, TrafficError> {
         let deleted = self.delete_disposable()?;
-        let connection = self.take_idle()?;
-        let retiring = failed("retire sealed files");
-        connection.execute_batch("BEGIN").map_err(&retiring)?;
-        let done = retire(&connection, kept.drop_before(now), &self.chunks);
-        let end = if matches!(done, Ok(retired) if retired > 0) { "COMMIT" } else { "ROLLBACK" };
-        let ended = connection.execute_batch(end).map_err(&retiring);
-        let retired = done?;
-        ended?;
-        Ok(Kept { retired, deleted })
+        let retired =
+            in_transaction(&self.take_idle()?, |connection| retire(connection, kept.drop_before(now), &self.chunks))?;
+        Ok(Dropped { retired, deleted })
     }
 
     /// Deletes what is noted as disposable. Any other file that is not registered stays, and is told: it may be all that
@@ -91,17 +84,8 @@ impl Traffic {
 
     fn unregistered(&self) -> Result<Vec<PathBuf>, TrafficError> {
         let registered: BTreeSet<String> = self.parts()?.into_iter().map(|part| part.file).collect();
-        let failed =
-            |source| TrafficError::File { operation: "list the folder", path: self.chunks.to_path_buf(), source };
-        let mut paths = Vec::new();
-        for entry in fs::read_dir(&self.chunks).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let is_ours = name.starts_with("requests-") && name.ends_with(".parquet");
-            if is_ours && !registered.contains(name.as_ref()) {
-                paths.push(path);
-            }
-        }
+        let mut paths = sealed_files(&self.chunks)?;
+        paths.retain(|path| !registered.contains(path.file_name().unwrap_or_default().to_string_lossy().as_ref()));
         Ok(paths)
     }
 }

@@ -8,9 +8,10 @@ use data_encoding::HEXLOWER;
 use duckdb::{Connection, Row, params};
 use sha2::{Digest, Sha256};
 
-use super::view::{FROM_FILE, HOT_COLUMNS, TO_FILE, quoted, refresh_view};
-use super::{DAY_MS, HOUR_MS, KeptFor};
-use crate::core::calendar::UtcMillis;
+use super::KeptFor;
+use super::view::{HOT_COLUMNS, TO_FILE, quoted, refresh_view, relation_of};
+use crate::core::calendar::{DAY_MS, HOUR_MS, UtcMillis};
+use crate::traffic::writer::in_transaction;
 use crate::traffic::{Traffic, TrafficError, failed};
 
 /// Rows of a file, about: more hours of a day are taken together up to here. Bounds what is sorted at once.
@@ -51,7 +52,7 @@ pub struct Totals {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SealReport {
     pub parts: Vec<Part>,
-    /// Spans to which late lines came while they were written: they are for the next round.
+    /// Spans for a later round: late lines came while they were written, or are few.
     pub postponed: u64,
 }
 
@@ -106,7 +107,7 @@ impl Traffic {
     }
 
     fn write_checked(&self, from: UtcMillis, to: UtcMillis, path: &Path) -> Result<(Totals, String), TrafficError> {
-        let (written, checksum) = self.in_snapshot(|connection| {
+        let (written, checksum) = in_transaction(&self.take_idle()?, |connection| {
             write_file(connection, from, to, path)?;
             let hot = format!("requests WHERE {}", within(from, to));
             Ok((totals(connection, &hot)?, checksum_of(connection, &hot)?))
@@ -116,7 +117,7 @@ impl Traffic {
     }
 
     fn check_file(&self, path: &Path, wanted: Totals, checksum: &str) -> Result<(), TrafficError> {
-        let file = format!("(SELECT {FROM_FILE} FROM read_parquet({}))", quoted(path));
+        let file = relation_of(&[path.to_owned()]);
         let (was, found) = self.read(|connection| Ok((totals(connection, &file)?, checksum_of(connection, &file)?)))?;
         if was == wanted && found == checksum {
             return Ok(());
@@ -128,25 +129,7 @@ impl Traffic {
 
     /// Puts the file in the place of its rows; not if more rows have come.
     pub(super) fn register(&self, part: &Part, checksum: &str) -> Result<bool, TrafficError> {
-        let connection = self.take_idle()?;
-        connection.execute_batch("BEGIN").map_err(failed("begin a transaction"))?;
-        let done = exchange(&connection, part, checksum, &self.chunks);
-        let ended = match &done {
-            Ok(true) => connection.execute_batch("COMMIT").map_err(failed("commit a sealed file")),
-            Ok(false) | Err(_) => connection.execute_batch("ROLLBACK").map_err(failed("roll back")),
-        };
-        let done = done?;
-        ended?;
-        Ok(done)
-    }
-
-    /// Runs `work`, all of whose statements see the same rows.
-    fn in_snapshot<T>(&self, work: impl FnOnce(&Connection) -> Result<T, TrafficError>) -> Result<T, TrafficError> {
-        let connection = self.take_idle()?;
-        connection.execute_batch("BEGIN").map_err(failed("begin a transaction"))?;
-        let result = work(&connection);
-        connection.execute_batch("ROLLBACK").map_err(failed("end a transaction"))?;
-        result
+        in_transaction(&self.take_idle()?, |connection| exchange(connection, part, checksum, &self.chunks))
     }
 }
 
@@ -182,7 +165,7 @@ fn spans_before(connection: &Connection, before: UtcMillis) -> Result<Vec<(UtcMi
     Ok(spans)
 }
 
-/// Late lines of a day that has a file: few of them wait until there are more, or until the day is long gone.
+/// Late lines of a day that has a file: few of them wait until there are more.
 fn is_for_later(connection: &Connection, from: UtcMillis, to: UtcMillis) -> Result<bool, TrafficError> {
     let hot = totals(connection, &format!("requests WHERE {}", within(from, to)))?;
     if hot.rows >= LATE_ROWS {

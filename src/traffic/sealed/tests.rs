@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{HOUR_MS, UtcMillis};
 use crate::core::log_line;
 use crate::traffic::{Batch, Options, Traffic, Writer};
 
@@ -121,9 +121,12 @@ fn what_is_too_old_is_dropped_and_its_rollups_stay() {
     let mut store = Store::new();
     store.append((0..4).map(|day| (at(day, 1).0, 1)));
     store.traffic.seal(&KEPT, at(5, 0)).unwrap();
-    assert_eq!((store.files(), store.traffic.retain(&KEPT, at(5, 0)).unwrap()), (4, Kept { retired: 2, deleted: 0 }));
+    assert_eq!(
+        (store.files(), store.traffic.retain(&KEPT, at(5, 0)).unwrap()),
+        (4, Dropped { retired: 2, deleted: 0 })
+    );
     assert_eq!((store.files(), store.counts()), (4, (0, 2, 2)), "who reads them can go on");
-    assert_eq!(store.traffic.retain(&KEPT, at(5, 0)).unwrap(), Kept { retired: 0, deleted: 2 });
+    assert_eq!(store.traffic.retain(&KEPT, at(5, 0)).unwrap(), Dropped { retired: 0, deleted: 2 });
     assert_eq!(store.files(), 2);
     assert_eq!(store.traffic.billable_requests().unwrap(), 4);
     assert_eq!(store.traffic.verify().unwrap().wrong, 0);

@@ -1,9 +1,10 @@
 //! The one view over hot and sealed requests.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
+use tracing::error;
 
 use crate::traffic::{TrafficError, failed};
 
@@ -31,7 +32,7 @@ pub(super) const TO_FILE: &str = columns!(
           THEN log_counter END AS log_counter_whole"
 );
 /// A file's columns as they are in the hot table.
-pub(super) const FROM_FILE: &str = columns!(
+const FROM_FILE: &str = columns!(
     "coalesce(log_counter_whole, CASE WHEN log_offset IS NOT NULL
          THEN (request_counter::BIGINT + log_offset)::UBIGINT END) AS log_counter"
 );
@@ -54,25 +55,53 @@ pub(in crate::traffic) fn prepare_folder(folder: &Path) -> Result<(), TrafficErr
     Ok(())
 }
 
-/// Points the view to the hot table and to every registered file that is there. A file that is missing is told by
-/// `verify` and at start, and hinders nothing else.
-pub(in crate::traffic) fn refresh_view(connection: &Connection, folder: &Path) -> Result<(), TrafficError> {
+/// The sealed files in the folder, whether or not they are registered.
+pub(super) fn sealed_files(folder: &Path) -> Result<Vec<PathBuf>, TrafficError> {
+    let failed = |source| TrafficError::File { operation: "list the folder", path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("requests-") && name.ends_with(".parquet") {
+            files.push(entry.path());
+        }
+    }
+    Ok(files)
+}
+
+/// The files that are registered, by span.
+pub(in crate::traffic) fn registered_files(
+    connection: &Connection,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, TrafficError> {
     let listing = failed("list sealed files");
     let mut statement =
         connection.prepare("SELECT file FROM sealed_parts ORDER BY span_start, file").map_err(&listing)?;
     let names = statement.query_map([], |row| row.get::<_, String>(0)).map_err(&listing)?;
-    let mut files = Vec::new();
-    for name in names {
-        let path = folder.join(name.map_err(&listing)?);
-        if path.exists() {
-            files.push(quoted(&path));
-        } else {
-            tracing::error!(path = %path.display(), "a sealed file is missing: its requests are in no answer");
+    names.map(|name| Ok(folder.join(name?))).collect::<Result<_, duckdb::Error>>().map_err(&listing)
+}
+
+/// One file or more as a relation in the shape of the hot table.
+pub(in crate::traffic) fn relation_of(files: &[PathBuf]) -> String {
+    let files: Vec<_> = files.iter().map(|path| quoted(path)).collect();
+    format!("(SELECT {FROM_FILE} FROM read_parquet([{}]))", files.join(", "))
+}
+
+/// Points the view to the hot table and to every registered file that is there. A file that is missing is told by
+/// `verify` and at start, and hinders nothing else.
+pub(in crate::traffic) fn refresh_view(connection: &Connection, folder: &Path) -> Result<(), TrafficError> {
+    let mut files = registered_files(connection, folder)?;
+    files.retain(|path| {
+        let is_there = path.exists();
+        if !is_there {
+            error!(path = %path.display(), "a sealed file is missing: its requests are in no answer");
         }
-    }
+        is_there
+    });
     let mut view = format!("CREATE OR REPLACE VIEW all_requests AS SELECT {HOT_COLUMNS} FROM requests");
     if !files.is_empty() {
-        view.push_str(&format!(" UNION ALL SELECT {FROM_FILE} FROM read_parquet([{}])", files.join(", ")));
+        view.push_str(&format!(" UNION ALL SELECT * FROM {}", relation_of(&files)));
     }
     connection.execute_batch(&view).map_err(failed("define the view of all requests"))
 }
