@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
@@ -47,6 +47,8 @@ use crate::traffic::{Committed, KeptFor, TrafficError};
 const HTTP_GRACE: Duration = Duration::from_secs(2);
 /// The whole shutdown takes at most this long; what is not done by then is done by the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// A lock outlives its owner by a moment, while a process that the owner was just starting still has its open files.
+const UNLOCKED_WITHIN: Duration = Duration::from_millis(500);
 
 /// The process could not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -288,14 +290,18 @@ fn lock_data_dir(path: &Path) -> Result<File, DaemonError> {
     let lock_path = path.join("suiftly.lock");
     let mut lock =
         fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut owner = String::new();
-            lock.read_to_string(&mut owner).map_err(failed)?;
-            return Err(DaemonError::InUse { path: path.to_owned(), owner: owner.trim().to_owned() });
+    let deadline = Instant::now() + UNLOCKED_WITHIN;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(UNLOCKED_WITHIN / 20),
+            Err(TryLockError::WouldBlock) => {
+                let mut owner = String::new();
+                lock.read_to_string(&mut owner).map_err(failed)?;
+                return Err(DaemonError::InUse { path: path.to_owned(), owner: owner.trim().to_owned() });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
     lock.set_len(0).and_then(|()| lock.rewind()).map_err(failed)?;
     writeln!(lock, "{}", std::process::id()).map_err(failed)?;

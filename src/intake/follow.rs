@@ -110,9 +110,9 @@ impl Follower {
         &self.log
     }
 
-    /// Whether it reads this file, or has read it.
-    pub(super) fn knows(&self, identity: (u64, u64)) -> bool {
-        self.known.contains_key(&identity) || self.open.iter().any(|open| open.log.identity() == identity)
+    /// How far it has read the files that it knows.
+    pub(super) fn positions(&self) -> impl Iterator<Item = FilePosition> {
+        self.known.values().chain(self.open.iter().map(|open| &open.log.position)).cloned()
     }
 
     /// Whether the log was never followed, so that the next scan notes what is history.

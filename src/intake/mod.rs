@@ -18,6 +18,7 @@ mod follow;
 mod hindrance;
 mod import;
 mod listing;
+mod origin;
 mod pipeline;
 mod reader;
 mod room;

@@ -4,7 +4,6 @@
 //! like any other; a match that looks like a rotated or packed file is none, because it belongs to another log.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -12,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
 
-use super::file::path_begins_like;
 use super::import::{Importer, Imports};
 use super::listing::is_rotated;
+use super::origin::Origins;
 use super::spool::{Spool, SpoolReader};
 use super::{Follower, IntakeError};
 use crate::core::log_line::Format;
@@ -54,8 +53,7 @@ pub(super) struct Sources {
     importer: Option<Importer>,
     /// When it was last looked which kept segments of spools are sealed.
     looked_for_sealed: Option<Instant>,
-    /// Matches that are files of other logs, by what they are.
-    elsewhere: BTreeMap<PathBuf, (u64, u64)>,
+    origins: Origins,
     /// Which log is read first next time, so that a busy one does not keep the others waiting.
     turn: usize,
 }
@@ -72,7 +70,7 @@ impl Sources {
             logs: Vec::new(),
             spools: Vec::new(),
             importer,
-            elsewhere: BTreeMap::new(),
+            origins: Origins::default(),
             looked_for_sealed: None,
             turn: 0,
         };
@@ -139,7 +137,8 @@ impl Sources {
     fn find_logs(&mut self) {
         // Links last: what they lead to is followed under its own name.
         for (_, path) in self.patterns.iter().flat_map(|pattern| matches(pattern)).collect::<BTreeSet<_>>() {
-            if self.logs.iter().any(|log| log.log() == path) || self.belongs_elsewhere(&path) {
+            let is_followed = self.logs.iter().any(|log| log.log() == path);
+            if is_followed || !self.origins.is_own(&path, &self.logs, &self.traffic) {
                 continue;
             }
             if self.logs.len() >= MAX_LOGS {
@@ -149,41 +148,6 @@ impl Sources {
             if let Err(error) = self.follow(&path) {
                 error!(path = %path.display(), error = %chain(&error), "a log that was found cannot be followed");
             }
-        }
-    }
-
-    /// Whether a match is the file of another log under a new name, or a copy of one: what was read of it must not be
-    /// read again.
-    fn belongs_elsewhere(&mut self, path: &Path) -> bool {
-        let Ok(metadata) = std::fs::metadata(path) else { return true };
-        let identity = (metadata.dev(), metadata.ino());
-        if self.elsewhere.get(path) == Some(&identity) {
-            return true;
-        }
-        let is_followed = |log: &Follower| {
-            log.knows(identity) || std::fs::metadata(log.log()).is_ok_and(|log| (log.dev(), log.ino()) == identity)
-        };
-        let is_known = self.logs.iter().any(is_followed) || self.is_stored_elsewhere(path, identity);
-        if is_known {
-            warn!(path = %path.display(), "a file that matches intake.log_file is one of another log under a new name: it is \
-                not read as a log of its own, and lines that were not read under its old name can be imported");
-            self.elsewhere.insert(path.to_owned(), identity);
-        }
-        is_known
-    }
-
-    /// What cannot be looked up is left for the next look.
-    fn is_stored_elsewhere(&self, path: &Path, identity: (u64, u64)) -> bool {
-        let source = path.to_string_lossy();
-        match (self.traffic.file_positions(&source), self.traffic.followed_files()) {
-            (Ok(Some(_)), _) => false,
-            (Ok(None), Ok(files)) => files.iter().any(|file| {
-                let position = &file.position;
-                position.source != source
-                    && ((!file.is_gone && (position.device, position.inode) == identity)
-                        || path_begins_like(path, position).unwrap_or(true))
-            }),
-            _ => true,
         }
     }
 
