@@ -194,7 +194,7 @@ impl Default for Config {
                 rotation_grace_s: 10,
             },
             traffic: TrafficConfig {
-                memory_limit_mib: 384,
+                memory_limit_mib: 256,
                 chunk_days: 7,
                 seal_after_days: 7,
                 retention_days: 90,

@@ -4,6 +4,7 @@ CREATE TABLE IF NOT EXISTS traffic_store (
     store_id     VARCHAR NOT NULL,
     last_batch   UBIGINT NOT NULL,
     merged_batch UBIGINT NOT NULL, -- batches up to this one are in the sums of hours and days
+    first_shape  UBIGINT NOT NULL, -- shapes before this one are given to no further rows
     rebuilt_at   TIMESTAMP -- if it was made anew after damage: earlier hours may lack what only the old one knew
 );
 
@@ -71,46 +72,57 @@ CREATE TABLE IF NOT EXISTS duplicate_counts (
     lines   UBIGINT NOT NULL
 );
 
--- Words that repeat in almost every request, by number. 0, which has no row, stands for all others.
-CREATE TABLE IF NOT EXISTS words (
-    number USMALLINT NOT NULL,
-    word   VARCHAR NOT NULL
+-- What repeats in almost every request, by number: a row of requests has the number of its shape in place of these
+-- columns. Shapes that no row has any more are deleted.
+CREATE TABLE IF NOT EXISTS request_shapes (
+    number        UBIGINT NOT NULL,
+    gateway       UTINYINT NOT NULL,
+    pid           UINTEGER NOT NULL,
+    service       UTINYINT NOT NULL,
+    network       UTINYINT,
+    class         UTINYINT NOT NULL,
+    event         UTINYINT NOT NULL,
+    listener_port USMALLINT NOT NULL,
+    method        VARCHAR NOT NULL, -- OTHER: not a standard one
+    path          VARCHAR NOT NULL,
+    status        USMALLINT NOT NULL, -- 0: no response
+    termination   VARCHAR NOT NULL,
+    backend       VARCHAR NOT NULL,
+    server        VARCHAR NOT NULL,
+    repeat        UINTEGER NOT NULL
 );
 
--- Every request, one row a log line.
-CREATE TABLE IF NOT EXISTS requests (
-    batch            UBIGINT NOT NULL, -- the batch that brought it: the order in which requests became known
-    ts               TIMESTAMP NOT NULL,
-    idle_ms          UINTEGER NOT NULL,
-    gateway          UTINYINT NOT NULL,
-    pid              UINTEGER NOT NULL,
-    log_counter      UBIGINT NOT NULL,
-    request_counter  UBIGINT NOT NULL,
-    customer_id      UINTEGER, -- NULL: not authenticated
-    service          UTINYINT NOT NULL,
-    network          UTINYINT,
-    class            UTINYINT NOT NULL,
-    event            UTINYINT NOT NULL,
-    key_fp           UINTEGER NOT NULL,
-    client_ip_high   UBIGINT NOT NULL, -- the IPv6 address (IPv4 mapped) in two halves
-    client_ip_low    UBIGINT NOT NULL,
-    client_port      USMALLINT NOT NULL,
-    listener_port    USMALLINT NOT NULL,
-    method           USMALLINT NOT NULL, -- these words are numbers of `words`
-    path             VARCHAR NOT NULL,
-    status           USMALLINT NOT NULL, -- 0: no response
-    bytes_in         UBIGINT NOT NULL,
-    bytes_out        UBIGINT NOT NULL,
-    time_request_ms  INTEGER NOT NULL, -- -1: the phase did not happen
-    time_queue_ms    INTEGER NOT NULL,
-    time_connect_ms  INTEGER NOT NULL,
-    time_response_ms INTEGER NOT NULL,
-    time_total_ms    INTEGER NOT NULL,
-    termination      USMALLINT NOT NULL,
-    backend          USMALLINT NOT NULL,
-    server           USMALLINT NOT NULL,
-    repeat           UINTEGER NOT NULL
+-- Every request that is not sealed yet, one row a log line, without its shape. Other ways to compress would hardly save
+-- room, and trying them takes time.
+CREATE TABLE IF NOT EXISTS request_rows (
+    batch            UBIGINT USING COMPRESSION bitpacking NOT NULL, -- the batch that brought it: the order in which requests became known
+    ts               TIMESTAMP USING COMPRESSION bitpacking NOT NULL,
+    idle_ms          UINTEGER USING COMPRESSION bitpacking NOT NULL,
+    log_counter      UBIGINT USING COMPRESSION bitpacking NOT NULL,
+    request_counter  UBIGINT USING COMPRESSION bitpacking NOT NULL,
+    customer_id      UINTEGER USING COMPRESSION bitpacking, -- NULL: not authenticated
+    shape            UBIGINT USING COMPRESSION bitpacking NOT NULL,
+    own_path         VARCHAR, -- in place of its shape's, when a batch has many paths
+    key_fp           UINTEGER USING COMPRESSION bitpacking NOT NULL,
+    client_ip_high   UBIGINT USING COMPRESSION bitpacking NOT NULL, -- the IPv6 address (IPv4 mapped) in two halves
+    client_ip_low    UBIGINT USING COMPRESSION bitpacking NOT NULL,
+    client_port      USMALLINT USING COMPRESSION bitpacking NOT NULL,
+    bytes_in         UBIGINT USING COMPRESSION bitpacking NOT NULL,
+    bytes_out        UBIGINT USING COMPRESSION bitpacking NOT NULL,
+    time_request_ms  INTEGER USING COMPRESSION bitpacking NOT NULL, -- -1: the phase did not happen
+    time_queue_ms    INTEGER USING COMPRESSION bitpacking NOT NULL,
+    time_connect_ms  INTEGER USING COMPRESSION bitpacking NOT NULL,
+    time_response_ms INTEGER USING COMPRESSION bitpacking NOT NULL,
+    time_total_ms    INTEGER USING COMPRESSION bitpacking NOT NULL
 );
+
+-- Those requests with all their columns.
+CREATE OR REPLACE VIEW requests AS
+    SELECT batch, ts, idle_ms, gateway, pid, log_counter, request_counter, customer_id, service, network, class, event,
+           key_fp, client_ip_high, client_ip_low, client_port, listener_port, method, coalesce(own_path, path) AS path,
+           status, bytes_in, bytes_out, time_request_ms, time_queue_ms, time_connect_ms, time_response_ms, time_total_ms,
+           termination, backend, server, repeat
+    FROM request_rows JOIN request_shapes ON number = shape;
 
 -- Sealed requests: Parquet files in `chunks/`, each of a span of time within one day. A span may have several: late
 -- lines form another one.

@@ -81,7 +81,7 @@ pub fn measure_queries(folder: &Path, requests: u64, seed: u64, store: &Options)
 
 fn fill(traffic: &Traffic, writer: &mut Writer, requests: u64, seed: u64) -> Result<(), BenchError> {
     let mut rng = Rng::with_seed(seed);
-    let mut batch = Batch::new(traffic.words()?);
+    let mut batch = Batch::new(traffic.new_shapes()?);
     let first = NOW.plus_ms(-SPREAD_MS);
     let mut batches = 0;
     for number in 0..requests {

@@ -36,8 +36,16 @@ impl From<u32> for Bucket {
     }
 }
 
+/// The buckets of most latencies.
+static SHORT: LazyLock<Vec<u8>> = LazyLock::new(|| (0..1024).map(search).collect());
+
 /// The number of the bucket that a latency falls into.
 pub fn bucket_of(ms: u32) -> u8 {
+    let short = usize::try_from(ms).ok().and_then(|ms| SHORT.get(ms));
+    short.copied().unwrap_or_else(|| search(ms))
+}
+
+fn search(ms: u32) -> u8 {
     u8::try_from(BUCKETS.partition_point(|bucket| bucket.last < ms)).unwrap_or(u8::MAX)
 }
 

@@ -85,7 +85,7 @@ impl Intake {
         clock: Clock,
     ) -> Result<Self, IntakeError> {
         let mut sources = Sources::new(inputs.into(), traffic, options.rotation_grace)?;
-        let mut batch = Batch::new(traffic.words()?);
+        let mut batch = Batch::new(traffic.new_shapes()?);
         batch.recognise_duplicates(traffic.recent_requests()?);
         // What is history must be on disk before anything is read: after a crash, a file that was rotated away meanwhile
         // would look like history, too.

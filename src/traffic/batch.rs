@@ -7,7 +7,7 @@ use duckdb::arrow::record_batch::RecordBatch;
 use super::TrafficError;
 use super::columns::{RequestColumns, delta_batch};
 use super::marks::Marks;
-use super::words::{Word, Words};
+use super::shapes::{FreshShapes, Shapes};
 use crate::core::calendar::UtcMillis;
 use crate::core::duplicates::Duplicates;
 use crate::core::log_line::{Reject, RequestLine};
@@ -48,7 +48,7 @@ pub struct Quarantined {
 
 /// A batch while it fills.
 pub struct Batch {
-    words: Words,
+    shapes: Shapes,
     requests: RequestColumns,
     rollup: Rollup,
     quarantined: Vec<Quarantined>,
@@ -62,7 +62,7 @@ pub struct Batch {
 
 /// A full batch, ready to be appended as often as it takes.
 pub struct SealedBatch {
-    pub(super) words: Vec<Word>,
+    pub(super) shapes: FreshShapes,
     pub(super) requests: RecordBatch,
     pub(super) minutes: RecordBatch,
     pub(super) quarantined: Vec<Quarantined>,
@@ -87,10 +87,10 @@ pub struct Committed {
 }
 
 impl Batch {
-    /// Starts with the words that the store knows.
-    pub fn new(words: Words) -> Self {
+    /// Starts with the shapes that the store gave.
+    pub fn new(shapes: Shapes) -> Self {
         Self {
-            words,
+            shapes,
             requests: RequestColumns::default(),
             rollup: Rollup::default(),
             quarantined: Vec::new(),
@@ -108,7 +108,7 @@ impl Batch {
         if self.is_duplicate(line) {
             return;
         }
-        self.requests.push(line, &mut self.words);
+        self.requests.push(line, &mut self.shapes);
         self.rollup.add(line);
         let end = line.ts.plus_ms(i64::from(line.times.total_ms.max(0)));
         self.newest_end = self.newest_end.max(Some(end));
@@ -146,13 +146,13 @@ impl Batch {
     }
 
     /// Takes what has been gathered, leaving an empty batch. Every sealed batch must be appended, in order: later ones
-    /// use the words of earlier ones.
+    /// use the shapes of earlier ones.
     ///
     /// # Errors
     /// [`TrafficError::Batch`] if the columns do not fit together.
     pub fn seal(&mut self, capacity: usize) -> Result<SealedBatch, TrafficError> {
         Ok(SealedBatch {
-            words: self.words.take_fresh(),
+            shapes: self.shapes.take_fresh()?,
             requests: self.requests.take(capacity)?,
             minutes: delta_batch(&self.rollup.take())?,
             quarantined: std::mem::take(&mut self.quarantined),

@@ -1,46 +1,34 @@
-//! Rows as Arrow columns, in the order of the tables' columns.
+//! Rows as Arrow columns, named as the tables' columns.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use duckdb::arrow::array::{
-    ArrayRef, Int32Array, ListArray, StringBuilder, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt32Array,
-    UInt64Array,
+    Array, ArrayRef, Int32Array, ListArray, StringArray, StringBuilder, TimestampMicrosecondArray, UInt8Array,
+    UInt16Array, UInt32Array, UInt64Array,
 };
 use duckdb::arrow::buffer::OffsetBuffer;
 use duckdb::arrow::datatypes::Field;
 use duckdb::arrow::record_batch::RecordBatch;
 
 use super::TrafficError;
-use super::words::Words;
-use crate::core::id::{CustomerId, Network};
-use crate::core::log_line::{LoggedPath, RequestLine};
+use super::shapes::Shapes;
+use crate::core::id::CustomerId;
+use crate::core::log_line::RequestLine;
 use crate::core::rollup::{Deltas, RollupDelta, RollupKey};
-
-/// Bytes reserved per path.
-const PATH_BYTES: usize = 32;
 
 #[derive(Default)]
 pub(super) struct RequestColumns {
     ts: Vec<i64>,
     idle_ms: Vec<u32>,
-    gateway: Vec<u8>,
-    pid: Vec<u32>,
     log_counter: Vec<u64>,
     request_counter: Vec<u64>,
     customer_id: Vec<Option<u32>>,
-    service: Vec<u8>,
-    network: Vec<Option<u8>>,
-    class: Vec<u8>,
-    event: Vec<u8>,
+    shape: Vec<u64>,
+    own_path: StringBuilder,
     key_fp: Vec<u32>,
     client_ip_high: Vec<u64>,
     client_ip_low: Vec<u64>,
     client_port: Vec<u16>,
-    listener_port: Vec<u16>,
-    method: Vec<u16>,
-    path: StringBuilder,
-    status: Vec<u16>,
     bytes_in: Vec<u64>,
     bytes_out: Vec<u64>,
     time_request_ms: Vec<i32>,
@@ -48,10 +36,6 @@ pub(super) struct RequestColumns {
     time_connect_ms: Vec<i32>,
     time_response_ms: Vec<i32>,
     time_total_ms: Vec<i32>,
-    termination: Vec<u16>,
-    backend: Vec<u16>,
-    server: Vec<u16>,
-    repeat: Vec<u32>,
 }
 
 impl RequestColumns {
@@ -59,27 +43,20 @@ impl RequestColumns {
         self.ts.len()
     }
 
-    pub(super) fn push(&mut self, line: &RequestLine<'_>, words: &mut Words) {
+    pub(super) fn push(&mut self, line: &RequestLine<'_>, shapes: &mut Shapes) {
         self.ts.push(line.ts.micros());
         self.idle_ms.push(line.idle_ms);
-        self.gateway.push(line.gateway);
-        self.pid.push(line.pid);
         self.log_counter.push(line.log_counter);
         self.request_counter.push(line.request_counter);
         self.customer_id.push(line.customer.map(CustomerId::get));
-        self.service.push(line.service.number());
-        self.network.push(line.network.map(Network::number));
-        self.class.push(line.class.number());
-        self.event.push(line.event.0);
+        let found = shapes.shape_of(line);
+        self.shape.push(found.number);
+        self.own_path.append_option(found.own_path);
         self.key_fp.push(line.key_fp);
         let (high, low) = halves(line.client_ip.to_bits());
         self.client_ip_high.push(high);
         self.client_ip_low.push(low);
         self.client_port.push(line.client_port);
-        self.listener_port.push(line.listener_port);
-        self.method.push(words.method_id(line.method));
-        self.push_path(line.path);
-        self.status.push(line.status);
         self.bytes_in.push(line.bytes_in);
         self.bytes_out.push(line.bytes_out);
         self.time_request_ms.push(line.times.request_ms);
@@ -87,45 +64,23 @@ impl RequestColumns {
         self.time_connect_ms.push(line.times.connect_ms);
         self.time_response_ms.push(line.times.response_ms);
         self.time_total_ms.push(line.times.total_ms);
-        self.termination.push(words.id(line.termination));
-        self.backend.push(words.id(line.backend));
-        self.server.push(words.id(line.server));
-        self.repeat.push(line.repeat);
-    }
-
-    fn push_path(&mut self, path: LoggedPath<'_>) {
-        if let Some(path) = path.as_plain() {
-            self.path.append_value(path);
-        } else {
-            // Memory takes any text; the empty rest ends the value.
-            let _ = write!(self.path, "{path}");
-            self.path.append_value("");
-        }
     }
 
     /// The rows so far as one Arrow batch; the columns are left empty with room for `capacity` rows.
     pub(super) fn take(&mut self, capacity: usize) -> Result<RecordBatch, TrafficError> {
         let mut full = std::mem::replace(self, Self::with_capacity(capacity));
-        let columns: [(&str, ArrayRef); 30] = [
+        let own_path = full.own_path.finish();
+        let columns: [(&str, ArrayRef); 17] = [
             ("ts", Arc::new(TimestampMicrosecondArray::from(full.ts))),
             ("idle_ms", Arc::new(UInt32Array::from(full.idle_ms))),
-            ("gateway", Arc::new(UInt8Array::from(full.gateway))),
-            ("pid", Arc::new(UInt32Array::from(full.pid))),
             ("log_counter", Arc::new(UInt64Array::from(full.log_counter))),
             ("request_counter", Arc::new(UInt64Array::from(full.request_counter))),
             ("customer_id", Arc::new(UInt32Array::from(full.customer_id))),
-            ("service", Arc::new(UInt8Array::from(full.service))),
-            ("network", Arc::new(UInt8Array::from(full.network))),
-            ("class", Arc::new(UInt8Array::from(full.class))),
-            ("event", Arc::new(UInt8Array::from(full.event))),
+            ("shape", Arc::new(UInt64Array::from(full.shape))),
             ("key_fp", Arc::new(UInt32Array::from(full.key_fp))),
             ("client_ip_high", Arc::new(UInt64Array::from(full.client_ip_high))),
             ("client_ip_low", Arc::new(UInt64Array::from(full.client_ip_low))),
             ("client_port", Arc::new(UInt16Array::from(full.client_port))),
-            ("listener_port", Arc::new(UInt16Array::from(full.listener_port))),
-            ("method", Arc::new(UInt16Array::from(full.method))),
-            ("path", Arc::new(full.path.finish())),
-            ("status", Arc::new(UInt16Array::from(full.status))),
             ("bytes_in", Arc::new(UInt64Array::from(full.bytes_in))),
             ("bytes_out", Arc::new(UInt64Array::from(full.bytes_out))),
             ("time_request_ms", Arc::new(Int32Array::from(full.time_request_ms))),
@@ -133,23 +88,38 @@ impl RequestColumns {
             ("time_connect_ms", Arc::new(Int32Array::from(full.time_connect_ms))),
             ("time_response_ms", Arc::new(Int32Array::from(full.time_response_ms))),
             ("time_total_ms", Arc::new(Int32Array::from(full.time_total_ms))),
-            ("termination", Arc::new(UInt16Array::from(full.termination))),
-            ("backend", Arc::new(UInt16Array::from(full.backend))),
-            ("server", Arc::new(UInt16Array::from(full.server))),
-            ("repeat", Arc::new(UInt32Array::from(full.repeat))),
         ];
-        RecordBatch::try_from_iter(columns).map_err(|source| TrafficError::Batch { source })
+        // A column that is left out costs least, and hardly a batch has such paths.
+        let own_path = (own_path.null_count() < own_path.len()).then(|| ("own_path", into_array(own_path)));
+        RecordBatch::try_from_iter(columns.into_iter().chain(own_path)).map_err(|source| TrafficError::Batch { source })
     }
 
-    /// Room for the columns that cost most to grow; the others grow as they fill.
     fn with_capacity(rows: usize) -> Self {
         Self {
             ts: Vec::with_capacity(rows),
+            idle_ms: Vec::with_capacity(rows),
+            log_counter: Vec::with_capacity(rows),
             request_counter: Vec::with_capacity(rows),
-            path: StringBuilder::with_capacity(rows, rows * PATH_BYTES),
-            ..Self::default()
+            customer_id: Vec::with_capacity(rows),
+            shape: Vec::with_capacity(rows),
+            own_path: StringBuilder::with_capacity(rows, 0),
+            key_fp: Vec::with_capacity(rows),
+            client_ip_high: Vec::with_capacity(rows),
+            client_ip_low: Vec::with_capacity(rows),
+            client_port: Vec::with_capacity(rows),
+            bytes_in: Vec::with_capacity(rows),
+            bytes_out: Vec::with_capacity(rows),
+            time_request_ms: Vec::with_capacity(rows),
+            time_queue_ms: Vec::with_capacity(rows),
+            time_connect_ms: Vec::with_capacity(rows),
+            time_response_ms: Vec::with_capacity(rows),
+            time_total_ms: Vec::with_capacity(rows),
         }
     }
+}
+
+fn into_array(column: StringArray) -> ArrayRef {
+    Arc::new(column)
 }
 
 /// An address as two numbers, which compress far better than one text.

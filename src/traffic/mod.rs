@@ -23,12 +23,12 @@ mod relation;
 mod requests;
 mod scope;
 mod sealed;
+mod shapes;
 mod shipping;
 mod sql;
 mod tops;
 mod usage;
 mod window;
-mod words;
 mod writer;
 
 pub use batch::{Batch, Committed, FilePosition, QUARANTINE_HEAD_BYTES, Quarantined, SealedBatch};
@@ -44,11 +44,11 @@ pub use rebuild::{is_set_aside, put_in_place, remove_store, set_aside};
 pub use requests::{Position, RequestFilter, RequestPage, RequestQuery, RequestRow};
 pub use scope::Scope;
 pub use sealed::{Adopted, Dropped, KeptFor, Part, SealReport, VerifyReport};
+pub use shapes::Shapes;
 pub use shipping::LinesOfHour;
 pub use sql::{SqlAnswer, SqlColumn};
 pub use tops::{COUNTED_REQUESTS, Common, Counted, GatewayShare, Top, TopItem};
 pub use usage::UsageChanges;
-pub use words::Words;
 pub use writer::Writer;
 
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ pub struct Options {
 }
 
 /// A log of this size is written into the file. Replaying it takes about 20 ms a megabyte, before anything is served.
-const CHECKPOINT_AT: &str = "4MiB";
+const CHECKPOINT_AT: &str = "16MiB";
 
 /// The oldest DuckDB that can read a new file. By itself DuckDB writes files for far older ones, which costs a tenth more
 /// time and their newer ways to compress.
@@ -76,7 +76,7 @@ fn name_store(connection: &Connection) -> Result<(), TrafficError> {
     getrandom::fill(&mut name).map_err(|source| TrafficError::Random { source })?;
     connection
         .execute(
-            "INSERT INTO traffic_store SELECT ?, 0, 0, NULL WHERE NOT EXISTS (SELECT 1 FROM traffic_store)",
+            "INSERT INTO traffic_store SELECT ?, 0, 0, 0, NULL WHERE NOT EXISTS (SELECT 1 FROM traffic_store)",
             params![data_encoding::HEXLOWER.encode(&name)],
         )
         .map_err(failed("name the store"))?;

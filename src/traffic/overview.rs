@@ -95,7 +95,7 @@ impl Traffic {
 
 /// Hot, sealed and dropped ones.
 const ROWS: &str = "
-    SELECT ((SELECT count(*) FROM requests) + (SELECT coalesce(sum(rows), 0) FROM sealed_parts)
+    SELECT ((SELECT count(*) FROM request_rows) + (SELECT coalesce(sum(rows), 0) FROM sealed_parts)
             + (SELECT coalesce(sum(dropped_rows), 0) FROM retirement))::UBIGINT";
 
 fn line_counts(connection: &Connection) -> Result<(u64, u64), TrafficError> {

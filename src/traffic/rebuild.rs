@@ -160,7 +160,7 @@ impl Writer {
             self.connection.execute_batch(&drop_sealed_twice(&relation_of(&files))).map_err(&settling)?;
         }
         self.connection
-            .execute("DELETE FROM requests WHERE ts < make_timestamp(?)", params![since.micros()])
+            .execute("DELETE FROM request_rows WHERE ts < make_timestamp(?)", params![since.micros()])
             .map_err(&settling)?;
         self.connection
             .execute_batch("DELETE FROM minute_deltas; DELETE FROM hour_deltas; DELETE FROM day_deltas")
@@ -187,13 +187,13 @@ impl Writer {
 /// Lines that are in a log and in a sealed file.
 fn drop_sealed_twice(sealed: &str) -> String {
     format!(
-        "DELETE FROM requests WHERE rowid IN (
-             SELECT r.rowid FROM requests r SEMI JOIN {sealed} s ON r.ts = s.ts AND r.gateway = s.gateway
-                 AND r.pid = s.pid AND r.request_counter = s.request_counter AND r.log_counter = s.log_counter
+        "DELETE FROM request_rows WHERE rowid IN (
+             SELECT r.rowid FROM request_rows r JOIN request_shapes h ON h.number = r.shape
+                 SEMI JOIN {sealed} s ON r.ts = s.ts AND h.gateway = s.gateway AND h.pid = s.pid AND r.request_counter = s.request_counter AND r.log_counter = s.log_counter
                  AND r.client_ip_high = s.client_ip_high AND r.client_ip_low = s.client_ip_low
-                 AND r.client_port = s.client_port AND r.service = s.service AND r.class = s.class
-                 AND r.status = s.status AND r.bytes_out = s.bytes_out AND r.time_total_ms = s.time_total_ms
-                 AND r.path = s.path)"
+                 AND r.client_port = s.client_port AND h.service = s.service AND h.class = s.class
+                 AND h.status = s.status AND r.bytes_out = s.bytes_out AND r.time_total_ms = s.time_total_ms
+                 AND coalesce(r.own_path, h.path) = s.path)"
     )
 }
 

@@ -251,34 +251,28 @@ macro_rules! request_columns {
     ($of:literal) => {
         concat!(
             "SELECT batch, epoch_ms(ts), idle_ms, gateway, pid, log_counter, request_counter, service, network, class,
-                    event, key_fp, client_ip_high, client_ip_low, client_port, listener_port, m.word, path, status,
+                    event, key_fp, client_ip_high, client_ip_low, client_port, listener_port, method, path, status,
                     bytes_in, bytes_out, time_request_ms, time_queue_ms, time_connect_ms, time_response_ms,
-                    time_total_ms, t.word, b.word, s.word, repeat
-             FROM (SELECT * FROM mine ",
-            $of,
-            ") LEFT JOIN words m ON m.number = method LEFT JOIN words t ON t.number = termination
-             LEFT JOIN words b ON b.number = backend LEFT JOIN words s ON s.number = server "
+                    time_total_ms, termination, backend, server, repeat
+             FROM mine ",
+            $of
         )
     };
 }
 
-const NEWEST: &str = concat!(
-    request_columns!(
-        "ORDER BY ts DESC, request_counter DESC, pid DESC, gateway DESC, log_counter DESC LIMIT ? OFFSET ?"
-    ),
-    "ORDER BY ts DESC, request_counter DESC, pid DESC, gateway DESC, log_counter DESC"
+const NEWEST: &str = request_columns!(
+    "ORDER BY ts DESC, request_counter DESC, pid DESC, gateway DESC, log_counter DESC LIMIT ? OFFSET ?"
 );
 
 /// An id is that of one request, so only the lines of a stream can be many.
-const OLDEST: &str = concat!(request_columns!("ORDER BY ts LIMIT 100"), "ORDER BY ts");
+const OLDEST: &str = request_columns!("ORDER BY ts LIMIT 100");
 
 /// What became known last, newest first.
 pub(super) fn newest_known(reader: &Reader<'_>, rows: Mine, limit: u32) -> Result<Vec<RequestRow>, TrafficError> {
     read(reader, rows, NEWEST_KNOWN, [Value::UInt(limit)])
 }
 
-const NEWEST_KNOWN: &str =
-    concat!(request_columns!("ORDER BY batch DESC, ts DESC LIMIT ?"), "ORDER BY batch DESC, ts DESC");
+const NEWEST_KNOWN: &str = request_columns!("ORDER BY batch DESC, ts DESC LIMIT ?");
 
 fn read(
     reader: &Reader<'_>,
@@ -293,7 +287,6 @@ fn read(
 type Checked = Result<RequestRow, TrafficError>;
 
 fn request(row: &Row<'_>) -> Result<Checked, duckdb::Error> {
-    let word = |column: usize| Ok::<_, duckdb::Error>(row.get::<_, Option<String>>(column)?.unwrap_or("OTHER".into()));
     let (service, network, class) = (row.get(7)?, row.get::<_, Option<u8>>(8)?, row.get(9)?);
     let (Some(service), Some(class)) = (Service::from_number(service), TrafficClass::from_number(class)) else {
         return Ok(Err(TrafficError::OutOfRange { what: "a service or class" }));
@@ -315,7 +308,7 @@ fn request(row: &Row<'_>) -> Result<Checked, duckdb::Error> {
         client_ip: Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low)),
         client_port: row.get(14)?,
         listener_port: row.get(15)?,
-        method: word(16)?,
+        method: row.get(16)?,
         path: row.get(17)?,
         status: row.get(18)?,
         bytes_in: row.get(19)?,
@@ -327,9 +320,9 @@ fn request(row: &Row<'_>) -> Result<Checked, duckdb::Error> {
             response_ms: row.get(24)?,
             total_ms: row.get(25)?,
         },
-        termination: word(26)?,
-        backend: word(27)?,
-        server: word(28)?,
+        termination: row.get(26)?,
+        backend: row.get(27)?,
+        server: row.get(28)?,
         repeat: row.get(29)?,
     }))
 }

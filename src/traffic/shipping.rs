@@ -61,7 +61,8 @@ impl Traffic {
                 .prepare(
                     "SELECT ts, client_ip_high, client_ip_low, client_port, listener_port, class, log_counter, bytes_out,
                             time_total_ms, gateway, pid, request_counter
-                     FROM requests WHERE rowid > (SELECT coalesce(max(rowid), 0) FROM requests) - ?::BIGINT",
+                     FROM request_rows JOIN request_shapes ON number = shape
+                     WHERE request_rows.rowid > (SELECT coalesce(max(rowid), 0) FROM request_rows) - ?::BIGINT",
                 )
                 .map_err(&reading)?;
             let mut duplicates = Duplicates::default();

@@ -8,7 +8,7 @@ use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::{Connection, OptionalExt, params};
 
 use super::batch::SealedBatch;
-use super::{TrafficError, failed, marks, positions, words};
+use super::{TrafficError, failed, marks, positions};
 
 /// Appends batches. There is one per store.
 pub struct Writer {
@@ -91,8 +91,8 @@ pub(super) fn last_batch(connection: &Connection) -> Result<u64, TrafficError> {
 }
 
 fn append_all(connection: &Connection, number: u64, batch: &SealedBatch) -> Result<(), TrafficError> {
-    words::append(connection, &batch.words)?;
-    append_rows(connection, "requests", with_batch_number(number, &batch.requests)?)?;
+    append_rows(connection, "request_shapes", batch.shapes.rows.clone())?;
+    append_rows(connection, "request_rows", with_batch_number(number, &batch.requests)?)?;
     append_rows(connection, "minute_deltas", with_batch_number(number, &batch.minutes)?)?;
     append_quarantined(connection, number, batch)?;
     for source in &batch.begun {
@@ -106,7 +106,7 @@ fn append_all(connection: &Connection, number: u64, batch: &SealedBatch) -> Resu
     }
     marks::append(connection, &batch.marks)?;
     connection
-        .execute("UPDATE traffic_store SET last_batch = ?", params![number])
+        .execute("UPDATE traffic_store SET last_batch = ?, first_shape = ?", params![number, batch.shapes.first])
         .map_err(failed("count a batch"))
         .map(|_| ())
 }
@@ -120,7 +120,9 @@ fn append_rows(connection: &Connection, table: &str, rows: RecordBatch) -> Resul
     if rows.num_rows() == 0 {
         return Ok(());
     }
-    let mut appender = connection.appender(table).map_err(failed("append rows"))?;
+    let schema = rows.schema();
+    let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let mut appender = connection.appender_with_columns(table, &columns).map_err(failed("append rows"))?;
     appender.append_record_batch(rows).map_err(failed("append rows"))?;
     appender.flush().map_err(failed("append rows"))
 }

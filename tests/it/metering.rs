@@ -48,7 +48,7 @@ impl Books {
     }
 
     fn append(&mut self, lines: &str) {
-        let mut batch = Batch::new(self.app.traffic.words().unwrap());
+        let mut batch = Batch::new(self.app.traffic.new_shapes().unwrap());
         for line in lines.lines() {
             batch.push(&log_line::parse(line.as_bytes()).unwrap());
         }

@@ -156,7 +156,7 @@ struct Tail<'a> {
 impl<'a> Tail<'a> {
     fn new(log: PathBuf, traffic: &'a Traffic, writer: &'a mut Writer) -> Self {
         let follower = Follower::new(&log, None, GRACE).unwrap();
-        let batch = Batch::new(traffic.words().unwrap());
+        let batch = Batch::new(traffic.new_shapes().unwrap());
         let mut tail = Self { log, traffic, writer, follower, batch };
         tail.follower.scan(&mut tail.batch);
         tail.commit();
@@ -176,7 +176,7 @@ impl<'a> Tail<'a> {
     fn crash(&mut self) {
         let known = self.traffic.file_positions(&self.log.to_string_lossy()).unwrap();
         self.follower = Follower::new(&self.log, known, GRACE).unwrap();
-        self.batch = Batch::new(self.traffic.words().unwrap());
+        self.batch = Batch::new(self.traffic.new_shapes().unwrap());
         // A new process looks before it does anything else.
         self.follower.scan(&mut self.batch);
     }

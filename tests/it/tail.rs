@@ -35,7 +35,7 @@ impl Tail {
         let folder = tempfile::tempdir().unwrap();
         let (traffic, writer) = Traffic::open(&folder.path().join("t.duckdb"), &STORE).unwrap();
         let follower = Follower::new(&folder.path().join("ha.log"), None, grace).unwrap();
-        let batch = Batch::new(traffic.words().unwrap());
+        let batch = Batch::new(traffic.new_shapes().unwrap());
         Self { folder, grace, traffic, writer, follower, batch }
     }
 
@@ -74,7 +74,7 @@ impl Tail {
         let log = self.path("ha.log");
         let known = self.traffic.file_positions(&log.to_string_lossy()).unwrap();
         self.follower = Follower::new(&log, known, self.grace).unwrap();
-        self.batch = Batch::new(self.traffic.words().unwrap());
+        self.batch = Batch::new(self.traffic.new_shapes().unwrap());
     }
 
     #[track_caller]

@@ -43,7 +43,7 @@ struct Life<'a> {
 impl<'a> Life<'a> {
     fn new(folder: &Path, traffic: &'a Traffic, writer: &'a mut Writer) -> Self {
         let (journal, reader) = Self::open(folder, traffic);
-        let batch = Batch::new(traffic.words().unwrap());
+        let batch = Batch::new(traffic.new_shapes().unwrap());
         Self { folder: folder.to_owned(), traffic, writer, journal, reader, batch, sent: 0 }
     }
 
@@ -89,7 +89,7 @@ impl<'a> Life<'a> {
             }
         }
         (self.journal, self.reader) = Self::open(&self.folder, self.traffic);
-        self.batch = Batch::new(self.traffic.words().unwrap());
+        self.batch = Batch::new(self.traffic.new_shapes().unwrap());
         self.sent = 0;
     }
 }

@@ -26,7 +26,7 @@ pub struct Adopted {
 }
 
 impl Traffic {
-    /// Registers every sealed file in the folder, and the words that they use.
+    /// Registers every sealed file in the folder.
     ///
     /// # Errors
     /// [`TrafficError`]; then the store is not to be used.
@@ -37,7 +37,7 @@ impl Traffic {
             match examine(&connection, &path) {
                 Ok(part) if is_doubled(&connection, &self.chunks, &part, &adopted.parts)? => adopted.doubled += 1,
                 Ok(part) => {
-                    register(&connection, &self.chunks, &part)?;
+                    insert_part(&connection, &part).map_err(failed("register a sealed file"))?;
                     adopted.parts.push(part);
                 }
                 Err(error) => {
@@ -92,22 +92,4 @@ fn is_doubled(connection: &Connection, folder: &Path, part: &Part, others: &[Par
         }
     }
     Ok(false)
-}
-
-fn register(connection: &Connection, folder: &Path, part: &Part) -> Result<(), TrafficError> {
-    let registering = failed("register a sealed file");
-    let file = quoted(&folder.join(&part.file));
-    for (number, text) in [
-        ("method", "method_text"),
-        ("termination", "termination_text"),
-        ("backend", "backend_text"),
-        ("server", "server_text"),
-    ] {
-        let words = format!(
-            "INSERT INTO words SELECT DISTINCT {number}, {text} FROM read_parquet({file})
-             WHERE {number} <> 0 AND {number} NOT IN (SELECT number FROM words)"
-        );
-        connection.execute_batch(&words).map_err(&registering)?;
-    }
-    insert_part(connection, part).map_err(&registering)
 }

@@ -11,10 +11,8 @@
 //!
 //! # Layout
 //! One file holds the requests of a span of at most one day (UTC), sorted by customer and time, in the columns of the
-//! table `requests`, but with `log_offset` (the log counter minus the request counter; beyond 2⁶² `log_counter_whole`)
-//! in place of the log counter, and in four more that repeat the numbers of words as texts (`method_text`,
-//! `termination_text`, `backend_text`, `server_text`), so that other programs can read it by itself. zstd, row groups of
-//! 122,880.
+//! view `requests`, but with `log_offset` (the log counter minus the request counter; beyond 2⁶² `log_counter_whole`)
+//! in place of the log counter, so that other programs can read it by itself. zstd, row groups of 122,880.
 
 mod adopt;
 mod retain;

@@ -109,7 +109,10 @@ fn retire(connection: &Connection, before: UtcMillis, folder: &Path) -> Result<u
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .map_err(&retiring)?;
-    if files > 0 {
+    // Late lines that were too few for a file of their own.
+    let hot = connection.execute("DELETE FROM request_rows WHERE ts < make_timestamp(?)", old).map_err(&retiring)?;
+    let rows = rows.saturating_add(u64::try_from(hot).unwrap_or(0));
+    if rows > 0 {
         connection
             .execute(
                 "INSERT INTO disposable_parts SELECT file FROM sealed_parts WHERE span_end <= make_timestamp(?)",

@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 
 use super::KeptFor;
 use super::view::{HOT_COLUMNS, TO_FILE, quoted, refresh_view, relation_of};
-use crate::core::calendar::{DAY_MS, HOUR_MS, UtcMillis};
+use crate::core::calendar::{DAY_MS, MINUTE_MS, UtcMillis};
 use crate::traffic::writer::in_transaction;
-use crate::traffic::{Traffic, TrafficError, failed};
+use crate::traffic::{Traffic, TrafficError, failed, shapes};
 
-/// Rows of a file, about: more hours of a day are taken together up to here. Bounds what is sorted at once.
+/// Rows of a file, about: more minutes of a day are taken together up to here. Bounds what is sorted at once.
 const PART_ROWS: u64 = 4_000_000;
 /// A day that has so many files gets another one for no fewer late rows than this.
 const LATE_ROWS: u64 = 100_000;
@@ -72,6 +72,9 @@ impl Traffic {
                 // The other spans can be sealed all the same.
                 Err(error) => first_error = first_error.or(Some(error)),
             }
+        }
+        if !report.parts.is_empty() {
+            shapes::forget(&self.take_idle()?)?;
         }
         first_error.map_or(Ok(report), Err)
     }
@@ -133,23 +136,23 @@ impl Traffic {
     }
 }
 
-/// Spans of whole hours within one day, oldest first, that hold every hot row from before `before`.
+/// Spans of whole minutes within one day, oldest first, that hold every hot row from before `before`.
 fn spans_before(connection: &Connection, before: UtcMillis) -> Result<Vec<(UtcMillis, UtcMillis)>, TrafficError> {
-    let listing = failed("list hours to seal");
+    let listing = failed("list minutes to seal");
     let mut statement = connection
         .prepare(
-            "SELECT epoch_ms(ts) // 3600000 AS hour, count(*)::UBIGINT FROM requests WHERE ts < make_timestamp(?)
-             GROUP BY hour ORDER BY hour",
+            "SELECT epoch_ms(ts) // 60000 AS minute, count(*)::UBIGINT FROM request_rows WHERE ts < make_timestamp(?)
+             GROUP BY minute ORDER BY minute",
         )
         .map_err(&listing)?;
-    let hours = statement
+    let minutes = statement
         .query_map(params![before.micros()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u64>(1)?)))
         .map_err(&listing)?;
     let mut spans: Vec<(UtcMillis, UtcMillis)> = Vec::new();
     let mut filled = 0;
-    for hour in hours {
-        let (hour, rows) = hour.map_err(&listing)?;
-        let (from, to) = (UtcMillis(hour.saturating_mul(HOUR_MS)), UtcMillis(hour.saturating_add(1) * HOUR_MS));
+    for minute in minutes {
+        let (minute, rows) = minute.map_err(&listing)?;
+        let (from, to) = (UtcMillis(minute.saturating_mul(MINUTE_MS)), UtcMillis(minute.saturating_add(1) * MINUTE_MS));
         let day = |at: UtcMillis| at.0.div_euclid(DAY_MS);
         match spans.last_mut().filter(|span| day(span.0) == day(from) && filled + rows <= PART_ROWS) {
             Some(span) => {
@@ -189,11 +192,7 @@ pub(super) fn within(from: UtcMillis, to: UtcMillis) -> String {
 
 fn write_file(connection: &Connection, from: UtcMillis, to: UtcMillis, path: &Path) -> Result<(), TrafficError> {
     let copy = format!(
-        "COPY (SELECT {}, coalesce(w1.word, '') AS method_text, coalesce(w2.word, '') AS termination_text,
-                      coalesce(w3.word, '') AS backend_text, coalesce(w4.word, '') AS server_text
-               FROM requests r LEFT JOIN words w1 ON w1.number = r.method LEFT JOIN words w2 ON w2.number = r.termination
-                    LEFT JOIN words w3 ON w3.number = r.backend LEFT JOIN words w4 ON w4.number = r.server
-               WHERE {} ORDER BY r.customer_id, r.ts)
+        "COPY (SELECT {} FROM requests WHERE {} ORDER BY customer_id, ts)
          TO {} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE 122880)",
         TO_FILE,
         within(from, to),
@@ -227,7 +226,11 @@ fn exchange(connection: &Connection, part: &Part, checksum: &str, folder: &Path)
         return Ok(false);
     }
     let sealing = failed("replace requests by their sealed file");
-    connection.execute_batch(&format!("DELETE FROM {hot}")).map_err(&sealing)?;
+    let delete = format!("DELETE FROM request_rows WHERE {}", within(*from, *to));
+    let deleted = connection.execute(&delete, []).map_err(&sealing)?;
+    if u64::try_from(deleted).ok() != Some(written.rows) {
+        return Err(TrafficError::OutOfRange { what: "a row whose shape is missing" });
+    }
     insert_part(connection, part).map_err(&sealing)?;
     connection.execute("DELETE FROM disposable_parts WHERE file = ?", params![part.file]).map_err(&sealing)?;
     refresh_view(connection, folder)?;

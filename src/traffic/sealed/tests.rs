@@ -34,7 +34,7 @@ impl Store {
     }
 
     fn append(&mut self, lines: impl IntoIterator<Item = (i64, u32)>) {
-        let mut batch = Batch::new(self.traffic.words().unwrap());
+        let mut batch = Batch::new(self.traffic.new_shapes().unwrap());
         for (ts, customer) in lines {
             let line = format!(
                 "s1 {ts} 1 7 1 {ts} {customer} 1 1 1 0 0 203.0.113.9 5 20002 GET /a/{customer} 200 10 99 \
@@ -94,7 +94,7 @@ fn old_days_move_to_files_and_late_lines_form_another() {
 #[test]
 fn numbers_as_large_as_they_come_are_sealed_as_they_are() {
     let mut store = Store::new();
-    let mut batch = Batch::new(store.traffic.words().unwrap());
+    let mut batch = Batch::new(store.traffic.new_shapes().unwrap());
     let (small, large) = (7_u64, u64::MAX);
     for (log, request) in [(small, large), (large, small), (large, large), (small, small)] {
         let line = format!(
@@ -199,6 +199,9 @@ fn few_late_lines_of_a_day_with_many_files_wait() {
     store.append([(at(0, 50).0, 1)]);
     let report = store.traffic.seal(&KEPT, at(2, 0)).unwrap();
     assert_eq!((report.parts.len(), report.postponed, store.counts().1), (0, 1, 25));
+    assert_eq!(store.traffic.retain(&KEPT, at(5, 0)).unwrap().retired, 24);
+    assert_eq!(store.counts().1, 0, "they are dropped with the files of their day");
+    assert_eq!(store.traffic.line_counts().unwrap().0, 25);
 }
 
 #[test]
@@ -234,7 +237,7 @@ fn rows_that_differ_from_their_rollup_are_told() {
     let mut store = Store::new();
     store.append((0..10).map(|index| (at(0, index * HOUR_MS).0, 3)));
     assert_eq!(store.traffic.verify().unwrap().wrong, 0);
-    store.traffic.execute("DELETE FROM requests WHERE ts = (SELECT max(ts) FROM requests)");
+    store.traffic.execute("DELETE FROM request_rows WHERE ts = (SELECT max(ts) FROM request_rows)");
     let verified = store.traffic.verify().unwrap();
     assert!(verified.wrong == 1 && verified.problems[0].contains("customer 3"), "{verified:?}");
 }
@@ -265,4 +268,24 @@ proptest! {
         }
         prop_assert_eq!(store.traffic.verify().unwrap().wrong, 0);
     }
+}
+
+#[test]
+fn shapes_that_no_row_has_any_more_go_and_a_row_without_its_shape_is_not_lost() {
+    let mut store = Store::new();
+    let shapes = |store: &Store| {
+        let sql = "SELECT count(*)::UBIGINT FROM request_shapes";
+        store.traffic.read(|connection| Ok(connection.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap())).unwrap()
+    };
+    store.append([(at(0, 1).0, 1), (at(0, 2).0, 2), (at(2, 1).0, 3)]);
+    store.append([(at(0, 3).0, 4), (at(2, 2).0, 5)]);
+    assert_eq!(shapes(&store), 5);
+    store.traffic.seal(&KEPT, at(3, 0)).unwrap();
+    assert_eq!((shapes(&store), store.counts()), (3, (2, 5, 15)), "the newest batch's stay: more rows may have them");
+    store.traffic.execute("DELETE FROM request_shapes WHERE path = '/a/5'");
+    let error = store.traffic.seal(&KEPT, at(4, 0)).unwrap_err().to_string();
+    assert!(error.contains("shape"), "{error}");
+    let rows = "SELECT count(*)::UBIGINT FROM request_rows";
+    let rows = store.traffic.read(|connection| Ok(connection.query_row(rows, [], |row| row.get::<_, u64>(0)).unwrap()));
+    assert_eq!(rows.unwrap(), 2);
 }

@@ -65,7 +65,7 @@ impl Traffic {
     pub fn oldest_hot(&self) -> Result<Option<UtcMillis>, TrafficError> {
         self.read(|connection| {
             connection
-                .query_row("SELECT epoch_ms(min(ts)) FROM requests", [], |row| row.get::<_, Option<i64>>(0))
+                .query_row("SELECT epoch_ms(min(ts)) FROM request_rows", [], |row| row.get::<_, Option<i64>>(0))
                 .map(|oldest| oldest.map(UtcMillis))
                 .map_err(failed("find the oldest request that is not sealed"))
         })
