@@ -230,7 +230,7 @@ fn open(
         kept: kept_for(&config.traffic),
         config_global: ArcSwap::from_pointee(config_global),
         committed: reading.intake().committed(),
-        source: reading.intake().source_state(),
+        sources: reading.intake().sources(),
         accounts,
         chain: Chain::Sim(SimChain::default()),
         readiness: crate::app::KeptReadiness::default(),

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, AppError, ask_sql, verify_traffic};
+use crate::app::{App, AppError, TrafficStatus, ask_sql, verify_traffic};
 use crate::telemetry::chain;
 use crate::traffic::{SqlAnswer, VerifyReport};
 
@@ -61,13 +61,21 @@ pub fn listen(data_dir: &Path) -> io::Result<UnixListener> {
 /// # Errors
 /// Those of the socket.
 pub async fn serve(listener: UnixListener, app: Arc<App>, stop: CancellationToken) -> io::Result<()> {
-    let router = Router::new().route("/traffic/sql", post(sql)).route("/traffic/verify", post(verify)).with_state(app);
+    let router = Router::new()
+        .route("/traffic/sql", post(sql))
+        .route("/traffic/status", post(status))
+        .route("/traffic/verify", post(verify))
+        .with_state(app);
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 async fn sql(State(app): State<Arc<App>>, Json(ask): Json<AskSql>) -> Answer<SqlAnswer> {
     let AskSql { sql, max_rows, within_ms } = ask;
     answer(ask_sql(&app.traffic, sql, max_rows, Duration::from_millis(within_ms)).await)
+}
+
+async fn status(State(app): State<Arc<App>>) -> Answer<TrafficStatus> {
+    answer(app.traffic_status().await)
 }
 
 async fn verify(State(app): State<Arc<App>>) -> Answer<VerifyReport> {

@@ -45,7 +45,7 @@ pub use demo_page::{
     OverviewSeries, OverviewTotal,
 };
 pub use metering::meter;
-pub use operator::{ask_sql, verify_traffic};
+pub use operator::{GatewayLines, IntakeStatus, TrafficStatus, ask_sql, traffic_status, verify_traffic};
 pub use readiness::{KeptReadiness, Readiness, check_readiness};
 pub use refusal::Refusal;
 pub use restored::{UnrestoredHours, hours_not_restored};
@@ -75,7 +75,7 @@ use crate::core::calendar::NotAMonth;
 use crate::core::config_global::BadConfig;
 use crate::core::field_cipher::CipherError;
 use crate::core::money::MoneyOverflow;
-use crate::core::source::SourceState;
+use crate::core::source::SourceStatus;
 use crate::ledger::{Ledger, LedgerError};
 use crate::random::NoRandomness;
 use crate::traffic::{Committed, KeptFor, Traffic, TrafficError};
@@ -91,8 +91,8 @@ pub struct App {
     pub config_global: ArcSwap<LoadedConfig>,
     /// News of committed batches; closed when intake has stopped.
     pub committed: watch::Receiver<Committed>,
-    /// How the log that is followed fares.
-    pub source: Arc<Mutex<SourceState>>,
+    /// How logs and spools fare.
+    pub sources: Arc<Mutex<Vec<SourceStatus>>>,
     /// Signs people in, and keeps what is theirs.
     pub accounts: Accounts,
     pub readiness: KeptReadiness,

@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::App;
 use crate::core::calendar::UtcMillis;
-use crate::core::source::SourceState;
+use crate::core::source::first_hindrance;
 use crate::ledger::customer::list_customers;
 
 /// For how long an answer is given again: anybody may ask, and asking costs two queries.
@@ -53,8 +53,8 @@ async fn ask(app: &App) -> Readiness {
     if app.committed.borrow().stalled {
         hindrances.push("rows cannot be stored: the log says why, and no line is lost");
     }
-    if let SourceState::Unreadable(reason) = &*app.source.lock().unwrap_or_else(PoisonError::into_inner) {
-        warn!(%reason, "not ready: the log cannot be read");
+    if let Some(reason) = first_hindrance(&app.sources.lock().unwrap_or_else(PoisonError::into_inner)) {
+        warn!(reason, "not ready: the log cannot be read");
         hindrances.push("the log cannot be read: the program's own log says why");
     }
     Readiness { hindrances }

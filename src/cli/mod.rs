@@ -9,6 +9,7 @@ mod import;
 mod init;
 mod serve;
 mod traffic;
+mod traffic_status;
 
 use std::path::PathBuf;
 

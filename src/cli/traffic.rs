@@ -9,7 +9,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde_json::Value;
 
-use super::ConfigArgs;
+use super::{ConfigArgs, traffic_status};
 use crate::admin::{AdminClient, AskSql};
 use crate::app::{ask_sql, verify_traffic};
 use crate::config::Config;
@@ -43,6 +43,15 @@ enum Format {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TrafficCommand {
+    /// Says how sources fare, what was lost on the way, and how much is kept
+    #[command(after_help = "Example: suiftly traffic status --json")]
+    Status {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Prints one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Checks every sealed file, and all requests against the counts made of them
     #[command(after_help = "Example: suiftly traffic verify --json")]
     Verify {
@@ -96,6 +105,7 @@ pub(super) fn sql(args: &SqlArgs) -> Result<()> {
 
 pub(super) fn traffic(command: &TrafficCommand) -> Result<()> {
     match command {
+        TrafficCommand::Status { config, json } => traffic_status::print(config, *json),
         TrafficCommand::Verify { config, json } => verify(config, *json),
         TrafficCommand::Rebuild { config, json } => rebuild(config, *json),
     }
@@ -145,7 +155,7 @@ fn verify(config: &ConfigArgs, json: bool) -> Result<()> {
 }
 
 /// The store of a configuration whose process does not run.
-fn open_traffic(config: &Config) -> Result<Traffic> {
+pub(super) fn open_traffic(config: &Config) -> Result<Traffic> {
     let path = store_path(config);
     if !path.exists() {
         bail!("there is no store {}: has `suiftly serve` run with this configuration?", path.display());

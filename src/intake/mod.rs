@@ -31,7 +31,7 @@ mod tests;
 pub use follow::Follower;
 pub use import::{DropFolder, ImportStatus, Imports, Outcome};
 pub use listing::unread_siblings;
-pub use pipeline::{Intake, IntakeOptions, SourceFormats, Until};
+pub use pipeline::{Intake, IntakeOptions, Until};
 pub use room::Room;
 pub use sources::{Inputs, logs_of};
 pub use spool::{Chunk, Journal, Spool, SpoolThread, counted_logs};

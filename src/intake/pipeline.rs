@@ -1,6 +1,6 @@
 //! The two threads: one reads and parses, the other appends.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -17,8 +17,7 @@ use super::room::Room;
 use super::sources::{Inputs, Sources};
 use crate::clock::Clock;
 use crate::core::calendar::UtcMillis;
-use crate::core::log_line::Format;
-use crate::core::source::SourceState;
+use crate::core::source::SourceStatus;
 use crate::telemetry::chain;
 use crate::traffic::{Batch, Committed, SealedBatch, Traffic, Writer};
 
@@ -59,14 +58,10 @@ pub enum Until {
     EndOfFile,
 }
 
-/// The formats of sources of which lines could be parsed, by path or name.
-pub type SourceFormats = BTreeMap<String, Format>;
-
 /// The running threads.
 pub struct Intake {
     stop: Arc<AtomicBool>,
-    state: Arc<Mutex<SourceState>>,
-    formats: Arc<Mutex<SourceFormats>>,
+    sources: Arc<Mutex<Vec<SourceStatus>>>,
     committed: watch::Receiver<Committed>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -93,8 +88,7 @@ impl Intake {
             writer.append(&batch.seal(0)?)?;
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let state = Arc::new(Mutex::new(SourceState::Waiting));
-        let formats = Arc::new(Mutex::new(SourceFormats::new()));
+        let statuses = Arc::new(Mutex::new(sources.statuses()));
         let (sender, receiver) = sync_channel(QUEUE_BATCHES);
         let (publish, committed) = watch::channel(Committed::default());
         let stored = Arc::new(AtomicU64::new(0));
@@ -105,8 +99,7 @@ impl Intake {
             options,
             until,
             stop: stop.clone(),
-            state: state.clone(),
-            formats: formats.clone(),
+            sources: statuses.clone(),
             sender,
             wake,
             sent: 0,
@@ -117,7 +110,7 @@ impl Intake {
             spawn("intake-read", move || reading.run(sources, batch))?,
             spawn("intake-append", move || appending.run(&receiver))?,
         ];
-        Ok(Self { stop, state, formats, committed, threads })
+        Ok(Self { stop, sources: statuses, committed, threads })
     }
 
     /// News of every committed batch; closed when intake has stopped, by itself or because it was asked.
@@ -125,14 +118,9 @@ impl Intake {
         self.committed.clone()
     }
 
-    /// A handle to ask how the source fares.
-    pub fn source_state(&self) -> Arc<Mutex<SourceState>> {
-        self.state.clone()
-    }
-
-    /// A handle to ask which formats the sources' lines have.
-    pub fn source_formats(&self) -> Arc<Mutex<SourceFormats>> {
-        self.formats.clone()
+    /// A handle to ask how the sources fare.
+    pub fn sources(&self) -> Arc<Mutex<Vec<SourceStatus>>> {
+        self.sources.clone()
     }
 
     /// Appends what has been read, checkpoints, and ends the threads. Blocks.
@@ -159,8 +147,7 @@ struct Reading {
     options: IntakeOptions,
     until: Until,
     stop: Arc<AtomicBool>,
-    state: Arc<Mutex<SourceState>>,
-    formats: Arc<Mutex<SourceFormats>>,
+    sources: Arc<Mutex<Vec<SourceStatus>>>,
     sender: SyncSender<SealedBatch>,
     wake: Wake,
     /// Batches given to the other thread, and those that it has stored.
@@ -179,7 +166,6 @@ impl Reading {
                 if (begins || batch.lines() == 0) && self.send(&mut batch, &mut sources).is_err() {
                     return;
                 }
-                *self.state.lock().unwrap_or_else(PoisonError::into_inner) = sources.state();
             }
             let stored = self.stored.load(Ordering::Acquire);
             sources.stored(stored, batch.is_empty() && stored == self.sent);
@@ -187,7 +173,7 @@ impl Reading {
             let pause = (first_line.unwrap_or(now) + self.options.flush_after).max(now + BREATH);
             let any = sources.read(&mut batch, self.options.max_batch_rows, pause);
             let is_behind = any && Instant::now() >= pause;
-            *self.formats.lock().unwrap_or_else(PoisonError::into_inner) = sources.formats();
+            *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = sources.statuses();
             if batch.lines() > 0 {
                 first_line.get_or_insert_with(Instant::now);
             }

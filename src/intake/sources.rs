@@ -3,7 +3,7 @@
 //! A path with `*`, `?` or `[` is a pattern. Each file that it matches is a log of its own, followed through rotation
 //! like any other; a match that looks like a rotated or packed file is none, because it belongs to another log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -16,8 +16,7 @@ use super::listing::is_rotated;
 use super::origin::Origins;
 use super::spool::{Spool, SpoolReader};
 use super::{Follower, IntakeError};
-use crate::core::log_line::Format;
-use crate::core::source::SourceState;
+use crate::core::source::SourceStatus;
 use crate::telemetry::chain;
 use crate::traffic::{Batch, Traffic};
 
@@ -184,20 +183,19 @@ impl Sources {
         self.importer.iter_mut().for_each(|importer| importer.stored(batches, is_all));
     }
 
-    /// The worst that there is to say.
-    /// The formats that were seen, by path or name.
-    pub(super) fn formats(&self) -> BTreeMap<String, Format> {
-        let logs = self.logs.iter().map(|log| (log.log().to_string_lossy().into_owned(), log.format()));
-        let spools = self.spools.iter().map(|spool| (spool.spool().name().to_owned(), spool.format()));
-        logs.chain(spools).filter_map(|(name, format)| Some((name, format?))).collect()
-    }
-
-    pub(super) fn state(&self) -> SourceState {
-        let logs = self.logs.iter().map(|log| log.state().clone());
-        let states: Vec<_> = logs.chain(self.spools.iter().map(|spool| spool.spool().source_state())).collect();
-        let unreadable = states.iter().find(|state| matches!(state, SourceState::Unreadable(_)));
-        let is_reading = states.contains(&SourceState::Reading);
-        unreadable.cloned().unwrap_or(if is_reading { SourceState::Reading } else { SourceState::Waiting })
+    /// Logs and spools, and how they fare.
+    pub(super) fn statuses(&self) -> Vec<SourceStatus> {
+        let logs = self.logs.iter().map(|log| SourceStatus {
+            name: log.log().to_string_lossy().into_owned(),
+            format: log.format(),
+            state: log.state().clone(),
+        });
+        let spools = self.spools.iter().map(|spool| SourceStatus {
+            name: spool.spool().name().to_owned(),
+            format: spool.format(),
+            state: spool.spool().source_state(),
+        });
+        logs.chain(spools).collect()
     }
 }
 

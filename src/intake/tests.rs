@@ -134,9 +134,10 @@ fn a_log_with_lines_of_several_formats_is_counted_whole() {
         fs::write(&log, text).unwrap();
         let (traffic, writer) = Traffic::open(&folder.path().join(name), &store).unwrap();
         let intake = Intake::start(&log, options(), Until::EndOfFile, &traffic, writer, Clock::System).unwrap();
-        let detected = intake.source_formats();
+        let sources = intake.sources();
         intake.join();
         assert_eq!(traffic.line_counts().unwrap(), counted, "{name}");
-        assert_eq!(detected.lock().unwrap().get(&*log.to_string_lossy()).copied(), format, "{name}");
+        let source = sources.lock().unwrap()[0].clone();
+        assert_eq!((source.name, source.format), (log.to_string_lossy().into_owned(), format), "{name}");
     }
 }

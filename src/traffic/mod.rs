@@ -39,7 +39,7 @@ pub use key_use::KeyUse;
 pub use live::News;
 pub use marks::SpoolPosition;
 pub use open::Options;
-pub use overview::{Recent, RecentBucket, RecentQuery};
+pub use overview::{Recent, RecentBucket, RecentQuery, StoreSize};
 pub use rebuild::{is_set_aside, put_in_place, remove_store, set_aside};
 pub use requests::{Position, RequestFilter, RequestPage, RequestQuery, RequestRow};
 pub use scope::Scope;
@@ -121,6 +121,7 @@ pub struct Traffic {
     idle: Arc<Mutex<Vec<Connection>>>,
     first: Arc<Mutex<Connection>>,
     store_id: Arc<str>,
+    path: Arc<Path>,
     chunks: Arc<Path>,
 }
 
@@ -136,7 +137,7 @@ impl Traffic {
         let writer = Writer::new(clone()?)?;
         let store_id = writer.store_id()?.into();
         let idle = Arc::new(Mutex::new(Vec::new()));
-        Ok((Self { idle, first: Arc::new(Mutex::new(connection)), store_id, chunks }, writer))
+        Ok((Self { idle, first: Arc::new(Mutex::new(connection)), store_id, path: path.into(), chunks }, writer))
     }
 
     /// The random name that this file got when it was created.

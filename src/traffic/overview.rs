@@ -1,6 +1,9 @@
 //! Counts for pages and reports.
 
+use std::fs;
+
 use duckdb::{Connection, params};
+use serde::{Deserialize, Serialize};
 
 use super::relation::{REQUESTS, rollup};
 use super::writer::{last_batch, merged_batch};
@@ -41,7 +44,50 @@ pub struct Recent {
     pub buckets: Vec<RecentBucket>,
 }
 
+/// How much is kept, and what room it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSize {
+    /// Requests that are not sealed yet.
+    pub hot_rows: u64,
+    /// When the first of them began.
+    pub oldest_hot_ms: Option<i64>,
+    /// The store's file and its log.
+    pub store_bytes: u64,
+    pub sealed_files: u64,
+    pub sealed_rows: u64,
+    pub sealed_bytes: u64,
+    /// When the first sealed request began, at the earliest.
+    pub oldest_sealed_ms: Option<i64>,
+    /// Requests that were too old and are kept no longer; their counts are.
+    pub dropped_rows: u64,
+}
+
 impl Traffic {
+    /// How much is kept, and what room it takes.
+    ///
+    /// # Errors
+    /// [`TrafficError`] if the store cannot be read.
+    pub fn size(&self) -> Result<StoreSize, TrafficError> {
+        let files = [self.path.to_path_buf(), self.path.with_added_extension("wal")];
+        let store_bytes = files.iter().filter_map(|path| Some(fs::metadata(path).ok()?.len())).sum();
+        self.read(|connection| {
+            connection
+                .query_row(SIZE, [], |row| {
+                    Ok(StoreSize {
+                        hot_rows: row.get(0)?,
+                        oldest_hot_ms: row.get(1)?,
+                        store_bytes,
+                        sealed_files: row.get(2)?,
+                        sealed_rows: row.get(3)?,
+                        sealed_bytes: row.get(4)?,
+                        oldest_sealed_ms: row.get(5)?,
+                        dropped_rows: row.get(6)?,
+                    })
+                })
+                .map_err(failed("measure"))
+        })
+    }
+
     /// Recent requests and all lines, counted at one moment.
     ///
     /// # Errors
@@ -92,6 +138,14 @@ impl Traffic {
         })
     }
 }
+
+const SIZE: &str = "
+    SELECT hot.rows, hot.oldest, sealed.files, sealed.rows, sealed.bytes, sealed.oldest, dropped.rows
+    FROM (SELECT count(*)::UBIGINT AS rows, epoch_ms(min(ts)) AS oldest FROM request_rows) hot,
+         (SELECT count(*)::UBIGINT AS files, coalesce(sum(rows), 0)::UBIGINT AS rows,
+                 coalesce(sum(file_bytes), 0)::UBIGINT AS bytes, epoch_ms(min(span_start)) AS oldest
+          FROM sealed_parts) sealed,
+         (SELECT coalesce(sum(dropped_rows), 0)::UBIGINT AS rows FROM retirement) dropped";
 
 /// Hot, sealed and dropped ones.
 const ROWS: &str = "

@@ -47,8 +47,17 @@ fn the_store_is_asked_and_checked_beside_the_process_and_without_it() {
     let slow = "SELECT count(*) FROM range(100000000) a, range(100000000) b WHERE hash(a.range) = hash(b.range)";
     assert!(said(&run(&server, &["sql", slow, "--timeout", "1"])).contains("1000 ms"));
     assert_eq!(json(&run(&server, &["traffic", "verify", "--json"]))["rows"], 250);
+    let log = server.folder.path().join("ha.log");
+    let running = json(&run(&server, &["traffic", "status", "--json"]));
+    let source = json!({"name": log, "format": "s1", "state": "reading"});
+    assert_eq!(running["intake"]["sources"], json!([source]));
+    assert_eq!((&running["rows"], &running["size"]["hot_rows"]), (&json!(250), &json!(250)));
+    let said_to_people = String::from_utf8(run(&server, &["traffic", "status"]).stdout).unwrap();
+    assert!(said_to_people.contains("ha.log: read, s1") && said_to_people.contains("250 requests"), "{said_to_people}");
 
     assert_eq!(server.terminate(), 0);
     assert_eq!(json(&run(&server, &["sql", COUNT, "--format", "json"]))["rows"], expected);
     assert_eq!(json(&run(&server, &["traffic", "verify", "--json"]))["wrong"], 0);
+    let stopped = json(&run(&server, &["traffic", "status", "--json"]));
+    assert_eq!((&stopped["intake"], &stopped["size"]["hot_rows"]), (&Value::Null, &json!(250)));
 }

@@ -9,7 +9,6 @@ use suiftly::chain::{Chain, SimChain};
 use suiftly::clock::Clock;
 use suiftly::config::Secrets;
 use suiftly::core::challenge::Site;
-use suiftly::core::source::SourceState;
 use suiftly::ledger::Ledger;
 use suiftly::random::random;
 use suiftly::traffic::{Committed, KeptFor, Options, Traffic, Writer};
@@ -82,7 +81,7 @@ pub fn app(folder: &Path, clock: Clock) -> (App, Writer) {
         kept: KeptFor { chunk_days: 7, seal_after_days: 7, retention_days: 90 },
         config_global: ArcSwap::from_pointee(prices),
         committed: watch::channel(Committed::default()).1,
-        source: Arc::new(Mutex::new(SourceState::Reading)),
+        sources: Arc::new(Mutex::new(Vec::new())),
         accounts: accounts(),
         chain: Chain::Sim(SimChain::default()),
         readiness: suiftly::app::KeptReadiness::default(),

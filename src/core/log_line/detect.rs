@@ -9,7 +9,8 @@ use std::fmt;
 const LINES_TO_CHANGE: u32 = 16;
 
 /// A format of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// The line of the shipped HAProxy configuration: [`s1`](super::s1).
     S1,
