@@ -34,6 +34,8 @@ pub enum BenchError {
     Ledger(#[from] LedgerError),
     #[error("there is a ledger {path} already, and it is not touched: name an empty directory")]
     LedgerExists { path: PathBuf },
+    #[error("the store has {rows} requests, and not {requests}: name an empty directory")]
+    OtherStore { rows: u64, requests: u64 },
     #[error("customer {number} cannot be made up")]
     NoCustomer { number: u32 },
     #[error("a key was not found again, or another one was")]

@@ -53,7 +53,7 @@ pub struct Spread {
     pub p95_ms: f64,
 }
 
-/// Fills a new store in `folder` with `requests` made-up requests of 10,000 customers by Zipf's law, and asks for some of
+/// Fills a store in `folder`, unless it is filled, with `requests` made-up requests of 10,000 customers by Zipf's law, and asks for some of
 /// those customers as often as they make requests.
 ///
 /// # Errors
@@ -61,7 +61,11 @@ pub struct Spread {
 pub fn measure_queries(folder: &Path, requests: u64, seed: u64, store: &Options) -> Result<QueryReport, BenchError> {
     let (traffic, mut writer) = Traffic::open(&folder.join("traffic.duckdb"), store)?;
     let started = Instant::now();
-    fill(&traffic, &mut writer, requests, seed)?;
+    match traffic.line_counts()?.0 {
+        0 => fill(&traffic, &mut writer, requests, seed)?,
+        rows if rows == requests => {}
+        rows => return Err(BenchError::OtherStore { rows, requests }),
+    }
     let fill_s = round(started.elapsed().as_secs_f64(), 10.0);
     let (interrupt, month) = (Interrupt::default(), Chart::recent(Range::Month, NOW));
     let page = RequestQuery { span: month.span, filter: RequestFilter::default(), after: None, limit: PAGE, now: NOW };

@@ -88,6 +88,9 @@ pub(super) struct QueryArgs {
     /// Where the store is made, and removed again; by default the system's folder for temporary files
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// A folder for the store, which stays there; if it has the requests already, they are not made up again
+    #[arg(long, value_name = "DIR", conflicts_with = "folder")]
+    keep: Option<PathBuf>,
     /// Prints one JSON object
     #[arg(long)]
     json: bool,
@@ -131,8 +134,12 @@ fn parse(args: &ParseArgs) -> Result<()> {
 fn query(args: &QueryArgs) -> Result<()> {
     let config = Config::default();
     let store = store_options_with(&config, args.threads);
-    let folder = folder_in(args.folder.as_ref())?;
-    let report = measure_queries(folder.path(), args.requests, args.seed, &store)?;
+    let report = if let Some(folder) = &args.keep {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        measure_queries(folder, args.requests, args.seed, &store)?
+    } else {
+        measure_queries(folder_in(args.folder.as_ref())?.path(), args.requests, args.seed, &store)?
+    };
     if args.json {
         return super::print_json(&report);
     }
