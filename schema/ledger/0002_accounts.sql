@@ -1,12 +1,8 @@
 -- Step 2: accounts. Who signs in and how, what they have, and everything that they did.
 
--- Accounts: the customer's own escrow account on the chain (set once), which terms were accepted, and copies of what
--- the chain says about money.
-ALTER TABLE customers ADD COLUMN escrow_contract_id TEXT;
+-- Accounts: which terms were accepted.
 ALTER TABLE customers ADD COLUMN terms_version INTEGER;
 ALTER TABLE customers ADD COLUMN terms_accepted_at_ms INTEGER;
-ALTER TABLE customers ADD COLUMN spending_limit_micros INTEGER NOT NULL DEFAULT 250000000;
-ALTER TABLE customers ADD COLUMN balance_micros INTEGER NOT NULL DEFAULT 0;
 
 -- A sign-in and what followed from it: one refresh token at a time, of which only the SHA-256 is kept.
 CREATE TABLE IF NOT EXISTS sessions (

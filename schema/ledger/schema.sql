@@ -10,11 +10,8 @@ CREATE TABLE customers (
     name           TEXT NOT NULL DEFAULT '',
     status         TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended', 'closed')),
     created_at_ms  INTEGER NOT NULL,
-    escrow_contract_id    TEXT,    -- the account object on the chain; set once
     terms_version         INTEGER, -- of the terms that were accepted last
-    terms_accepted_at_ms  INTEGER,
-    spending_limit_micros INTEGER NOT NULL DEFAULT 250000000, -- copies of what the chain says
-    balance_micros        INTEGER NOT NULL DEFAULT 0
+    terms_accepted_at_ms  INTEGER
 ) STRICT;
 
 -- Prices and limits; which keys there are and what they may be is said in core::config_global.
@@ -42,29 +39,67 @@ CREATE TABLE metering_position (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE invoices (
-    invoice_id    INTEGER PRIMARY KEY,
-    customer_id   INTEGER NOT NULL REFERENCES customers (customer_id),
-    month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
-    state         TEXT NOT NULL CHECK (state IN ('draft', 'pending', 'paid', 'failed', 'voided')),
-    amount_micros INTEGER NOT NULL CHECK (amount_micros % 10000 = 0), -- sum of the lines' amounts: whole cents
-    usage_micros  INTEGER NOT NULL,                                   -- sum of amounts and remainders
-    updated_at_ms INTEGER NOT NULL
+    invoice_id         INTEGER PRIMARY KEY,
+    customer_id        INTEGER NOT NULL REFERENCES customers (customer_id),
+    month              TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
+    purpose            TEXT NOT NULL DEFAULT 'monthly' CHECK (purpose IN ('monthly', 'subscribe', 'resume', 'upgrade')),
+    service            INTEGER CHECK (service BETWEEN 1 AND 255), -- that it is for, unless monthly
+    to_tier            TEXT CHECK (to_tier IN ('starter', 'pro', 'enterprise')), -- of an upgrade
+    state              TEXT NOT NULL CHECK (state IN ('draft', 'pending', 'paid', 'failed', 'voided')),
+    number             INTEGER UNIQUE CHECK (number >= 1), -- without gaps; a draft has none
+    amount_micros      INTEGER NOT NULL CHECK (amount_micros % 10000 = 0), -- sum of the lines' amounts: whole cents
+    usage_micros       INTEGER NOT NULL,                                   -- sum of amounts and remainders
+    credit_on_payment_micros INTEGER NOT NULL DEFAULT 0 CHECK (credit_on_payment_micros >= 0),
+    lines_received     INTEGER CHECK (lines_received >= 0), -- of the log, in its month, over all customers
+    lines_lost         INTEGER CHECK (lines_lost >= 0),     -- and not billed
+    issued_at_ms       INTEGER, -- when it left draft
+    paid_at_ms         INTEGER,
+    attempts           INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0), -- how often a payment method was asked
+    round              INTEGER NOT NULL DEFAULT 0 CHECK (round >= 0),    -- of asking one method after the other
+    retries            INTEGER NOT NULL DEFAULT 0 CHECK (retries >= 0),  -- place in the schedule
+    retry_at_ms        INTEGER, -- when it is tried again; none: not by itself
+    first_failure_at_ms INTEGER,
+    credit_changes     INTEGER NOT NULL DEFAULT 0 CHECK (credit_changes >= 0), -- how often credits came or went
+    updated_at_ms      INTEGER NOT NULL,
+    CHECK ((state = 'draft') = (number IS NULL)),
+    CHECK ((state = 'draft') = (issued_at_ms IS NULL)),
+    CHECK ((state = 'paid') = (paid_at_ms IS NOT NULL)),
+    CHECK ((purpose = 'monthly') = (service IS NULL)),
+    CHECK ((purpose = 'upgrade') = (to_tier IS NOT NULL)),
+    CHECK ((lines_received IS NULL) = (lines_lost IS NULL))
 ) STRICT;
 
--- At most one draft per customer.
-CREATE UNIQUE INDEX invoices_one_draft ON invoices (customer_id) WHERE state = 'draft';
+-- At most one draft per customer; one for another purpose lives within its transaction. One invoice for each month.
+CREATE UNIQUE INDEX invoices_one_draft ON invoices (customer_id)
+WHERE state = 'draft' AND purpose = 'monthly';
+CREATE UNIQUE INDEX invoices_one_a_month ON invoices (customer_id, month)
+WHERE purpose = 'monthly' AND state IN ('pending', 'paid', 'failed');
+CREATE INDEX invoices_of_customer ON invoices (customer_id, invoice_id);
+CREATE INDEX invoices_to_retry ON invoices (retry_at_ms) WHERE retry_at_ms IS NOT NULL;
 
 CREATE TABLE invoice_lines (
     invoice_id       INTEGER NOT NULL REFERENCES invoices (invoice_id),
     position         INTEGER NOT NULL CHECK (position >= 0),
-    kind             TEXT NOT NULL CHECK (kind IN ('requests')),
-    service          INTEGER NOT NULL CHECK (service BETWEEN 1 AND 255),
-    quantity         INTEGER NOT NULL CHECK (quantity > 0),
-    price_micros     INTEGER NOT NULL CHECK (price_micros >= 0), -- for every price_per pieces
+    kind             TEXT NOT NULL CHECK (kind IN ('subscription', 'upgrade', 'extra', 'requests', 'bandwidth',
+                         'late_requests', 'late_bandwidth', 'tax', 'credit')),
+    service          INTEGER CHECK (service BETWEEN 1 AND 255),
+    month            TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- that it is for
+    tier             TEXT CHECK (tier IN ('starter', 'pro', 'enterprise')),
+    from_tier        TEXT CHECK (from_tier IN ('starter', 'pro', 'enterprise')),      -- of an upgrade
+    extra            TEXT CHECK (extra <> ''),                                        -- what there is more of
+    credit_id        INTEGER,                                                         -- that it draws on
+    quantity         INTEGER NOT NULL CHECK (quantity >= 0),
+    price_micros     INTEGER NOT NULL,                   -- for every price_per pieces
     price_per        INTEGER NOT NULL CHECK (price_per > 0),
-    amount_micros    INTEGER NOT NULL CHECK (amount_micros % 10000 = 0),          -- charged
-    remainder_micros INTEGER NOT NULL CHECK (remainder_micros BETWEEN 0 AND 9999), -- rounded off, not charged
-    PRIMARY KEY (invoice_id, position)
+    amount_micros    INTEGER NOT NULL CHECK (amount_micros % 10000 = 0),              -- charged
+    remainder_micros INTEGER NOT NULL CHECK (remainder_micros BETWEEN 0 AND 9999),    -- rounded off, not charged
+    from_ms          INTEGER,                            -- when the usage happened
+    to_ms            INTEGER CHECK (to_ms > from_ms),
+    usage_sha256     BLOB CHECK (length(usage_sha256) = 32), -- of the hours of usage that it was made from
+    PRIMARY KEY (invoice_id, position),
+    CHECK ((kind = 'credit') = (credit_id IS NOT NULL)),
+    CHECK (kind = 'credit' OR (amount_micros >= 0 AND price_micros >= 0)),
+    CHECK ((from_ms IS NULL) = (to_ms IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 -- A sign-in and what followed from it: one refresh token at a time, of which only the SHA-256 is kept.
@@ -231,3 +266,333 @@ CREATE TABLE config_changes (
     old_value        TEXT NOT NULL,
     new_value        TEXT NOT NULL
 ) STRICT;
+
+-- Invoices begin as drafts, so that what is issued has been checked: its lines sum to its amount, and its number is
+-- the next one. From then on it stays what it is; only credits come and go while it is unpaid.
+CREATE TRIGGER invoices_begin_as_drafts BEFORE INSERT ON invoices WHEN NEW.state <> 'draft'
+BEGIN SELECT RAISE(ABORT, 'an invoice begins as a draft'); END;
+
+CREATE TRIGGER invoices_issue BEFORE UPDATE ON invoices WHEN OLD.state = 'draft' AND NEW.state <> 'draft'
+BEGIN
+    SELECT RAISE(ABORT, 'invoices are numbered without gaps')
+    WHERE NEW.number IS NOT (SELECT coalesce(max(number), 0) + 1 FROM invoices);
+END;
+
+CREATE TRIGGER invoices_add_up BEFORE UPDATE ON invoices
+WHEN NEW.state <> 'draft' AND (NEW.state <> OLD.state OR NEW.amount_micros <> OLD.amount_micros)
+BEGIN
+    SELECT RAISE(ABORT, 'the lines of an invoice sum to its amount')
+    WHERE NEW.amount_micros <> (SELECT coalesce(sum(amount_micros), 0) FROM invoice_lines
+                                WHERE invoice_id = NEW.invoice_id);
+END;
+
+CREATE TRIGGER invoices_stay BEFORE UPDATE ON invoices
+WHEN OLD.state <> 'draft' AND (NEW.state = 'draft'
+    OR (OLD.state IN ('paid', 'voided') AND (NEW.state, NEW.amount_micros) IS NOT (OLD.state, OLD.amount_micros))
+    OR (NEW.invoice_id, NEW.customer_id, NEW.month, NEW.purpose, NEW.service, NEW.to_tier, NEW.number, NEW.issued_at_ms)
+    IS NOT (OLD.invoice_id, OLD.customer_id, OLD.month, OLD.purpose, OLD.service, OLD.to_tier, OLD.number,
+        OLD.issued_at_ms))
+BEGIN SELECT RAISE(ABORT, 'an issued invoice does not change'); END;
+
+CREATE TRIGGER invoices_no_delete BEFORE DELETE ON invoices WHEN OLD.state <> 'draft'
+BEGIN SELECT RAISE(ABORT, 'an issued invoice is not deleted'); END;
+
+CREATE TRIGGER invoice_lines_no_insert BEFORE INSERT ON invoice_lines
+WHEN EXISTS (SELECT 1 FROM invoices WHERE invoice_id = NEW.invoice_id AND (state IN ('paid', 'voided')
+    OR (state <> 'draft' AND NEW.kind <> 'credit')))
+BEGIN SELECT RAISE(ABORT, 'an issued invoice gets no more lines'); END;
+
+CREATE TRIGGER invoice_lines_no_update BEFORE UPDATE ON invoice_lines
+WHEN EXISTS (SELECT 1 FROM invoices WHERE invoice_id IN (OLD.invoice_id, NEW.invoice_id) AND state <> 'draft')
+BEGIN SELECT RAISE(ABORT, 'lines of an issued invoice do not change'); END;
+
+CREATE TRIGGER invoice_lines_no_delete BEFORE DELETE ON invoice_lines
+WHEN EXISTS (SELECT 1 FROM invoices WHERE invoice_id = OLD.invoice_id AND (state IN ('paid', 'voided')
+    OR (state <> 'draft' AND OLD.kind <> 'credit')))
+BEGIN SELECT RAISE(ABORT, 'lines of an issued invoice are not deleted'); END;
+
+-- What a customer need not pay, by grant. What is left is the balance of the account credit:<credit_id>, too; the
+-- verifier compares them.
+CREATE TABLE credits (
+    credit_id        INTEGER PRIMARY KEY,
+    customer_id      INTEGER NOT NULL REFERENCES customers (customer_id),
+    reason           TEXT NOT NULL CHECK (reason IN ('reconciliation', 'goodwill', 'promo', 'outage', 'refund')),
+    granted_micros   INTEGER NOT NULL CHECK (granted_micros > 0),
+    remaining_micros INTEGER NOT NULL CHECK (remaining_micros BETWEEN 0 AND granted_micros),
+    granted_at_ms    INTEGER NOT NULL,
+    expires_at_ms    INTEGER, -- none: never
+    invoice_id       INTEGER REFERENCES invoices (invoice_id), -- that it was granted for
+    note             TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX credits_of_customer ON credits (customer_id, credit_id);
+CREATE INDEX credits_to_expire ON credits (expires_at_ms)
+WHERE expires_at_ms IS NOT NULL AND remaining_micros > 0;
+
+CREATE TRIGGER credits_stay BEFORE UPDATE ON credits
+WHEN (NEW.credit_id, NEW.customer_id, NEW.reason, NEW.granted_micros, NEW.granted_at_ms, NEW.expires_at_ms,
+        NEW.invoice_id)
+    IS NOT (OLD.credit_id, OLD.customer_id, OLD.reason, OLD.granted_micros, OLD.granted_at_ms, OLD.expires_at_ms,
+        OLD.invoice_id)
+BEGIN SELECT RAISE(ABORT, 'only what is left of a credit changes'); END;
+
+CREATE TRIGGER credits_no_delete BEFORE DELETE ON credits
+BEGIN SELECT RAISE(ABORT, 'credits are not deleted'); END;
+
+-- What was taken off an invoice after it was issued. The number is printed, and has no gaps.
+CREATE TABLE credit_notes (
+    credit_note_id INTEGER PRIMARY KEY CHECK (credit_note_id >= 1),
+    customer_id    INTEGER NOT NULL REFERENCES customers (customer_id),
+    invoice_id     INTEGER NOT NULL REFERENCES invoices (invoice_id),
+    amount_micros  INTEGER NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
+    reason         TEXT NOT NULL CHECK (reason <> ''),
+    issued_at_ms   INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX credit_notes_of_invoice ON credit_notes (invoice_id);
+
+CREATE TRIGGER credit_notes_issue BEFORE INSERT ON credit_notes
+WHEN NEW.credit_note_id <> (SELECT coalesce(max(credit_note_id), 0) + 1 FROM credit_notes)
+BEGIN SELECT RAISE(ABORT, 'credit notes are numbered without gaps'); END;
+
+CREATE TRIGGER credit_notes_no_update BEFORE UPDATE ON credit_notes
+BEGIN SELECT RAISE(ABORT, 'a credit note does not change'); END;
+
+CREATE TRIGGER credit_notes_no_delete BEFORE DELETE ON credit_notes
+BEGIN SELECT RAISE(ABORT, 'a credit note is not deleted'); END;
+
+-- The books: double entry, append-only. An entry's postings are written first; the entry, which may only be the next
+-- one, seals them: it is refused unless they sum to zero in each currency. Postings without their entry cannot be
+-- committed, because the foreign key is checked at the end of the transaction, and a sealed entry gets no more.
+CREATE TABLE ledger_entries (
+    entry_id        INTEGER PRIMARY KEY CHECK (entry_id >= 1), -- without gaps
+    idempotency_key TEXT NOT NULL UNIQUE CHECK (idempotency_key <> ''),
+    at_ms           INTEGER NOT NULL,
+    reason          TEXT NOT NULL CHECK (reason <> '' AND reason NOT GLOB '*[^a-z_]*'),
+    customer_id     INTEGER NOT NULL REFERENCES customers (customer_id),
+    invoice_id      INTEGER REFERENCES invoices (invoice_id),
+    credit_id       INTEGER REFERENCES credits (credit_id),
+    credit_note_id  INTEGER REFERENCES credit_notes (credit_note_id),
+    charge_key      TEXT CHECK (charge_key <> ''), -- the idempotency key of a charge
+    reference       TEXT CHECK (reference <> '')   -- the transaction on the chain
+) STRICT;
+
+CREATE INDEX ledger_entries_of_customer ON ledger_entries (customer_id, entry_id);
+CREATE INDEX ledger_entries_of_invoice ON ledger_entries (invoice_id, entry_id)
+WHERE invoice_id IS NOT NULL;
+
+CREATE TABLE ledger_postings (
+    entry_id      INTEGER NOT NULL REFERENCES ledger_entries (entry_id) DEFERRABLE INITIALLY DEFERRED,
+    position      INTEGER NOT NULL CHECK (position >= 0),
+    customer_id   INTEGER NOT NULL, -- the entry's
+    account       TEXT NOT NULL CHECK (account <> '' AND account NOT GLOB '*[^a-z_]*'),
+    sub_account   TEXT NOT NULL,    -- the number of a credit, the kind of revenue; empty where there is none
+    currency      TEXT NOT NULL CHECK (currency IN ('USD', 'USDC')),
+    amount_micros INTEGER NOT NULL CHECK (amount_micros <> 0), -- positive: debit, negative: credit
+    at_ms         INTEGER NOT NULL, -- the entry's
+    PRIMARY KEY (entry_id, position)
+) STRICT, WITHOUT ROWID;
+
+-- Balances, as of any time, from this index alone.
+CREATE INDEX ledger_postings_by_account
+ON ledger_postings (customer_id, account, sub_account, currency, at_ms, amount_micros);
+
+CREATE TRIGGER ledger_entries_seal BEFORE INSERT ON ledger_entries
+BEGIN
+    SELECT RAISE(ABORT, 'entries are numbered without gaps')
+    WHERE NEW.entry_id <> (SELECT coalesce(max(entry_id), 0) + 1 FROM ledger_entries);
+    SELECT RAISE(ABORT, 'there is an entry with this key')
+    WHERE EXISTS (SELECT 1 FROM ledger_entries WHERE idempotency_key = NEW.idempotency_key);
+    SELECT RAISE(ABORT, 'an entry has two postings or more, numbered from 0')
+    WHERE (SELECT count(*) < 2 OR max(position) <> count(*) - 1 FROM ledger_postings WHERE entry_id = NEW.entry_id);
+    SELECT RAISE(ABORT, 'postings have the time and the customer of their entry')
+    WHERE EXISTS (SELECT 1 FROM ledger_postings WHERE entry_id = NEW.entry_id
+                  AND (at_ms <> NEW.at_ms OR customer_id <> NEW.customer_id));
+    SELECT RAISE(ABORT, 'the invoice and the credit of an entry are its customer''s')
+    WHERE NEW.customer_id <> (SELECT customer_id FROM invoices WHERE invoice_id = NEW.invoice_id)
+       OR NEW.customer_id <> (SELECT customer_id FROM credits WHERE credit_id = NEW.credit_id);
+    SELECT RAISE(ABORT, 'the postings of an entry sum to zero in each currency')
+    WHERE EXISTS (SELECT 1 FROM ledger_postings WHERE entry_id = NEW.entry_id
+                  GROUP BY currency HAVING sum(amount_micros) <> 0);
+END;
+
+CREATE TRIGGER ledger_postings_before_entry BEFORE INSERT ON ledger_postings
+WHEN NEW.entry_id <> (SELECT coalesce(max(entry_id), 0) + 1 FROM ledger_entries)
+BEGIN SELECT RAISE(ABORT, 'postings are for the next entry'); END;
+
+CREATE TRIGGER ledger_entries_no_update BEFORE UPDATE ON ledger_entries
+BEGIN SELECT RAISE(ABORT, 'the books are append-only'); END;
+
+CREATE TRIGGER ledger_entries_no_delete BEFORE DELETE ON ledger_entries
+BEGIN SELECT RAISE(ABORT, 'the books are append-only'); END;
+
+CREATE TRIGGER ledger_postings_no_update BEFORE UPDATE ON ledger_postings
+BEGIN SELECT RAISE(ABORT, 'the books are append-only'); END;
+
+CREATE TRIGGER ledger_postings_no_delete BEFORE DELETE ON ledger_postings
+BEGIN SELECT RAISE(ABORT, 'the books are append-only'); END;
+
+-- Customers whose books do not add up, or differ from the chain: nothing is charged until a person has looked.
+CREATE TABLE parked_customers (
+    customer_id INTEGER PRIMARY KEY REFERENCES customers (customer_id),
+    reason      TEXT NOT NULL CHECK (reason <> ''),
+    since_ms    INTEGER NOT NULL
+) STRICT;
+
+-- How a customer pays, in the customer's order.
+CREATE TABLE payment_methods (
+    customer_id INTEGER NOT NULL REFERENCES customers (customer_id),
+    position    INTEGER NOT NULL CHECK (position >= 0),
+    method      TEXT NOT NULL CHECK (method IN ('escrow')),
+    PRIMARY KEY (customer_id, position),
+    UNIQUE (customer_id, method)
+) STRICT, WITHOUT ROWID;
+
+-- The outbox of payments. What is sent is sent again, with the same key, until there is an answer; an answer is final.
+CREATE TABLE charges (
+    charge_id       INTEGER PRIMARY KEY,
+    idempotency_key TEXT NOT NULL UNIQUE CHECK (idempotency_key <> ''),
+    customer_id     INTEGER NOT NULL REFERENCES customers (customer_id),
+    invoice_id      INTEGER NOT NULL REFERENCES invoices (invoice_id),
+    direction       TEXT NOT NULL CHECK (direction IN ('charge', 'refund')),
+    attempt         INTEGER NOT NULL CHECK (attempt >= 1),
+    round           INTEGER NOT NULL CHECK (round >= 0),
+    method          TEXT NOT NULL CHECK (method IN ('escrow')),
+    amount_micros   INTEGER NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
+    state           TEXT NOT NULL CHECK (state IN ('sent', 'succeeded', 'declined')),
+    asked_at_ms     INTEGER NOT NULL,
+    send_at_ms      INTEGER NOT NULL, -- when to send it, or again
+    sends           INTEGER NOT NULL CHECK (sends >= 0),
+    last_error      TEXT,             -- of the last time without an answer
+    answered_at_ms  INTEGER,
+    reference       TEXT CHECK (reference <> ''), -- the transaction on the chain
+    reason          TEXT CHECK (reason <> ''),    -- why it was declined
+    UNIQUE (invoice_id, direction, attempt),
+    CHECK ((state = 'sent') = (answered_at_ms IS NULL)),
+    CHECK ((state = 'succeeded') = (reference IS NOT NULL)),
+    CHECK ((state = 'declined') = (reason IS NOT NULL))
+) STRICT;
+
+-- An invoice is charged once: nothing is asked for while there is no answer, or after it was paid.
+CREATE UNIQUE INDEX charges_once ON charges (invoice_id)
+WHERE direction = 'charge' AND state IN ('sent', 'succeeded');
+CREATE INDEX charges_outbox ON charges (send_at_ms, charge_id) WHERE state = 'sent';
+CREATE INDEX charges_of_customer ON charges (customer_id, charge_id);
+
+CREATE TRIGGER charges_begin_sent BEFORE INSERT ON charges WHEN NEW.state <> 'sent'
+BEGIN SELECT RAISE(ABORT, 'a charge begins without an answer'); END;
+
+CREATE TRIGGER charges_stay BEFORE UPDATE ON charges
+WHEN OLD.state <> 'sent'
+    OR (NEW.charge_id, NEW.idempotency_key, NEW.customer_id, NEW.invoice_id, NEW.direction, NEW.attempt, NEW.method,
+        NEW.amount_micros)
+    IS NOT (OLD.charge_id, OLD.idempotency_key, OLD.customer_id, OLD.invoice_id, OLD.direction, OLD.attempt,
+        OLD.method, OLD.amount_micros)
+BEGIN SELECT RAISE(ABORT, 'what is charged, and the answer, do not change'); END;
+
+CREATE TRIGGER charges_no_delete BEFORE DELETE ON charges
+BEGIN SELECT RAISE(ABORT, 'charges are not deleted'); END;
+
+-- Escrow accounts as the chain showed them last.
+CREATE TABLE escrow_accounts (
+    customer_id           INTEGER PRIMARY KEY REFERENCES customers (customer_id),
+    object_id             TEXT NOT NULL UNIQUE CHECK (length(object_id) = 66 AND object_id GLOB '0x*'),
+    created_at_ms         INTEGER NOT NULL, -- on the chain: its periods are counted from here
+    balance_micros        INTEGER NOT NULL CHECK (balance_micros >= 0),
+    spending_limit_micros INTEGER NOT NULL CHECK (spending_limit_micros >= 0), -- for a period; 0: unlimited
+    period                INTEGER NOT NULL CHECK (period >= 0),
+    period_charged_micros INTEGER NOT NULL CHECK (period_charged_micros >= 0), -- in that period
+    mirrored_at_ms        INTEGER NOT NULL
+) STRICT;
+
+-- Transactions that we have built for a wallet to sign, until what they did is in the books.
+CREATE TABLE wallet_transactions (
+    digest         TEXT PRIMARY KEY CHECK (digest <> ''),
+    customer_id    INTEGER NOT NULL REFERENCES customers (customer_id),
+    kind           TEXT NOT NULL CHECK (kind IN ('deposit', 'withdraw', 'set_spending_limit')),
+    amount_micros  INTEGER NOT NULL CHECK (amount_micros >= 0), -- or the limit
+    content        TEXT NOT NULL, -- what is signed
+    state          TEXT NOT NULL CHECK (state IN ('built', 'signed', 'seen', 'final', 'credited', 'failed')),
+    signature      TEXT,
+    event_index    INTEGER CHECK (event_index >= 0), -- of the event by which it went into the books
+    failure        TEXT CHECK (failure <> ''),
+    built_at_ms    INTEGER NOT NULL,
+    expires_at_ms  INTEGER NOT NULL,
+    updated_at_ms  INTEGER NOT NULL,
+    CHECK ((state = 'credited') = (event_index IS NOT NULL)),
+    CHECK ((state = 'failed') = (failure IS NOT NULL)),
+    CHECK (state NOT IN ('signed', 'seen', 'final', 'credited') OR signature IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX wallet_transactions_of_customer ON wallet_transactions (customer_id, built_at_ms, digest);
+CREATE INDEX wallet_transactions_open ON wallet_transactions (updated_at_ms)
+WHERE state IN ('built', 'signed', 'seen', 'final');
+
+-- Events of the chain that have been taken in, each once.
+CREATE TABLE chain_events (
+    digest        TEXT NOT NULL CHECK (digest <> ''),
+    event_index   INTEGER NOT NULL CHECK (event_index >= 0),
+    kind          TEXT NOT NULL CHECK (kind <> ''),
+    object_id     TEXT NOT NULL,
+    customer_id   INTEGER REFERENCES customers (customer_id), -- none: an account that belongs to nobody here
+    amount_micros INTEGER NOT NULL,
+    at_ms         INTEGER NOT NULL,
+    PRIMARY KEY (digest, event_index)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX chain_events_of_customer ON chain_events (customer_id, at_ms);
+
+-- Up to where the events of each chain have been taken in.
+CREATE TABLE chain_cursor (
+    chain         TEXT PRIMARY KEY CHECK (chain <> ''),
+    position      TEXT NOT NULL,
+    updated_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What the monthly cycle has done for whom. A step that is done is not done again.
+CREATE TABLE billing_runs (
+    customer_id   INTEGER NOT NULL REFERENCES customers (customer_id),
+    month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
+    step          TEXT NOT NULL CHECK (step <> '' AND step NOT GLOB '*[^a-z_]*'),
+    state         TEXT NOT NULL CHECK (state IN ('done', 'failed')),
+    failures      INTEGER NOT NULL CHECK (failures >= 0),
+    error         TEXT, -- of the last failure
+    updated_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (customer_id, month, step),
+    CHECK (state <> 'failed' OR error IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX billing_runs_failed ON billing_runs (updated_at_ms) WHERE state = 'failed';
+
+-- What usage may cost in a month at most, as the customer wants it, and what has been said of it.
+CREATE TABLE spend_caps (
+    customer_id   INTEGER PRIMARY KEY REFERENCES customers (customer_id),
+    cap_micros    INTEGER CHECK (cap_micros > 0), -- none: no cap
+    hard_stop     INTEGER NOT NULL CHECK (hard_stop IN (0, 1)),
+    month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- that the rest is about
+    told_percent  INTEGER NOT NULL CHECK (told_percent BETWEEN 0 AND 100),
+    stopped       INTEGER NOT NULL CHECK (stopped IN (0, 1)),
+    updated_at_ms INTEGER NOT NULL
+) STRICT;
+
+-- Customers who do not pay. No row: in good standing.
+CREATE TABLE dunning (
+    customer_id INTEGER PRIMARY KEY REFERENCES customers (customer_id),
+    since_ms    INTEGER NOT NULL, -- the first failure that grace counts from
+    notices     INTEGER NOT NULL CHECK (notices >= 0),
+    suspended   INTEGER NOT NULL CHECK (suspended IN (0, 1))
+) STRICT;
+
+-- What customers were told, each once.
+CREATE TABLE billing_notices (
+    billing_notice_id INTEGER PRIMARY KEY,
+    customer_id       INTEGER NOT NULL REFERENCES customers (customer_id),
+    notice_key        TEXT NOT NULL CHECK (notice_key <> ''),
+    kind              TEXT NOT NULL CHECK (kind <> '' AND kind NOT GLOB '*[^a-z_]*'),
+    details           TEXT NOT NULL, -- a JSON object
+    at_ms             INTEGER NOT NULL,
+    read_at_ms        INTEGER,
+    UNIQUE (customer_id, notice_key)
+) STRICT;
+
+CREATE INDEX billing_notices_of_customer ON billing_notices (customer_id, billing_notice_id);

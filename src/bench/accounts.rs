@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{BenchError, round};
+use super::{BenchError, percentile_us};
 use crate::core::api_key::{Access, ApiKeySecret, KeyMeta, ProcessGroup, decode, encode};
 use crate::core::api_key_life::ApiKeyTimes;
 use crate::core::calendar::UtcMillis;
@@ -79,12 +79,6 @@ fn look_up(tx: &ReadTx<'_>, count: u32) -> Result<Vec<(Duration, Duration)>, Ben
         }
     }
     Ok(times)
-}
-
-fn percentile_us(percent: usize, mut times: Vec<Duration>) -> f64 {
-    times.sort_unstable();
-    let at = times.get(times.len() * percent / 100).copied().unwrap_or_default();
-    round(at.as_secs_f64() * 1_000_000.0, 10.0)
 }
 
 /// Customer numbers are spread over all there are, as random ones would be; none comes twice.

@@ -3,12 +3,14 @@
 mod accounts;
 mod generate;
 mod intake;
+mod ledger;
 mod parse;
 mod query;
 
 pub use accounts::{AccountsReport, measure_accounts};
 pub use generate::generate;
 pub use intake::{IntakeReport, measure_intake};
+pub use ledger::{LedgerReport, measure_ledger};
 pub use parse::{ParseReport, measure_parse};
 pub use query::{QueryReport, measure_queries};
 
@@ -38,6 +40,8 @@ pub enum BenchError {
     OtherStore { rows: u64, requests: u64 },
     #[error("customer {number} cannot be made up")]
     NoCustomer { number: u32 },
+    #[error("the books are not sound, or not whole: {findings} findings, {entries} entries")]
+    Unsound { findings: u64, entries: u64 },
     #[error("a key was not found again, or another one was")]
     KeyNotFound,
     #[error("{lines} lines were in the file, and only {counted} were counted; the log above says why")]
@@ -51,6 +55,13 @@ pub enum BenchError {
 /// To whole parts of `steps`: for figures that people read.
 fn round(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
+}
+
+/// The shortest time that so many per cent do not exceed, in microseconds.
+fn percentile_us(percent: usize, mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    let at = times.get(times.len() * percent / 100).copied().unwrap_or_default();
+    round(at.as_secs_f64() * 1_000_000.0, 10.0)
 }
 
 fn per_second(lines: u64, elapsed: Duration) -> f64 {

@@ -14,6 +14,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than there are statements, so that each is prepared once per connection.
 const CACHED_STATEMENTS: usize = 128;
 
+/// What a connection keeps of the file, in KiB; negative, as SQLite wants it. A writer that closes a month touches
+/// pages all over the file, and what does not fit is written more than once.
+const WRITER_CACHE: i64 = -64 * 1024;
+const READER_CACHE: i64 = -8 * 1024;
+
 /// Whether a connection for daily work may change rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ledger) enum Use {
@@ -43,6 +48,7 @@ pub(in crate::ledger) fn open_for_work(path: &Path, usage: Use) -> rusqlite::Res
     set_common(&connection)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "query_only", usage == Use::Read)?;
+    connection.pragma_update(None, "cache_size", if usage == Use::Write { WRITER_CACHE } else { READER_CACHE })?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     Ok(connection)
 }
@@ -51,6 +57,10 @@ fn set_common(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // A commit that has returned survives a power failure.
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // Copies of pages for savepoints: small, and a file would cost a call for each.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // What REPLACE removes is deleted, and the triggers that refuse deletions must see it.
+    connection.pragma_update(None, "recursive_triggers", true)?;
     connection.pragma_update(None, "trusted_schema", false)
 }
 

@@ -3,10 +3,20 @@
 use rusqlite::{ErrorCode, Row, ffi};
 
 use crate::core::calendar::UtcMillis;
-use crate::core::customer::{Customer, CustomerName, TermsAcceptance, WalletAddress};
+use crate::core::customer::{Customer, CustomerName, DEFAULT_SPENDING_LIMIT, TermsAcceptance, WalletAddress};
 use crate::core::id::CustomerId;
+use crate::core::money::Usd;
 use crate::ledger::error::{LedgerError, failed};
 use crate::ledger::transaction::{ReadTx, WriteTx};
+
+/// Customers with what the chain said last about their money.
+macro_rules! customers {
+    () => {
+        "SELECT customers.*, escrow_accounts.object_id, escrow_accounts.spending_limit_micros,
+                escrow_accounts.balance_micros
+         FROM customers LEFT JOIN escrow_accounts USING (customer_id) "
+    };
+}
 
 /// Registers a customer under the random number that the caller has drawn.
 ///
@@ -30,7 +40,7 @@ pub fn insert_customer(tx: &WriteTx<'_>, new: &Customer) -> Result<(), LedgerErr
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn find_customer(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<Customer>, LedgerError> {
-    tx.first("SELECT * FROM customers WHERE customer_id = ?1", (customer,), read_customer)
+    tx.first(concat!(customers!(), "WHERE customer_id = ?1"), (customer,), read_customer)
         .map_err(failed("finding a customer", customer))
 }
 
@@ -39,7 +49,7 @@ pub fn find_customer(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<Cus
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn find_customer_by_wallet(tx: &ReadTx<'_>, wallet: &WalletAddress) -> Result<Option<Customer>, LedgerError> {
-    tx.first("SELECT * FROM customers WHERE wallet_address = ?1", (wallet,), read_customer)
+    tx.first(concat!(customers!(), "WHERE wallet_address = ?1"), (wallet,), read_customer)
         .map_err(failed("finding the customer of a wallet", wallet))
 }
 
@@ -72,12 +82,8 @@ pub fn set_terms(tx: &WriteTx<'_>, customer: CustomerId, terms: TermsAcceptance)
 /// [`LedgerError::Statement`].
 pub fn list_customers(tx: &ReadTx<'_>, after: Option<CustomerId>, limit: u32) -> Result<Vec<Customer>, LedgerError> {
     let after = after.map_or(0, CustomerId::get);
-    tx.all(
-        "SELECT * FROM customers WHERE customer_id > ?1 ORDER BY customer_id LIMIT ?2",
-        (after, limit),
-        read_customer,
-    )
-    .map_err(failed("listing customers after", after))
+    tx.all(concat!(customers!(), "WHERE customer_id > ?1 ORDER BY customer_id LIMIT ?2"), (after, limit), read_customer)
+        .map_err(failed("listing customers after", after))
 }
 
 fn read_customer(row: &Row<'_>) -> rusqlite::Result<Customer> {
@@ -88,9 +94,9 @@ fn read_customer(row: &Row<'_>) -> rusqlite::Result<Customer> {
         status: row.get("status")?,
         created_at: row.get("created_at_ms")?,
         terms: read_terms(row)?,
-        escrow_contract_id: row.get("escrow_contract_id")?,
-        spending_limit: row.get("spending_limit_micros")?,
-        balance: row.get("balance_micros")?,
+        escrow_contract_id: row.get("object_id")?,
+        spending_limit: row.get::<_, Option<Usd>>("spending_limit_micros")?.unwrap_or(DEFAULT_SPENDING_LIMIT),
+        balance: row.get::<_, Option<Usd>>("balance_micros")?.unwrap_or_default(),
     })
 }
 

@@ -60,6 +60,21 @@ pub enum LedgerError {
     #[error("no customer has the number {0}")]
     NoSuchCustomer(CustomerId),
 
+    /// Nothing of it is written.
+    #[error("the entry {key} cannot be in the books: {broken}")]
+    EntryRefused { key: String, broken: &'static str },
+
+    /// The same key stands for something else already.
+    #[error("entry {number} of the books has the key {key} and says something else")]
+    EntryKeyReused { key: String, number: u64 },
+
+    #[error("the lines of invoice {invoice} are fixed since it was issued, all but credits")]
+    LinesFixed { invoice: u64 },
+
+    /// Somebody else has done it, or it cannot be done in the state that the row has.
+    #[error("{operation} ({subject}): no such row, or not in the state for it")]
+    NotThere { operation: &'static str, subject: String },
+
     /// An amount that does not add up is neither written nor handed out.
     #[error(transparent)]
     Invoice(#[from] InvoiceError),
@@ -78,4 +93,15 @@ pub(in crate::ledger) fn failed(
     subject: impl Display,
 ) -> impl FnOnce(rusqlite::Error) -> LedgerError {
     move |source| LedgerError::Statement { operation, subject: subject.to_string(), source }
+}
+
+/// For statements that must change exactly one row.
+pub(in crate::ledger) fn one_row(
+    operation: &'static str,
+    subject: impl Display + Clone,
+) -> impl FnOnce(rusqlite::Result<usize>) -> Result<(), LedgerError> {
+    move |changed| match changed.map_err(failed(operation, subject.clone()))? {
+        0 => Err(LedgerError::NotThere { operation, subject: subject.to_string() }),
+        _ => Ok(()),
+    }
 }

@@ -3,7 +3,7 @@
 use rusqlite::types::Type;
 use rusqlite::{ErrorCode, Row, ffi};
 
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::core::invoice::{DraftInvoice, InvoiceLine};
 use crate::core::money::Usd;
@@ -37,7 +37,7 @@ pub fn save_draft(
     let invoice_id = upsert_draft(tx, customer, draft, now)?;
     delete_lines(tx, invoice_id)?;
     for (position, line) in (0_u32..).zip(&draft.lines) {
-        insert_line(tx, invoice_id, position, line)?;
+        insert_line(tx, (invoice_id, position), draft.month, line)?;
     }
     Ok(invoice_id)
 }
@@ -50,7 +50,7 @@ pub fn draft_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<StoredDr
     let Some(mut stored) = tx
         .first(
             "SELECT invoice_id, month, amount_micros, usage_micros, updated_at_ms FROM invoices
-             WHERE customer_id = ?1 AND state = 'draft'",
+             WHERE customer_id = ?1 AND state = 'draft' AND purpose = 'monthly'",
             (customer,),
             read_draft_without_lines,
         )
@@ -72,7 +72,7 @@ fn upsert_draft(
     tx.first(
         "INSERT INTO invoices (customer_id, month, state, amount_micros, usage_micros, updated_at_ms)
          VALUES (?1, ?2, 'draft', ?3, ?4, ?5)
-         ON CONFLICT (customer_id) WHERE state = 'draft' DO UPDATE SET
+         ON CONFLICT (customer_id) WHERE state = 'draft' AND purpose = 'monthly' DO UPDATE SET
              month = excluded.month,
              amount_micros = excluded.amount_micros,
              usage_micros = excluded.usage_micros,
@@ -97,16 +97,22 @@ fn delete_lines(tx: &WriteTx<'_>, invoice_id: i64) -> Result<(), LedgerError> {
         .map_err(failed("replacing the lines of invoice", invoice_id))
 }
 
-fn insert_line(tx: &WriteTx<'_>, invoice_id: i64, position: u32, line: &InvoiceLine) -> Result<(), LedgerError> {
+fn insert_line(
+    tx: &WriteTx<'_>,
+    (invoice_id, position): (i64, u32),
+    month: Month,
+    line: &InvoiceLine,
+) -> Result<(), LedgerError> {
     tx.execute(
-        "INSERT INTO invoice_lines
-             (invoice_id, position, kind, service, quantity, price_micros, price_per, amount_micros, remainder_micros)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO invoice_lines (invoice_id, position, kind, service, month, quantity, price_micros, price_per,
+             amount_micros, remainder_micros)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         (
             invoice_id,
             position,
             line.kind,
             line.service,
+            month,
             Count(line.quantity),
             line.price.amount,
             Count(line.price.per),

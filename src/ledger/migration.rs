@@ -12,8 +12,11 @@ use crate::ledger::connection::{Use, open_for_steps, open_for_work, set_wal};
 use crate::ledger::error::LedgerError;
 
 /// In order, from schema 1.
-pub(in crate::ledger) const STEPS: &[&str] =
-    &[include_str!("../../schema/ledger/0001_initial.sql"), include_str!("../../schema/ledger/0002_accounts.sql")];
+pub(in crate::ledger) const STEPS: &[&str] = &[
+    include_str!("../../schema/ledger/0001_initial.sql"),
+    include_str!("../../schema/ledger/0002_accounts.sql"),
+    include_str!("../../schema/ledger/0003_billing.sql"),
+];
 
 /// Creates the ledger or brings it up to date, in one transaction. A database of a later version is left untouched.
 ///

@@ -1,7 +1,7 @@
 //! Read and write transactions, two types: a function that changes something says so in its signature.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub struct ReadTx<'conn> {
 pub struct WriteTx<'conn> {
     read: ReadTx<'conn>,
     touched: RefCell<Vec<CustomerId>>,
+    /// Whether the work that runs has left something half done.
+    spoiled: Cell<bool>,
 }
 
 /// Whatever can be asked can be asked while writing.
@@ -53,9 +55,24 @@ impl ReadTx<'_> {
         self.prepare(sql)?.query(params)?.next()?.map(read_row).transpose()
     }
 
+    /// Calls `read` with every row of a query, without keeping them.
+    pub(in crate::ledger) fn each(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = self.prepare(sql)?;
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            read(row)?;
+        }
+        Ok(())
+    }
+
     /// Some errors (a full disk, for one) make SQLite roll back at once. Work that goes on regardless would then
     /// commit statement by statement.
-    fn prepare(&self, sql: &'static str) -> rusqlite::Result<CachedStatement<'_>> {
+    pub(in crate::ledger) fn prepare(&self, sql: &'static str) -> rusqlite::Result<CachedStatement<'_>> {
         if self.transaction.is_autocommit() {
             let why = "the transaction has been rolled back already".to_owned();
             return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ABORT), Some(why)));
@@ -81,6 +98,17 @@ impl WriteTx<'_> {
     pub(in crate::ledger) fn execute(&self, sql: &'static str, params: impl Params) -> rusqlite::Result<usize> {
         self.prepare(sql)?.execute(params)
     }
+
+    /// Runs statements that belong together: if one fails, nothing of the whole work is kept, whatever the caller makes
+    /// of the error. (A savepoint for each would copy every page that it changes.)
+    pub(in crate::ledger) fn together<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let done = work();
+        self.spoiled.set(self.spoiled.get() || done.is_err());
+        done
+    }
 }
 
 /// A piece of work for the writer: does it, and tells what became of it once that is known.
@@ -90,6 +118,16 @@ pub(in crate::ledger) type WriteJob = Box<dyn FnOnce(Result<&WriteTx<'_>, &NotCo
 pub(in crate::ledger) struct Outcome {
     keep: bool,
     reply: Box<dyn FnOnce(Result<(), NotCommitted>)>,
+}
+
+impl Outcome {
+    /// Is not kept, even if it thinks that it succeeded.
+    fn undone(self) -> Self {
+        let why = "the work went on after statements that belong together had failed".to_owned();
+        let source = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ABORT), Some(why));
+        let failure = NotCommitted::when("keeping work that was left half done")(source);
+        Self { keep: false, reply: Box::new(move |_| (self.reply)(Err(failure))) }
+    }
 }
 
 /// Why a transaction came to nothing; told to everybody whose work was in it.
@@ -146,7 +184,7 @@ pub(in crate::ledger) fn run_writes(connection: &mut Connection, jobs: Vec<Write
         Ok(transaction) => transaction,
         Err(failure) => return jobs.into_iter().for_each(|job| (job(Err(&failure)).reply)(Err(failure.clone()))),
     };
-    let tx = WriteTx { read: ReadTx { transaction }, touched: RefCell::default() };
+    let tx = WriteTx { read: ReadTx { transaction }, touched: RefCell::default(), spoiled: Cell::default() };
     let outcomes: Vec<Outcome> = jobs.into_iter().map(|job| run_behind_savepoint(&tx, job)).collect();
     let touched = tx.touched.into_inner();
     let committed = tx.read.transaction.commit().map_err(NotCommitted::when("committing a transaction"));
@@ -161,6 +199,7 @@ fn run_behind_savepoint(tx: &WriteTx<'_>, job: WriteJob) -> Outcome {
         return job(Err(&failure));
     }
     let outcome = job(Ok(tx));
+    let outcome = if tx.spoiled.take() { outcome.undone() } else { outcome };
     if !outcome.keep {
         let _ = tx.execute("ROLLBACK TO work", ());
     }

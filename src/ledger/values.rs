@@ -13,13 +13,14 @@ use crate::core::seal_key::registration::RegistrationState;
 use crate::core::seal_key::{ObjectId, PackageAddress};
 use crate::core::service_instance::ServiceState;
 use crate::core::tier::Tier;
+use crate::ledger::entry::Currency;
 
 /// A word in a table that its column does not allow.
 #[derive(Debug, thiserror::Error)]
 #[error("unexpected value {0:?}")]
 struct UnexpectedWord(String);
 
-fn word<T>(value: ValueRef<'_>, read: impl FnOnce(&str) -> Option<T>) -> FromSqlResult<T> {
+pub(in crate::ledger) fn word<T>(value: ValueRef<'_>, read: impl FnOnce(&str) -> Option<T>) -> FromSqlResult<T> {
     let text = value.as_str()?;
     read(text).ok_or_else(|| FromSqlError::other(UnexpectedWord(text.to_owned())))
 }
@@ -138,7 +139,7 @@ macro_rules! words {
     )*};
 }
 
-words!(ServiceState, Tier, RegistrationState);
+words!(ServiceState, Tier, RegistrationState, Currency);
 
 impl FromSql for Network {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
@@ -174,4 +175,51 @@ impl FromSql for Count {
         let number = i64::column_result(value)?;
         u64::try_from(number).map(Self).map_err(|_| FromSqlError::OutOfRange(number))
     }
+}
+
+/// Enums that stand in the tables as words, with the words.
+macro_rules! word_enums {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// The word used in JSON and SQL.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+
+            /// `None` for any other word.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $($word => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl rusqlite::ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+                Ok(self.name().into())
+            }
+        }
+
+        impl rusqlite::types::FromSql for $name {
+            fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+                $crate::ledger::values::word(value, Self::from_name)
+            }
+        }
+    )*};
+}
+
+pub(in crate::ledger) use word_enums;
+
+/// The counts of rows that may have none.
+pub(in crate::ledger) fn optional_count(row: &rusqlite::Row<'_>, column: &str) -> rusqlite::Result<Option<u64>> {
+    row.get::<_, Option<Count>>(column).map(|found| found.map(|Count(number)| number))
 }

@@ -10,6 +10,9 @@ use crate::core::customer::Customer;
 use crate::core::id::{CustomerId, Service};
 use crate::core::usage::HourUsage;
 
+mod billing;
+mod books;
+mod escrow;
 mod nouns;
 mod schema;
 mod transactions;

@@ -1,0 +1,378 @@
+//! Invoices, credits and charges in their tables, and what the tables refuse.
+
+use super::*;
+use crate::core::money::Usd;
+use crate::core::tier::Tier;
+use crate::ledger::billing_invoice::{
+    StoredCompleteness, StoredInvoice, StoredInvoiceState, StoredPurpose, customers_to_retry, find_invoice,
+    find_invoice_by_number, invoices_of, next_numbers, open_invoices_of, put_invoice,
+};
+use crate::ledger::charge::{
+    Direction, StoredAnswer, StoredCharge, StoredPaymentMethod, answer_charge, charges_of_invoice, charges_to_send,
+    find_charge, insert_charge, note_no_answer, unanswered_charges_of,
+};
+use crate::ledger::credit::{
+    StoredCredit, StoredCreditReason, credits_of, customers_with_expired_credits, find_credit, open_credits_of,
+    put_credit,
+};
+use crate::ledger::credit_note::{StoredCreditNote, credit_notes_of, insert_credit_note};
+use crate::ledger::entry::{Currency, Entry, Links, Posting, append_entry};
+use crate::ledger::invoice_line::{StoredLine, StoredLineKind, UsageWindow};
+use crate::ledger::verify::{FindingKind, verify_ledger};
+
+pub const NOW: UtcMillis = UtcMillis(1_764_547_200_000);
+
+pub fn with_customers(last: u32) -> TestLedger {
+    let test = TestLedger::new();
+    test.write(move |tx| (1..=last).try_for_each(|number| customer::insert_customer(tx, &customer(number)))).unwrap();
+    test
+}
+
+pub fn cents(cents: i64) -> Usd {
+    Usd::from_micros(cents * 10_000)
+}
+
+fn line(kind: StoredLineKind, amount_cents: i64) -> StoredLine {
+    StoredLine {
+        kind,
+        service: (kind != StoredLineKind::Credit).then_some(Service::Seal),
+        month: november(),
+        tier: None,
+        from_tier: None,
+        extra: None,
+        credit: (kind == StoredLineKind::Credit).then_some(7),
+        quantity: 1,
+        price: cents(amount_cents),
+        price_per: 1,
+        amount: cents(amount_cents),
+        remainder: Usd::ZERO,
+        usage: None,
+    }
+}
+
+fn draft(invoice: u64, number: u32, lines: Vec<StoredLine>) -> StoredInvoice {
+    let amount = Usd::from_micros(lines.iter().map(|line| line.amount.micros()).sum());
+    StoredInvoice {
+        invoice,
+        customer: id(number),
+        month: november(),
+        purpose: StoredPurpose::Monthly,
+        service: None,
+        to_tier: None,
+        state: StoredInvoiceState::Draft,
+        number: None,
+        lines,
+        amount,
+        usage: amount,
+        credit_on_payment: Usd::ZERO,
+        completeness: None,
+        issued_at: None,
+        paid_at: None,
+        attempts: 0,
+        round: 0,
+        retries: 0,
+        retry_at: None,
+        first_failure_at: None,
+        credit_changes: 0,
+    }
+}
+
+fn issued(number: u64, draft: &StoredInvoice) -> StoredInvoice {
+    let state = StoredInvoiceState::Pending;
+    StoredInvoice { state, number: Some(number), issued_at: Some(NOW), ..draft.clone() }
+}
+
+fn paid(invoice: &StoredInvoice) -> StoredInvoice {
+    StoredInvoice { state: StoredInvoiceState::Paid, paid_at: Some(NOW), ..invoice.clone() }
+}
+
+impl TestLedger {
+    fn put(&self, invoice: &StoredInvoice) -> Result<(), LedgerError> {
+        let invoice = invoice.clone();
+        self.write(move |tx| put_invoice(tx, &invoice, NOW))
+    }
+}
+
+#[test]
+fn an_invoice_is_read_as_it_was_written_in_every_state() {
+    let test = with_customers(1);
+    let usage = UsageWindow { from: november().start(), to: november().end(), sha256: [9; 32] };
+    let requests = StoredLine {
+        quantity: 12_345,
+        price_per: 10_000,
+        remainder: Usd::from_micros(4_500),
+        usage: Some(usage),
+        ..line(StoredLineKind::Requests, 123)
+    };
+    let upgrade =
+        StoredLine { tier: Some(Tier::Pro), from_tier: Some(Tier::Starter), ..line(StoredLineKind::Upgrade, 1_400) };
+    let extra = StoredLine { extra: Some("api_key".to_owned()), ..line(StoredLineKind::Extra, 100) };
+    let first = StoredInvoice {
+        completeness: Some(StoredCompleteness { received: 10, lost: 1 }),
+        credit_on_payment: cents(1_309),
+        ..draft(1, 1, vec![requests, upgrade, extra, line(StoredLineKind::Credit, -500)])
+    };
+    let pending = StoredInvoice { attempts: 2, round: 1, retries: 1, retry_at: Some(NOW), ..issued(1, &first) };
+    let failed = StoredInvoice {
+        state: StoredInvoiceState::Failed,
+        retry_at: None,
+        first_failure_at: Some(NOW),
+        credit_changes: 1,
+        lines: first.lines[..3].to_vec(),
+        amount: cents(1_623),
+        ..pending.clone()
+    };
+    let again = StoredInvoice { state: StoredInvoiceState::Pending, credit_changes: 2, ..pending.clone() };
+    for invoice in [first.clone(), pending, failed, again.clone(), paid(&again)] {
+        test.put(&invoice).unwrap();
+        assert_eq!(test.read(|tx| find_invoice(tx, 1)).as_ref(), Some(&invoice));
+        assert_eq!(test.read(|tx| find_invoice_by_number(tx, 1)), invoice.number.map(|_| invoice.clone()));
+    }
+    // One that was decided at once, from draft to paid.
+    let upgrade = StoredInvoice {
+        purpose: StoredPurpose::Upgrade,
+        service: Some(Service::Seal),
+        to_tier: Some(Tier::Pro),
+        ..draft(2, 1, vec![line(StoredLineKind::Upgrade, 5)])
+    };
+    test.put(&paid(&issued(2, &upgrade))).unwrap();
+    assert_eq!(test.read(|tx| find_invoice(tx, 2)), Some(paid(&issued(2, &upgrade))));
+    assert!(test.read(verify_ledger).is_sound());
+}
+
+#[test]
+fn what_an_issued_invoice_says_stays_whatever_is_tried() {
+    let test = with_customers(2);
+    let lines = vec![line(StoredLineKind::Subscription, 2_900), line(StoredLineKind::Credit, -1_309)];
+    let pending = issued(1, &draft(1, 1, lines));
+    test.put(&pending).unwrap();
+    let voided = StoredInvoice { state: StoredInvoiceState::Voided, ..pending.clone() };
+    let dearer = vec![line(StoredLineKind::Subscription, 3_000), line(StoredLineKind::Credit, -1_409)];
+    for (what, wrong) in [
+        ("a draft again", draft(1, 1, pending.lines.clone())),
+        ("another amount", StoredInvoice { amount: cents(1), ..pending.clone() }),
+        ("another line", StoredInvoice { lines: dearer, ..pending.clone() }),
+        ("a line less", StoredInvoice { lines: Vec::new(), amount: Usd::ZERO, ..pending.clone() }),
+        ("another number", StoredInvoice { number: Some(2), ..pending.clone() }),
+        ("another month", StoredInvoice { month: "2026-12".parse().unwrap(), ..pending.clone() }),
+        ("another customer", StoredInvoice { customer: id(2), ..pending.clone() }),
+        ("another time", StoredInvoice { issued_at: Some(UtcMillis(1)), ..pending.clone() }),
+        ("paid without a time", StoredInvoice { state: StoredInvoiceState::Paid, ..pending.clone() }),
+        ("a second of the month", issued(2, &draft(2, 1, pending.lines.clone()))),
+        ("a number with a gap", issued(3, &draft(2, 2, pending.lines.clone()))),
+        ("a number again", issued(1, &draft(2, 2, pending.lines.clone()))),
+        ("lines that do not add up", issued(2, &StoredInvoice { amount: cents(1), ..draft(2, 2, Vec::new()) })),
+    ] {
+        assert!(test.put(&wrong).is_err(), "{what}");
+        assert_eq!(test.read(|tx| find_invoice(tx, 1)).as_ref(), Some(&pending), "{what}");
+        assert_eq!(test.read(|tx| find_invoice(tx, 2)), None, "{what}");
+    }
+    for (what, sql) in [
+        ("deleting it", "DELETE FROM invoices"),
+        ("deleting a line", "DELETE FROM invoice_lines WHERE kind <> 'credit'"),
+        ("changing a line", "UPDATE invoice_lines SET quantity = 2"),
+        (
+            "replacing it",
+            "REPLACE INTO invoices (invoice_id, customer_id, month, state, amount_micros, usage_micros,
+                              updated_at_ms) VALUES (1, 1, '2026-11', 'draft', 0, 0, 0)",
+        ),
+    ] {
+        let outcome = test.write(move |tx| Ok(tx.execute(sql, ()).is_err())).unwrap();
+        assert!(outcome, "{what}");
+    }
+    // Credits may come and go until it is voided or paid; then nothing does.
+    let without = StoredInvoice { lines: pending.lines[..1].to_vec(), amount: cents(2_900), ..pending.clone() };
+    test.put(&without).unwrap();
+    test.put(&voided).unwrap();
+    for wrong in [without, paid(&voided), pending] {
+        assert!(test.put(&wrong).is_err(), "{wrong:?}");
+    }
+    // The month is free again.
+    test.put(&issued(2, &draft(2, 1, Vec::new()))).unwrap();
+    assert!(test.read(verify_ledger).is_sound());
+}
+
+#[test]
+fn numbers_come_one_after_the_other_and_lists_page_by_page() {
+    let test = with_customers(2);
+    for number in 1..=5_u64 {
+        let next = test.read(next_numbers);
+        assert_eq!((next.invoice, next.invoice_number, next.credit, next.credit_note), (number, number, 1, 1));
+        let month = format!("2026-0{number}").parse().unwrap();
+        let retry_at = (number > 2).then_some(NOW.plus_ms(-i64::try_from(number).unwrap()));
+        test.put(&StoredInvoice { month, retry_at, ..issued(number, &draft(number, 1, Vec::new())) }).unwrap();
+    }
+    test.put(&StoredInvoice { retry_at: Some(NOW.plus_ms(-99)), ..issued(6, &draft(6, 2, Vec::new())) }).unwrap();
+    let page = |before| {
+        test.read(move |tx| invoices_of(tx, id(1), before, 2)).iter().map(|found| found.invoice).collect::<Vec<_>>()
+    };
+    assert_eq!((page(None), page(Some(4)), page(Some(1))), (vec![5, 4], vec![3, 2], vec![]));
+    assert_eq!(test.read(|tx| customers_to_retry(tx, NOW, 9)), [id(2), id(1)]);
+    assert_eq!(test.read(|tx| customers_to_retry(tx, NOW.plus_ms(-100), 9)), []);
+    assert_eq!(test.read(|tx| open_invoices_of(tx, id(1))).len(), 5);
+}
+
+fn credit(number: u64, remaining_cents: i64, expires_at: Option<UtcMillis>) -> StoredCredit {
+    StoredCredit {
+        credit: number,
+        customer: id(1),
+        reason: StoredCreditReason::Promo,
+        granted: cents(1_000),
+        remaining: cents(remaining_cents),
+        granted_at: NOW,
+        expires_at,
+        invoice: None,
+        note: "welcome".to_owned(),
+    }
+}
+
+fn credit_entry(key: &str, credit: u64, amount_cents: i64) -> Entry {
+    let posting = |account: &'static str, sub_account: String, amount| Posting {
+        account: account.into(),
+        sub_account: sub_account.into(),
+        currency: Currency::Usd,
+        amount,
+    };
+    Entry {
+        key: key.to_owned(),
+        at: NOW,
+        reason: "credit_granted".into(),
+        customer: id(1),
+        links: Links { credit: Some(credit), ..Links::default() },
+        postings: vec![
+            posting("credit", credit.to_string(), cents(-amount_cents)),
+            posting("revenue", "allowance".to_owned(), cents(amount_cents)),
+        ],
+    }
+}
+
+#[test]
+fn what_is_left_of_a_credit_is_what_its_account_says() {
+    let test = with_customers(2);
+    let put = |credit: StoredCredit| test.write(move |tx| put_credit(tx, &credit));
+    for (granted, open, expired) in [(credit(1, 1_000, None), true, false), (credit(2, 1_000, Some(NOW)), true, true)] {
+        put(granted.clone()).unwrap();
+        assert_eq!(test.read(move |tx| find_credit(tx, granted.credit)), Some(granted.clone()));
+        assert_eq!(test.read(|tx| open_credits_of(tx, id(1))).contains(&granted), open);
+        assert_eq!(test.read(|tx| customers_with_expired_credits(tx, NOW, 9)), vec![id(1); usize::from(expired)]);
+    }
+    let found = |test: &TestLedger| {
+        let found = test.read(verify_ledger);
+        found.findings.iter().map(|finding| (finding.number, finding.kind)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&test), [(1, FindingKind::Credit), (2, FindingKind::Credit)]);
+    test.write(|tx| {
+        append_entry(tx, &credit_entry("one", 1, 1_000))?;
+        append_entry(tx, &credit_entry("two", 2, 1_000)).map(drop)
+    })
+    .unwrap();
+    assert_eq!(found(&test), []);
+    put(credit(1, 400, None)).unwrap();
+    assert_eq!(found(&test), [(1, FindingKind::Credit)]);
+    test.write(|tx| append_entry(tx, &credit_entry("three", 1, -600))).unwrap();
+    assert_eq!(found(&test), []);
+    for wrong in [
+        credit(1, 1_001, None),
+        credit(1, -1, None),
+        credit(1, 400, Some(NOW)),
+        StoredCredit { granted: cents(2_000), ..credit(1, 400, None) },
+        StoredCredit { customer: id(2), ..credit(1, 400, None) },
+    ] {
+        assert!(put(wrong.clone()).is_err(), "{wrong:?}");
+    }
+    put(credit(2, 0, Some(NOW))).unwrap();
+    assert_eq!(test.read(|tx| open_credits_of(tx, id(1))), [credit(1, 400, None)]);
+    assert_eq!(test.read(|tx| credits_of(tx, id(1))).len(), 2);
+    assert_eq!(test.read(|tx| customers_with_expired_credits(tx, NOW, 9)), []);
+    let someone_elses = Entry { customer: id(2), ..credit_entry("four", 1, 5) };
+    assert!(test.write(move |tx| append_entry(tx, &someone_elses)).is_err());
+}
+
+#[test]
+fn credit_notes_have_no_gaps_and_stay() {
+    let test = with_customers(1);
+    test.put(&issued(1, &draft(1, 1, Vec::new()))).unwrap();
+    let note = |number| StoredCreditNote {
+        credit_note: number,
+        customer: id(1),
+        invoice: 1,
+        amount: cents(5),
+        reason: "an outage".to_owned(),
+        issued_at: NOW,
+    };
+    for (number, accepted) in [(2, false), (1, true), (1, false), (3, false), (2, true)] {
+        let outcome = test.write(move |tx| insert_credit_note(tx, &note(number)));
+        assert_eq!(outcome.is_ok(), accepted, "{number}: {outcome:?}");
+    }
+    assert_eq!(test.read(|tx| credit_notes_of(tx, 1)), [note(1), note(2)]);
+    for sql in ["UPDATE credit_notes SET reason = 'x'", "DELETE FROM credit_notes"] {
+        assert!(test.write(move |tx| Ok(tx.execute(sql, ()).is_err())).unwrap(), "{sql}");
+    }
+}
+
+fn charge(attempt: u32, direction: Direction) -> StoredCharge {
+    StoredCharge {
+        key: format!("{}-1-{attempt}", if direction == Direction::Charge { "invoice" } else { "refund" }),
+        customer: id(1),
+        invoice: 1,
+        direction,
+        attempt,
+        round: 1,
+        method: StoredPaymentMethod::Escrow,
+        amount: cents(2_900),
+        asked_at: NOW,
+        send_at: NOW,
+        sends: 0,
+        last_error: None,
+        answer: None,
+    }
+}
+
+#[test]
+fn an_invoice_is_charged_once_and_an_answer_stays() {
+    let test = with_customers(1);
+    test.put(&issued(1, &draft(1, 1, vec![line(StoredLineKind::Subscription, 2_900)]))).unwrap();
+    let insert = |charge: StoredCharge| test.write(move |tx| insert_charge(tx, &charge));
+    let answer = |key: &'static str, answer: &StoredAnswer| {
+        let answer = answer.clone();
+        test.write(move |tx| answer_charge(tx, key, &answer, NOW))
+    };
+    let declined = StoredAnswer::Declined { reason: "not enough".to_owned() };
+    let succeeded = StoredAnswer::Succeeded { reference: "digest".to_owned() };
+    insert(charge(1, Direction::Charge)).unwrap();
+    insert(charge(2, Direction::Charge)).expect_err("the first has no answer");
+    assert_eq!(test.read(|tx| charges_to_send(tx, NOW, 9)), [charge(1, Direction::Charge)]);
+    test.write(|tx| note_no_answer(tx, "invoice-1-1", "silence", NOW.plus_ms(5))).unwrap();
+    assert_eq!(test.read(|tx| charges_to_send(tx, NOW, 9)), []);
+    let waiting = StoredCharge {
+        sends: 1,
+        last_error: Some("silence".to_owned()),
+        send_at: NOW.plus_ms(5),
+        ..charge(1, Direction::Charge)
+    };
+    assert_eq!(test.read(|tx| charges_to_send(tx, NOW.plus_ms(5), 9)), std::slice::from_ref(&waiting));
+    assert_eq!(test.read(|tx| unanswered_charges_of(tx, id(1))), std::slice::from_ref(&waiting));
+    answer("invoice-1-1", &declined).unwrap();
+    answer("invoice-1-1", &declined).expect("the same answer again");
+    answer("invoice-1-1", &succeeded).expect_err("another answer");
+    answer("invoice-1-9", &succeeded).expect_err("no such charge");
+    test.write(|tx| note_no_answer(tx, "invoice-1-1", "", NOW)).expect_err("there is an answer");
+    let first = StoredCharge { answer: Some((declined, NOW)), ..waiting };
+    assert_eq!(test.read(|tx| find_charge(tx, "invoice-1-1")), Some(first.clone()));
+
+    insert(charge(1, Direction::Charge)).expect_err("the same attempt");
+    insert(charge(2, Direction::Charge)).unwrap();
+    answer("invoice-1-2", &succeeded).unwrap();
+    insert(charge(3, Direction::Charge)).expect_err("it is paid");
+    insert(charge(1, Direction::Refund)).expect("money goes back");
+    insert(charge(2, Direction::Refund)).expect("in two parts");
+    assert_eq!(test.read(|tx| charges_of_invoice(tx, 1)).len(), 4);
+    assert_eq!(test.read(|tx| charges_of_invoice(tx, 1))[0], first);
+    for sql in [
+        "UPDATE charges SET amount_micros = 10000 WHERE idempotency_key = 'refund-1-1'",
+        "UPDATE charges SET state = 'sent', reference = NULL, answered_at_ms = NULL WHERE attempt = 2",
+        "DELETE FROM charges",
+    ] {
+        assert!(test.write(move |tx| Ok(tx.execute(sql, ()).is_err())).unwrap(), "{sql}");
+    }
+}

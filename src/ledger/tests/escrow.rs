@@ -1,0 +1,195 @@
+//! Escrow accounts, wallets' transactions and the monthly cycle in their tables.
+
+use super::billing::{NOW, cents, with_customers};
+use super::*;
+use crate::core::money::Usd;
+use crate::ledger::billing_notice::{BillingNotice, insert_notice, notices_of, read_notices};
+use crate::ledger::billing_run::{Step, customers_without_step, fail_step, failed_steps, finish_step, is_step_done};
+use crate::ledger::charge::StoredPaymentMethod;
+use crate::ledger::escrow::{
+    StoredChainEvent, StoredEscrowAccount, chain_cursor, chain_events_of, escrow_account_of, find_escrow_account,
+    list_escrow_accounts, note_chain_event, put_escrow_account, set_chain_cursor,
+};
+use crate::ledger::payment_terms::{
+    StoredDunning, StoredSpendCap, customers_in_dunning, dunning_of, payment_methods_of, set_dunning,
+    set_payment_methods, set_spend_cap, spend_cap_of,
+};
+use crate::ledger::wallet_transaction::{
+    Progress, StoredWalletAction, WalletTransaction, WalletTransactionState, advance_wallet_transaction,
+    find_wallet_transaction, insert_wallet_transaction, open_wallet_transactions, wallet_transactions_of,
+};
+
+#[test]
+fn the_copy_of_an_account_is_shown_with_its_customer_and_stays_one_object() {
+    let test = with_customers(3);
+    let account = |number: u32, balance| StoredEscrowAccount {
+        customer: id(number),
+        object_id: format!("0x{number:064x}").parse().unwrap(),
+        created_at: NOW,
+        balance,
+        spending_limit: cents(1_000),
+        period: 2,
+        period_charged: cents(7),
+        mirrored_at: NOW,
+    };
+    let put = |account: StoredEscrowAccount| test.write(move |tx| put_escrow_account(tx, &account));
+    for (number, balance) in [(1, cents(5)), (3, cents(6)), (1, cents(4))] {
+        put(account(number, balance)).unwrap();
+    }
+    put(StoredEscrowAccount { object_id: account(2, Usd::ZERO).object_id, ..account(1, Usd::ZERO) }).unwrap_err();
+    put(StoredEscrowAccount { object_id: account(1, Usd::ZERO).object_id, ..account(2, Usd::ZERO) }).unwrap_err();
+    put(account(2, cents(-1))).unwrap_err();
+    assert_eq!(test.read(|tx| escrow_account_of(tx, id(1))), Some(account(1, cents(4))));
+    let object = account(3, Usd::ZERO).object_id;
+    assert_eq!(test.read(move |tx| find_escrow_account(tx, &object)), Some(account(3, cents(6))));
+    assert_eq!(test.read(|tx| list_escrow_accounts(tx, Some(id(1)), 9)), [account(3, cents(6))]);
+    let shown = test.read(|tx| customer::find_customer(tx, id(1))).unwrap();
+    assert_eq!((shown.balance, shown.spending_limit), (cents(4), cents(1_000)));
+    assert_eq!(shown.escrow_contract_id, Some(account(1, Usd::ZERO).object_id.to_string()));
+    assert_eq!(test.read(|tx| customer::find_customer(tx, id(2))), Some(customer(2)));
+}
+
+#[test]
+fn an_event_of_the_chain_is_taken_in_once() {
+    let test = with_customers(1);
+    let event = |digest: &str, event_index| StoredChainEvent {
+        digest: digest.to_owned(),
+        event_index,
+        kind: "deposited".to_owned(),
+        object_id: format!("0x{:064x}", 1).parse().unwrap(),
+        customer: Some(id(1)),
+        amount: cents(5),
+        at: NOW,
+    };
+    for (digest, index, new) in [("a", 0, true), ("a", 1, true), ("a", 0, false), ("b", 0, true), ("a", 1, false)] {
+        let taken = test.write(move |tx| note_chain_event(tx, &event(digest, index))).unwrap();
+        assert_eq!(taken, new, "{digest} {index}");
+    }
+    assert_eq!(test.read(|tx| chain_events_of(tx, id(1), 2)), [event("a", 0), event("a", 1)]);
+    assert_eq!(test.read(|tx| chain_cursor(tx, "sim")), None);
+    for position in ["3", "7"] {
+        test.write(move |tx| set_chain_cursor(tx, "sim", position, NOW)).unwrap();
+        assert_eq!(test.read(|tx| chain_cursor(tx, "sim")), Some(position.to_owned()));
+    }
+}
+
+#[test]
+fn a_wallets_transaction_goes_forward_only() {
+    let test = with_customers(1);
+    let built = |digest: &str| WalletTransaction {
+        digest: digest.to_owned(),
+        customer: id(1),
+        action: StoredWalletAction::Deposit,
+        amount: cents(5),
+        content: "deposit 5 cents".to_owned(),
+        state: WalletTransactionState::Built,
+        signature: None,
+        event_index: None,
+        failure: None,
+        built_at: NOW,
+        expires_at: NOW.plus_ms(9),
+        updated_at: NOW,
+    };
+    for digest in ["a", "b", "c"] {
+        test.write(move |tx| insert_wallet_transaction(tx, &built(digest))).unwrap();
+        test.write(move |tx| insert_wallet_transaction(tx, &built(digest))).unwrap_err();
+    }
+    let later = NOW.plus_ms(1);
+    let signed = Progress::Signed { signature: "s" };
+    let failed = Progress::Failed { failure: "expired" };
+    for (digest, progress, news, state) in [
+        ("a", signed, true, "signed"),
+        ("a", signed, false, "signed"),
+        ("a", Progress::Final, true, "final"),
+        ("a", Progress::Seen, false, "final"),
+        ("a", Progress::Credited { event_index: 1 }, true, "credited"),
+        ("a", Progress::Credited { event_index: 2 }, false, "credited"),
+        ("a", failed, false, "credited"),
+        ("b", failed, true, "failed"),
+        ("b", signed, false, "failed"),
+        ("z", signed, false, ""),
+    ] {
+        let told = test.write(move |tx| advance_wallet_transaction(tx, digest, progress, later)).unwrap();
+        let found = test.read(move |tx| find_wallet_transaction(tx, digest));
+        assert_eq!((told, found.map_or("", |found| found.state.name())), (news, state), "{digest} {progress:?}");
+    }
+    test.write(move |tx| advance_wallet_transaction(tx, "c", Progress::Seen, later)).expect_err("nothing was signed");
+    let credited = WalletTransaction {
+        state: WalletTransactionState::Credited,
+        signature: Some("s".to_owned()),
+        event_index: Some(1),
+        updated_at: later,
+        ..built("a")
+    };
+    assert_eq!(test.read(|tx| find_wallet_transaction(tx, "a")), Some(credited));
+    assert_eq!(test.read(|tx| open_wallet_transactions(tx, 9)), [built("c")]);
+    assert_eq!(test.read(|tx| wallet_transactions_of(tx, id(1), 2)).len(), 2);
+}
+
+#[test]
+fn a_step_of_the_cycle_is_done_once() {
+    let test = with_customers(3);
+    let step = |number| Step { customer: id(number), month: november(), step: "issue" };
+    let missing = || test.read(|tx| customers_without_step(tx, (november(), "issue"), None, 9));
+    assert_eq!(missing(), [id(1), id(2), id(3)]);
+    for (number, fails) in [(1, false), (2, true), (2, true), (1, true)] {
+        if fails {
+            test.write(move |tx| fail_step(tx, step(number), "broken", NOW)).unwrap();
+        } else {
+            assert!(test.write(move |tx| finish_step(tx, step(number), NOW)).unwrap());
+        }
+    }
+    assert!(!test.write(move |tx| finish_step(tx, step(1), NOW)).unwrap());
+    assert_eq!(missing(), [id(2), id(3)]);
+    let failed = test.read(|tx| failed_steps(tx, 9));
+    assert_eq!(
+        (failed.len(), failed[0].customer, failed[0].failures, failed[0].error.as_str()),
+        (1, id(2), 2, "broken")
+    );
+    assert!(test.write(move |tx| finish_step(tx, step(2), NOW)).unwrap());
+    assert_eq!((missing(), test.read(|tx| failed_steps(tx, 9)).len()), (vec![id(3)], 0));
+    assert_eq!(test.read(move |tx| Ok((is_step_done(tx, step(2))?, is_step_done(tx, step(3))?))), (true, false));
+    let other = Step { step: "rate", ..step(1) };
+    assert!(!test.read(move |tx| is_step_done(tx, other)));
+    assert_eq!(test.read(|tx| customers_without_step(tx, (november(), "issue"), Some(id(3)), 9)), []);
+}
+
+#[test]
+fn what_was_chosen_and_told_is_read_back() {
+    let test = with_customers(1);
+    let escrow = StoredPaymentMethod::Escrow;
+    assert_eq!(test.read(|tx| payment_methods_of(tx, id(1))), []);
+    test.write(move |tx| set_payment_methods(tx, id(1), &[escrow])).unwrap();
+    test.write(move |tx| set_payment_methods(tx, id(1), &[escrow, escrow])).unwrap_err();
+    assert_eq!(test.read(|tx| payment_methods_of(tx, id(1))), [escrow]);
+
+    assert_eq!(test.read(|tx| spend_cap_of(tx, id(1))), None);
+    for (cap, told_percent) in [(Some(cents(5)), 50), (None, 0)] {
+        let cap = StoredSpendCap { cap, hard_stop: true, month: november(), told_percent, stopped: false };
+        test.write(move |tx| set_spend_cap(tx, id(1), cap, NOW)).unwrap();
+        assert_eq!(test.read(|tx| spend_cap_of(tx, id(1))), Some(cap));
+    }
+
+    let dunning = StoredDunning { since: NOW, notices: 2, suspended: true };
+    for (set, listed) in [(Some(dunning), 1), (Some(StoredDunning { notices: 3, ..dunning }), 1), (None, 0)] {
+        test.write(move |tx| set_dunning(tx, id(1), set)).unwrap();
+        assert_eq!(test.read(|tx| dunning_of(tx, id(1))), set);
+        assert_eq!(test.read(customers_in_dunning).len(), listed);
+    }
+
+    let notice = |key: &str| BillingNotice {
+        customer: id(1),
+        key: key.to_owned(),
+        kind: "grace".into(),
+        details: "{}".to_owned(),
+        at: NOW,
+    };
+    for (key, new) in [("one", true), ("two", true), ("one", false)] {
+        assert_eq!(test.write(move |tx| insert_notice(tx, &notice(key))).unwrap(), new);
+    }
+    assert_eq!(test.write(|tx| read_notices(tx, id(1), 1, NOW)).unwrap(), 1);
+    let listed = test.read(|tx| notices_of(tx, id(1), None, 9));
+    let seen: Vec<_> = listed.iter().map(|found| (found.notice.key.as_str(), found.read_at)).collect();
+    assert_eq!(seen, [("two", None), ("one", Some(NOW))]);
+    assert_eq!(test.read(|tx| notices_of(tx, id(1), Some(2), 9)).len(), 1);
+}
