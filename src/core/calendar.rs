@@ -88,6 +88,21 @@ impl Month {
     pub fn days(self) -> u8 {
         self.first.days_in_month().unsigned_abs()
     }
+
+    /// The month after it.
+    ///
+    /// # Errors
+    /// [`NotAMonth`] after December 9999.
+    pub fn next(self) -> Result<Self, NotAMonth> {
+        Self::of(self.end())
+    }
+
+    /// Which of its days an instant lies on, from 1; `None` if it lies in another month.
+    pub fn day_of(self, instant: UtcMillis) -> Option<u8> {
+        let inside = self.start() <= instant && instant < self.end();
+        let days = instant.0.saturating_sub(self.start().0) / DAY_MS;
+        u8::try_from(days).ok().filter(|_| inside).map(|days| days.saturating_add(1))
+    }
 }
 
 fn start_of(day: Date) -> UtcMillis {
@@ -129,6 +144,21 @@ mod tests {
             assert_eq!(Month::of(month.end().plus_ms(-1)).unwrap(), month);
             assert!(Month::of(month.end()).unwrap() > month);
         }
+    }
+
+    #[test]
+    fn months_follow_each_other_and_have_days() {
+        for (month, next) in [("2025-12", "2026-01"), ("2024-02", "2024-03"), ("2025-01", "2025-02")] {
+            let month: Month = month.parse().unwrap();
+            assert_eq!(month.next().unwrap().to_string(), next);
+            assert_eq!(month.day_of(month.start()), Some(1));
+            assert_eq!(month.day_of(month.start().plus_ms(DAY_MS - 1)), Some(1));
+            assert_eq!(month.day_of(month.start().plus_ms(DAY_MS)), Some(2));
+            assert_eq!(month.day_of(month.end().plus_ms(-1)), Some(month.days()));
+            assert_eq!(month.day_of(month.end()), None);
+            assert_eq!(month.day_of(month.start().plus_ms(-1)), None);
+        }
+        assert!("9999-12".parse::<Month>().unwrap().next().is_err());
     }
 
     #[test]

@@ -36,6 +36,26 @@ impl Usd {
         self.0.checked_add(other.0).map(Self).ok_or(MoneyOverflow)
     }
 
+    /// # Errors
+    /// [`MoneyOverflow`] when the difference leaves the range.
+    pub fn checked_sub(self, other: Self) -> Result<Self, MoneyOverflow> {
+        self.0.checked_sub(other.0).map(Self).ok_or(MoneyOverflow)
+    }
+
+    /// The same amount owed the other way round.
+    ///
+    /// # Errors
+    /// [`MoneyOverflow`] for the least amount there is.
+    pub fn checked_neg(self) -> Result<Self, MoneyOverflow> {
+        self.0.checked_neg().map(Self).ok_or(MoneyOverflow)
+    }
+
+    /// # Errors
+    /// [`MoneyOverflow`] when the sum leaves the range on the way.
+    pub fn sum(amounts: impl IntoIterator<Item = Self>) -> Result<Self, MoneyOverflow> {
+        amounts.into_iter().try_fold(Self::ZERO, Self::checked_add)
+    }
+
     /// The price of `quantity` pieces when `per` pieces cost this much, rounded down to a micro-dollar.
     ///
     /// # Errors
@@ -50,7 +70,12 @@ impl Usd {
 
     /// The whole cents in this amount, rounded down: what a customer pays.
     pub const fn floor_cents(self) -> Self {
-        Self(self.0 - self.0.rem_euclid(MICROS_PER_CENT))
+        Self(self.0.saturating_sub(self.0.rem_euclid(MICROS_PER_CENT)))
+    }
+
+    /// Whether a customer can pay exactly this.
+    pub const fn is_whole_cents(self) -> bool {
+        self.0.rem_euclid(MICROS_PER_CENT) == 0
     }
 }
 
@@ -109,6 +134,11 @@ mod tests {
     #[test]
     fn sums_and_products_never_wrap() {
         assert_eq!(Usd(i64::MAX).checked_add(Usd(1)), Err(MoneyOverflow));
+        assert_eq!(Usd(i64::MIN).checked_sub(Usd(1)), Err(MoneyOverflow));
+        assert_eq!(Usd(i64::MIN).checked_neg(), Err(MoneyOverflow));
+        assert_eq!(Usd::sum([Usd(i64::MAX), Usd(1), Usd(-1)]), Err(MoneyOverflow));
+        assert_eq!(Usd::sum([Usd(5), Usd(-7)]), Ok(Usd(-2)));
+        assert!(Usd(-10_000).is_whole_cents() && !Usd(10_001).is_whole_cents());
         assert_eq!(Usd(1_000_000).times_per(u64::MAX, 1), Err(MoneyOverflow));
         assert_eq!(Usd(1_000_000).times_per(1, 0), Err(MoneyOverflow));
         assert_eq!(Usd(1_000_000).times_per(12_345, 10_000), Ok(Usd(1_234_500)));

@@ -1,0 +1,133 @@
+//! What a decision has done: rows to save, entries to post, people to tell.
+
+use super::account::{ServiceAccount, Standing};
+use super::credit::Credit;
+use super::credit_note::CreditNote;
+use super::entry::Entry;
+use super::escrow::EscrowMirror;
+use super::ids::{CreditId, InvoiceId};
+use super::invoice::Invoice;
+use super::late_usage::{Billed, BilledKey};
+use super::payment::Charge;
+use crate::core::calendar::{Month, UtcMillis};
+use crate::core::id::Service;
+use crate::core::money::Usd;
+use crate::core::tier::Tier;
+
+/// One of them. All of a decision's actions are carried out in their order in one transaction, or none. A row may name
+/// another that is saved after it: references are to be checked at the end of the transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    SaveStanding(Standing),
+    /// `ServiceAccount::extras` is not to be saved.
+    SaveService {
+        service: Service,
+        account: ServiceAccount,
+        change: ServiceChange,
+    },
+    /// Inserts or replaces it with all its lines.
+    SaveInvoice(Invoice),
+    /// A charge in the state `sent` is a row of the outbox.
+    SaveCharge(Charge),
+    SaveCredit(Credit),
+    /// One in the state `sent` is a row of the outbox, too.
+    SaveCreditNote(CreditNote),
+    SaveBilled(BilledKey, Billed),
+    SaveEscrow(EscrowMirror),
+    /// Refused if there is an entry with the same key: then the whole transaction is.
+    Post(Entry),
+    Notify(Notice),
+}
+
+/// A row that is replaced as a whole, and of which only the last state in a decision matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Row {
+    Standing,
+    Escrow,
+    Invoice(InvoiceId),
+    Credit(CreditId),
+}
+
+impl Action {
+    /// The row it saves. Changes of services are all told, and all else is saved once anyway.
+    pub(super) fn saves(&self) -> Option<Row> {
+        match self {
+            Self::SaveStanding(_) => Some(Row::Standing),
+            Self::SaveEscrow(_) => Some(Row::Escrow),
+            Self::SaveInvoice(invoice) => Some(Row::Invoice(invoice.id)),
+            Self::SaveCredit(credit) => Some(Row::Credit(credit.id)),
+            _ => None,
+        }
+    }
+}
+
+/// Why a service is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceChange {
+    Subscribed,
+    /// The first payment came.
+    Paid,
+    TierChanged {
+        from: Tier,
+        to: Tier,
+    },
+    TierScheduled,
+    Cancelled,
+    CancellationUndone,
+    CancellationBegan,
+    /// Its keys and Seal keys have to be deleted.
+    Ended,
+    Suspended,
+    Resumed,
+    /// Only `billed_through` moved.
+    Billed,
+}
+
+/// Something that a person should learn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    InvoiceIssued {
+        invoice: InvoiceId,
+    },
+    InvoicePaid {
+        invoice: InvoiceId,
+    },
+    /// All retries were declined; it is asked for again when money comes.
+    InvoiceFailed {
+        invoice: InvoiceId,
+    },
+    InvoiceVoided {
+        invoice: InvoiceId,
+    },
+    /// A payment is overdue; services stop at this time.
+    PaymentOverdue {
+        suspends_at: UtcMillis,
+    },
+    Suspended,
+    Resumed,
+    /// The tier stays as it is.
+    UpgradeDeclined {
+        service: Service,
+    },
+    CreditExpired {
+        credit: CreditId,
+        amount: Usd,
+    },
+    CapReached {
+        percent: u64,
+        spent: Usd,
+    },
+    /// For the operator: money came that nothing was owed for. It became a credit.
+    Overpaid {
+        invoice: InvoiceId,
+        amount: Usd,
+    },
+    /// For the operator: nothing is charged any more.
+    Parked {
+        reason: String,
+    },
+    /// The invoice of a month is made, or it had nothing to charge.
+    MonthClosed {
+        month: Month,
+    },
+}

@@ -1,0 +1,200 @@
+//! The one way in: an account, an event and a time give actions.
+
+use std::collections::BTreeSet;
+
+use super::account::Account;
+use super::action::{Action, Notice};
+use super::books::{Books, Done};
+use super::dunning;
+use super::error::{BillingError, Refusal};
+use super::event::Event;
+use super::ids::{Counters, InvoiceId};
+use super::invoice::{Invoice, InvoiceState};
+use super::terms::Terms;
+use crate::core::calendar::{Month, UtcMillis};
+use crate::core::money::Usd;
+
+/// What is to be done, and what it leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The account afterwards.
+    pub account: Account,
+    /// To be saved with the actions.
+    pub counters: Counters,
+    /// In order. None at all if the event changes nothing, e.g. because it was dealt with before.
+    pub actions: Vec<Action>,
+}
+
+/// Decides what follows from an event. First the beginning of the month is carried out, if that has not happened; last
+/// of all what time and payments have led to, and the draft is drawn anew.
+///
+/// # Errors
+/// [`BillingError`]; then nothing is to be done.
+pub fn decide(
+    account: &Account,
+    event: &Event,
+    terms: &Terms,
+    counters: Counters,
+    now: UtcMillis,
+) -> Result<Decision, BillingError> {
+    let mut books = Books { account: account.clone(), counters, terms, now, actions: Vec::new(), usage: None };
+    books.ensure_draft()?;
+    if let Event::CloseMonth(end) = event {
+        books.close_month(end)?;
+    } else {
+        books.roll_to_now()?;
+        books.prepare()?;
+        books.handle(event)?;
+    }
+    // A month that is still missing is closed by the next event.
+    if books.account.standing.month == Month::of(now)? {
+        books.settle()?;
+    }
+    let actions = without_superseded(books.actions);
+    Ok(Decision { account: books.account, counters: books.counters, actions })
+}
+
+/// What is saved several times is saved once, as it is in the end.
+fn without_superseded(actions: Vec<Action>) -> Vec<Action> {
+    let mut saved = BTreeSet::new();
+    let mut kept: Vec<Action> =
+        actions.into_iter().rev().filter(|action| action.saves().is_none_or(|row| saved.insert(row))).collect();
+    kept.reverse();
+    kept
+}
+
+impl Books<'_> {
+    /// Before anything is decided about them, credits that are over are gone and services are as they are now.
+    fn prepare(&mut self) -> Done {
+        self.expire_credits()?;
+        self.advance_services(self.now);
+        self.renew_unpaid()
+    }
+
+    fn handle(&mut self, event: &Event) -> Done {
+        match event {
+            Event::Tick => self.collect_due(),
+            Event::Subscribe { service, tier } => self.subscribe(*service, *tier),
+            Event::ChangeTier { service, tier } => self.change_tier(*service, *tier),
+            Event::Cancel { service } => self.cancel(*service),
+            Event::UndoCancel { service } => self.undo_cancel(*service),
+            Event::SetMethods(methods) => self.set_methods(methods),
+            Event::SetSpendCap(cap) => self.set_spend_cap(*cap),
+            Event::Usage(usage) => self.set_usage(usage),
+            // Handled before the month begins.
+            Event::CloseMonth(_) => Ok(()),
+            Event::EscrowCreated { at } => {
+                self.escrow_created(*at);
+                Ok(())
+            }
+            Event::Deposited(moved) => self.deposited(moved),
+            Event::Withdrawn(moved) => self.withdrawn(moved),
+            Event::LimitChanged(limit) => self.limit_changed(*limit),
+            Event::ChargeAnswered(answer) => self.charge_answered(answer),
+            Event::RefundAnswered(answer) => self.refund_answered(answer),
+            Event::GrantCredit { reason, amount, expires_at } => self.give_credit(*reason, *amount, *expires_at),
+            Event::VoidInvoice(invoice) => self.void(*invoice),
+            Event::IssueCreditNote { invoice, amount, payout } => self.issue_credit_note(*invoice, *amount, *payout),
+            Event::Collect(invoice) => self.collect_now(*invoice),
+            Event::Park { reason } => {
+                self.park(reason);
+                Ok(())
+            }
+            Event::Unpark => self.unpark(),
+        }
+    }
+
+    fn collect_now(&mut self, invoice: InvoiceId) -> Done {
+        if self.account.is_under_way(invoice) {
+            return Err(Refusal::PaymentUnderWay.into());
+        }
+        self.collect(invoice)
+    }
+
+    /// What follows, whatever happened.
+    fn settle(&mut self) -> Done {
+        self.prepare()?;
+        self.dun();
+        self.bill_missing()?;
+        // An invoice that could not be paid just now is the first failure that grace counts from.
+        self.dun();
+        self.redraw()?;
+        self.review_cap()
+    }
+}
+
+/// What an action would lead to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The invoices that it would make now, without their numbers, as they would be when payment is asked for or done.
+    pub invoices: Vec<Invoice>,
+    /// What payment methods would be asked for now.
+    pub demanded: Usd,
+    /// The draft afterwards: what the month ends with, by all that is known.
+    pub draft: Invoice,
+    /// Why it cannot be done at present, although it could be paid for.
+    pub cannot_pay: bool,
+}
+
+/// What [`decide`] would do: it is the same function.
+///
+/// # Errors
+/// [`BillingError`], as deciding; except that what cannot be paid is shown.
+pub fn preview(
+    account: &Account,
+    event: &Event,
+    terms: &Terms,
+    counters: Counters,
+    now: UtcMillis,
+) -> Result<Preview, BillingError> {
+    match decide(account, event, terms, counters, now) {
+        Ok(decision) => decision.preview(),
+        Err(BillingError::Refused(Refusal::CannotPay(invoice))) => {
+            let unchanged = decide(account, &Event::Tick, terms, counters, now)?.preview()?;
+            let demanded = invoice.amount;
+            Ok(Preview { invoices: vec![unnumbered(&invoice)], demanded, cannot_pay: true, ..unchanged })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Decision {
+    /// Invoices that were issued by it, as they are afterwards.
+    pub fn issued(&self) -> impl Iterator<Item = &Invoice> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Notify(Notice::InvoiceIssued { invoice }) => self.account.invoices.get(invoice),
+            _ => None,
+        })
+    }
+
+    /// What it comes to, for somebody who has not decided yet.
+    ///
+    /// # Errors
+    /// [`BillingError`] if an amount leaves its range.
+    pub fn preview(&self) -> Result<Preview, BillingError> {
+        let draft = self.account.draft().cloned().ok_or(BillingError::Incomplete("the draft is missing"))?;
+        let issued = self.issued().filter(|invoice| invoice.state != InvoiceState::Voided);
+        let invoices: Vec<Invoice> = issued.map(unnumbered).collect();
+        let demanded = Usd::sum(invoices.iter().filter(|one| one.state.is_unpaid()).map(|one| one.amount))?;
+        Ok(Preview { invoices, demanded, draft, cannot_pay: false })
+    }
+}
+
+/// Another customer may take the next number first.
+fn unnumbered(invoice: &Invoice) -> Invoice {
+    Invoice { number: None, ..invoice.clone() }
+}
+
+/// When [`Event::Tick`] has something to do next; `None` only for an account without a draft. Earlier ticks do nothing.
+pub fn next_due(account: &Account) -> Option<UtcMillis> {
+    let standing = &account.standing;
+    let retries =
+        account.unpaid().into_iter().filter(|invoice| standing.parked.is_none() && !account.is_under_way(invoice.id));
+    let retries = retries.filter_map(|invoice| invoice.retry_at);
+    let credits = account.credits.values().filter(|credit| credit.remaining > Usd::ZERO);
+    let expiries = credits.filter_map(|credit| credit.expires_at);
+    let services = account.services.values().filter_map(|account| account.instance.due_at());
+    let dunning = dunning::next_step_at(standing.dunning, standing.has_paid);
+    let month = account.draft().map(|_| standing.month.end());
+    retries.chain(expiries).chain(services).chain(dunning).chain(month).min()
+}

@@ -1,0 +1,281 @@
+//! Entries of the double-entry ledger, and the rule that each business event posts by.
+//!
+//! A debit is positive, a credit negative, and the postings of an entry sum to zero per currency. USDC counts as USD,
+//! one to one. The accounts of a customer, with the sign that they have when something is there:
+//!
+//! | account | sign | what is there |
+//! |---|---|---|
+//! | `escrow` | − | what lies in the customer's account on the chain: we owe it |
+//! | `credit:<id>` | − | what is left of one grant of credit |
+//! | `receivable` | + | what issued invoices still demand |
+//! | `revenue:<kind>` | − | what was charged for; allowances are its counterpart and positive |
+//! | `refunds` | + | what was given back of what was paid |
+//! | `chain_clearing` | + | deposits less withdrawals: all that came over the chain |
+//!
+//! | event | debit | credit |
+//! |---|---|---|
+//! | deposit | chain_clearing | escrow |
+//! | withdrawal | escrow | chain_clearing |
+//! | invoice issued | receivable | revenue of each line |
+//! | invoice voided | revenue of each line | receivable |
+//! | credit granted | revenue:allowance (refund: refunds) | credit |
+//! | credit used | credit | receivable |
+//! | credit comes back | receivable | credit |
+//! | credit expired | credit | revenue:expired |
+//! | invoice paid by escrow | escrow | receivable |
+//! | paid although nothing was owed | escrow | credit (a refund) |
+//! | paid back to escrow | refunds | escrow |
+//!
+//! So at any time `− escrow = deposits − withdrawals − paid + paid back`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::credit::CreditReason;
+use super::ids::{ChargeKey, CreditId, CreditNoteId, InvoiceId};
+use super::invoice::Invoice;
+use super::line::{Line, LineKind, Measure};
+use crate::core::calendar::UtcMillis;
+use crate::core::id::CustomerId;
+use crate::core::money::{MoneyOverflow, Usd};
+
+/// What amounts are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Currency {
+    Usd,
+}
+
+/// What revenue is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RevenueKind {
+    Subscription,
+    Upgrade,
+    Extras,
+    Requests,
+    Bandwidth,
+    /// Collected for a tax office.
+    Tax,
+    /// Revenue that was given up by granting credit.
+    Allowance,
+    /// Credit that nobody used in time.
+    Expired,
+}
+
+impl RevenueKind {
+    /// Those that lines of invoices are of.
+    pub const OF_INVOICES: [Self; 6] =
+        [Self::Subscription, Self::Upgrade, Self::Extras, Self::Requests, Self::Bandwidth, Self::Tax];
+
+    /// The word used in names of accounts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Subscription => "subscription",
+            Self::Upgrade => "upgrade",
+            Self::Extras => "extras",
+            Self::Requests => "requests",
+            Self::Bandwidth => "bandwidth",
+            Self::Tax => "tax",
+            Self::Allowance => "allowance",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Of a line that is no credit.
+    pub const fn of(line: &Line) -> Option<Self> {
+        Some(match line.kind {
+            LineKind::Subscription { .. } => Self::Subscription,
+            LineKind::Upgrade { .. } => Self::Upgrade,
+            LineKind::Extra(_) => Self::Extras,
+            LineKind::Usage(Measure::Requests) | LineKind::LateUsage(Measure::Requests) => Self::Requests,
+            LineKind::Usage(Measure::Bandwidth) | LineKind::LateUsage(Measure::Bandwidth) => Self::Bandwidth,
+            LineKind::Tax => Self::Tax,
+            LineKind::Credit(_) => return None,
+        })
+    }
+}
+
+/// An account of one customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AccountName {
+    Escrow,
+    Credit(CreditId),
+    Receivable,
+    Revenue(RevenueKind),
+    Refunds,
+    ChainClearing,
+}
+
+impl fmt::Display for AccountName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Escrow => f.write_str("escrow"),
+            Self::Credit(credit) => write!(f, "credit:{credit}"),
+            Self::Receivable => f.write_str("receivable"),
+            Self::Revenue(kind) => write!(f, "revenue:{}", kind.name()),
+            Self::Refunds => f.write_str("refunds"),
+            Self::ChainClearing => f.write_str("chain_clearing"),
+        }
+    }
+}
+
+/// Unique over all entries: the second entry with the same one is the same event again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryKey(pub String);
+
+/// Why an entry was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EntryReason {
+    Deposit,
+    Withdrawal,
+    InvoiceIssued,
+    InvoiceVoided,
+    InvoicePaid,
+    /// Money came for something that nothing was owed for any more.
+    Overpaid,
+    CreditGranted,
+    CreditsUsed,
+    CreditsReturned,
+    CreditExpired,
+    RefundPaid,
+}
+
+impl EntryReason {
+    /// The word used in JSON and SQL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deposit => "deposit",
+            Self::Withdrawal => "withdrawal",
+            Self::InvoiceIssued => "invoice_issued",
+            Self::InvoiceVoided => "invoice_voided",
+            Self::InvoicePaid => "invoice_paid",
+            Self::Overpaid => "overpaid",
+            Self::CreditGranted => "credit_granted",
+            Self::CreditsUsed => "credits_used",
+            Self::CreditsReturned => "credits_returned",
+            Self::CreditExpired => "credit_expired",
+            Self::RefundPaid => "refund_paid",
+        }
+    }
+}
+
+/// One side of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posting {
+    pub account: AccountName,
+    pub currency: Currency,
+    /// Debit positive, never 0.
+    pub amount: Usd,
+}
+
+/// What an entry is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Links {
+    pub invoice: Option<InvoiceId>,
+    pub credit: Option<CreditId>,
+    pub credit_note: Option<CreditNoteId>,
+    pub charge: Option<ChargeKey>,
+    /// The transaction on the chain, or whatever the payment method calls it.
+    pub reference: Option<String>,
+}
+
+/// One entry, for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub key: EntryKey,
+    pub customer: CustomerId,
+    pub at: UtcMillis,
+    pub reason: EntryReason,
+    pub links: Links,
+    pub postings: Vec<Posting>,
+}
+
+impl Entry {
+    /// Whether its postings sum to zero per currency, and none is 0.
+    pub fn is_balanced(&self) -> bool {
+        let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
+        for posting in &self.postings {
+            *sums.entry(posting.currency).or_default() += i128::from(posting.amount.micros());
+        }
+        sums.values().all(|sum| *sum == 0) && self.postings.iter().all(|posting| posting.amount != Usd::ZERO)
+    }
+}
+
+/// Postings: `amount` from one account to another. None for nothing.
+pub(super) fn transfer(debit: AccountName, credit: AccountName, amount: Usd) -> Result<Vec<Posting>, MoneyOverflow> {
+    let currency = Currency::Usd;
+    let both = [(debit, amount), (credit, amount.checked_neg()?)];
+    let postings = both.into_iter().filter(|(_, amount)| *amount != Usd::ZERO);
+    Ok(postings.map(|(account, amount)| Posting { account, currency, amount }).collect())
+}
+
+/// The revenue of an invoice becomes owed.
+pub(super) fn issued(invoice: &Invoice) -> Result<Vec<Posting>, MoneyOverflow> {
+    let mut postings = Vec::new();
+    for (kind, amount) in revenue_of(invoice)? {
+        postings.extend(transfer(AccountName::Receivable, AccountName::Revenue(kind), amount)?);
+    }
+    merge(postings)
+}
+
+/// The reverse of [`issued`].
+pub(super) fn voided(invoice: &Invoice) -> Result<Vec<Posting>, MoneyOverflow> {
+    let mut postings = Vec::new();
+    for (kind, amount) in revenue_of(invoice)? {
+        postings.extend(transfer(AccountName::Revenue(kind), AccountName::Receivable, amount)?);
+    }
+    merge(postings)
+}
+
+/// Credits pay for what is owed.
+pub(super) fn credits_used(uses: &[(CreditId, Usd)]) -> Result<Vec<Posting>, MoneyOverflow> {
+    let mut postings = Vec::new();
+    for (credit, used) in uses {
+        postings.extend(transfer(AccountName::Credit(*credit), AccountName::Receivable, *used)?);
+    }
+    merge(postings)
+}
+
+/// The reverse of [`credits_used`].
+pub(super) fn credits_returned(uses: &[(CreditId, Usd)]) -> Result<Vec<Posting>, MoneyOverflow> {
+    let mut postings = Vec::new();
+    for (credit, used) in uses {
+        postings.extend(transfer(AccountName::Receivable, AccountName::Credit(*credit), *used)?);
+    }
+    merge(postings)
+}
+
+/// What is given up for a grant of credit.
+pub(super) fn credit_granted(
+    credit: CreditId,
+    reason: CreditReason,
+    amount: Usd,
+) -> Result<Vec<Posting>, MoneyOverflow> {
+    let given_up = match reason {
+        CreditReason::Refund => AccountName::Refunds,
+        _ => AccountName::Revenue(RevenueKind::Allowance),
+    };
+    transfer(given_up, AccountName::Credit(credit), amount)
+}
+
+/// What an invoice charges, by kind of revenue.
+pub fn revenue_of(invoice: &Invoice) -> Result<BTreeMap<RevenueKind, Usd>, MoneyOverflow> {
+    let mut revenue = BTreeMap::new();
+    for line in &invoice.lines {
+        if let Some(kind) = RevenueKind::of(line) {
+            let sum: &mut Usd = revenue.entry(kind).or_default();
+            *sum = sum.checked_add(line.amount)?;
+        }
+    }
+    Ok(revenue)
+}
+
+/// One posting for each account.
+fn merge(postings: Vec<Posting>) -> Result<Vec<Posting>, MoneyOverflow> {
+    let mut sums: BTreeMap<(AccountName, Currency), Usd> = BTreeMap::new();
+    for posting in postings {
+        let sum = sums.entry((posting.account, posting.currency)).or_default();
+        *sum = sum.checked_add(posting.amount)?;
+    }
+    let merged = sums.into_iter().filter(|(_, amount)| *amount != Usd::ZERO);
+    Ok(merged.map(|((account, currency), amount)| Posting { account, currency, amount }).collect())
+}

@@ -1,0 +1,113 @@
+//! What can happen to a customer's billing.
+
+use super::completeness::Completeness;
+use super::credit::CreditReason;
+use super::credit_note::{Payout, RefundAnswer};
+use super::entry::EntryKey;
+use super::escrow::{ChainMove, ChargeAnswer, SpendingLimit};
+use super::ids::InvoiceId;
+use super::line::Line;
+use super::payment::PaymentMethod;
+use super::spend_cap::SpendCap;
+use crate::core::calendar::{Month, UtcMillis};
+use crate::core::id::Service;
+use crate::core::money::Usd;
+use crate::core::tier::Tier;
+
+/// One thing that happened or is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Time has passed: whatever is due is carried out. Nothing, if nothing is.
+    Tick,
+
+    // By the customer.
+    Subscribe {
+        service: Service,
+        tier: Tier,
+    },
+    ChangeTier {
+        service: Service,
+        tier: Tier,
+    },
+    Cancel {
+        service: Service,
+    },
+    UndoCancel {
+        service: Service,
+    },
+    SetMethods(Vec<PaymentMethod>),
+    SetSpendCap(Option<SpendCap>),
+
+    // From metering.
+    /// The usage of the draft's month so far.
+    Usage(MonthUsage),
+    /// The month is final, see [`super::watermark`].
+    CloseMonth(MonthEnd),
+
+    // From the chain, once each: see [`Event::entry_key`].
+    EscrowCreated {
+        at: UtcMillis,
+    },
+    Deposited(ChainMove),
+    Withdrawn(ChainMove),
+    LimitChanged(SpendingLimit),
+
+    // From the outbox.
+    ChargeAnswered(ChargeAnswer),
+    RefundAnswered(RefundAnswer),
+
+    // By the operator.
+    GrantCredit {
+        reason: CreditReason,
+        amount: Usd,
+        expires_at: Option<UtcMillis>,
+    },
+    VoidInvoice(InvoiceId),
+    /// Gives back what was paid.
+    IssueCreditNote {
+        invoice: InvoiceId,
+        amount: Usd,
+        payout: Payout,
+    },
+    /// Tries to be paid at once.
+    Collect(InvoiceId),
+    Park {
+        reason: String,
+    },
+    Unpark,
+}
+
+/// Usage lines of one month, from [`super::usage_lines()`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonthUsage {
+    pub month: Month,
+    pub lines: Vec<Line>,
+}
+
+/// All that the invoice of a month needs besides the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonthEnd {
+    pub usage: MonthUsage,
+    /// What earlier months come to by all that is known of them: differences to what was billed are
+    /// settled. Each month once and whole: what is missing in it is taken back.
+    pub earlier: Vec<MonthUsage>,
+    pub completeness: Completeness,
+}
+
+impl Event {
+    /// The key of the entry that the event leads to, if it is one that the chain may tell more than once. If there is
+    /// such an entry, the event was dealt with and nothing is to be decided.
+    pub fn entry_key(&self) -> Option<EntryKey> {
+        match self {
+            Self::Deposited(moved) | Self::Withdrawn(moved) => Some(moved.entry_key()),
+            _ => None,
+        }
+    }
+}
+
+impl ChainMove {
+    /// Unique by digest and index.
+    pub fn entry_key(&self) -> EntryKey {
+        EntryKey(format!("chain-{}-{}", self.event.digest, self.event.index))
+    }
+}

@@ -1,0 +1,138 @@
+//! What differs between a month's usage and what was billed of it: more becomes a line "late usage" on the next
+//! invoice, less becomes a credit.
+
+use super::line::{Line, LineKind, Measure, Window};
+use super::terms::UnitPrice;
+use crate::core::calendar::Month;
+use crate::core::id::Service;
+use crate::core::money::{MoneyOverflow, Usd};
+
+/// What is billed together: one stretch of one price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BilledKey {
+    pub month: Month,
+    pub service: Service,
+    pub measure: Measure,
+    pub window: Window,
+}
+
+/// What was billed of it in all, less corrections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Billed {
+    pub quantity: u64,
+    pub unit: UnitPrice,
+    pub amount: Usd,
+}
+
+/// What to do about a difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// A line for what was more.
+    Late(Line),
+    /// What was billed too much, and what remains billed. The amount may be 0.
+    Correction { key: BilledKey, too_much: Usd, remains: Billed },
+}
+
+/// What a line of usage bills.
+pub fn billed_key(line: &Line) -> Option<BilledKey> {
+    let (LineKind::Usage(measure) | LineKind::LateUsage(measure)) = line.kind else { return None };
+    let (window, _) = line.usage?;
+    Some(BilledKey { month: line.month, service: line.service?, measure, window })
+}
+
+/// What was billed with one line more.
+///
+/// # Errors
+/// [`MoneyOverflow`].
+pub fn with_line(before: Option<&Billed>, line: &Line) -> Result<Billed, MoneyOverflow> {
+    let Some(before) = before else {
+        return Ok(Billed { quantity: line.quantity, unit: line.unit, amount: line.amount });
+    };
+    Ok(Billed {
+        quantity: before.quantity.checked_add(line.quantity).ok_or(MoneyOverflow)?,
+        unit: before.unit,
+        amount: before.amount.checked_add(line.amount)?,
+    })
+}
+
+/// What to do about one stretch of an earlier month: `now` is its line by all that is known, `None` if there is no
+/// usage at all.
+///
+/// # Errors
+/// [`MoneyOverflow`].
+pub fn settle(
+    key: BilledKey,
+    billed: Option<&Billed>,
+    now: Option<&Line>,
+) -> Result<Option<Settlement>, MoneyOverflow> {
+    let billed_quantity = billed.map_or(0, |billed| billed.quantity);
+    let quantity = now.map_or(0, |line| line.quantity);
+    match (billed, now) {
+        (_, Some(line)) if quantity > billed_quantity => {
+            let kind = LineKind::LateUsage(key.measure);
+            let more = quantity.saturating_sub(billed_quantity);
+            let late = Line::new(kind, Some(key.service), key.month, more, line.unit)?;
+            Ok(Some(Settlement::Late(Line { usage: line.usage, ..late })))
+        }
+        (Some(billed), _) if quantity < billed_quantity => {
+            let due = billed.unit.amount.times_per(quantity, billed.unit.per)?.floor_cents().min(billed.amount);
+            let too_much = billed.amount.checked_sub(due)?;
+            let remains = Billed { quantity, unit: billed.unit, amount: due };
+            Ok(Some(Settlement::Correction { key, too_much, remains }))
+        }
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::billing::usage_lines::UsageDigest;
+
+    const UNIT: UnitPrice = UnitPrice { amount: Usd::from_dollars(1), per: 10_000 };
+
+    fn line(quantity: u64) -> Line {
+        let month: Month = "2025-01".parse().unwrap();
+        let window = Window { from: month.start(), to: month.end() };
+        let kind = LineKind::Usage(Measure::Requests);
+        let line = Line::new(kind, Some(Service::Seal), month, quantity, UNIT).unwrap();
+        Line { usage: Some((window, UsageDigest([0; 32]))), ..line }
+    }
+
+    #[test]
+    fn more_is_a_line_and_less_is_a_correction() {
+        let key = billed_key(&line(1)).unwrap();
+        for (billed, now, expected) in [
+            (None, None, None),
+            (None, Some(12_345), Some((12_345, 1_230_000))),
+            (Some(12_345), Some(12_345), None),
+            (Some(12_345), Some(12_400), Some((55, 0))),
+            (Some(12_345), Some(22_345), Some((10_000, 1_000_000))),
+            (Some(12_345), Some(12_300), Some((12_300, 0))),
+            (Some(12_345), Some(12_299), Some((12_299, 10_000))),
+            (Some(12_345), None, Some((0, 1_230_000))),
+        ] {
+            let billed = billed.map(|quantity| with_line(None, &line(quantity)).unwrap());
+            let found = settle(key, billed.as_ref(), now.map(line).as_ref()).unwrap();
+            let shown = found.map(|settlement| match settlement {
+                Settlement::Late(line) => (line.quantity, line.amount.micros()),
+                Settlement::Correction { too_much, remains, .. } => (remains.quantity, too_much.micros()),
+            });
+            assert_eq!(shown, expected, "{billed:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn what_comes_in_parts_is_never_more_than_at_once() {
+        let mut billed = with_line(None, &line(12_345)).unwrap();
+        let key = billed_key(&line(1)).unwrap();
+        for quantity in [12_399, 12_400, 12_450, 30_000, 29_000, 29_060, 29_150] {
+            match settle(key, Some(&billed), Some(&line(quantity))).unwrap().unwrap() {
+                Settlement::Late(late) => billed = with_line(Some(&billed), &late).unwrap(),
+                Settlement::Correction { remains, .. } => billed = remains,
+            }
+            assert_eq!(billed.quantity, quantity);
+            assert!(billed.amount <= line(quantity).amount, "{quantity}");
+        }
+    }
+}

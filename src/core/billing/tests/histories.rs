@@ -1,0 +1,187 @@
+//! Random histories, each lived twice: once by a program that never dies, and once by one that dies between any two
+//! steps and goes on by what it had written down. Both must end with the same books. `SUIFTLY_HISTORIES` says how many.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::world::World;
+use super::*;
+
+const HISTORIES: u64 = 10_000;
+const STEPS: u64 = 30;
+
+/// One step. All that is random in it comes from `random`, and nothing of what the program does.
+fn step(world: &mut World, random: &mut fastrand::Rng) {
+    let wait_ms = match random.u8(..100) {
+        0..40 => random.i64(0..HOUR_MS),
+        40..70 => random.i64(0..2 * DAY_MS),
+        70..97 => random.i64(0..12 * DAY_MS),
+        _ => random.i64(0..100 * DAY_MS),
+    };
+    world.desk.now = world.desk.now.plus_ms(wait_ms);
+    world.reachable = random.u8(..100) < 85;
+    // Sometimes the customer is there before the manager.
+    if random.bool() {
+        world.manage();
+    }
+    let service = Service::ALL[random.usize(..2)];
+    let tier = Tier::ALL[random.usize(..3)];
+    let amount = cents(random.i64(1..=20_000));
+    match random.u8(..100) {
+        0..12 => drop(world.carry_out(&Event::Subscribe { service, tier })),
+        12..26 => drop(world.carry_out(&Event::ChangeTier { service, tier })),
+        26..31 => drop(world.carry_out(&Event::Cancel { service })),
+        31..35 => drop(world.carry_out(&Event::UndoCancel { service })),
+        35..50 => use_service(world, service, random),
+        50..66 => deposit(world, amount),
+        66..70 => withdraw(world, random),
+        70..74 => change_limit(world, random),
+        74..80 => grant(world, random, amount),
+        80..83 => void(world, random),
+        83..88 => give_back(world, random, amount),
+        88..90 => drop(world.carry_out(&Event::Park { reason: "for the test".to_owned() })),
+        90..93 => drop(world.carry_out(&Event::Unpark)),
+        93..96 => switch(world, service, random),
+        _ => repeat_answer(world, random),
+    }
+    if random.bool() {
+        world.manage();
+    }
+}
+
+fn use_service(world: &mut World, service: Service, random: &mut fastrand::Rng) {
+    let month = Month::of(world.desk.now).unwrap();
+    let back = if random.u8(..10) == 0 { random.i64(0..60) } else { 0 };
+    let of = Month::of(world.desk.now.plus_ms(-back * DAY_MS)).unwrap();
+    if of >= Month::of(at("2024-01-15")).unwrap() {
+        let used = world.used.entry((of, service)).or_default();
+        *used += random.u64(0..100_000);
+        if random.u8(..20) == 0 {
+            *used /= 2;
+        }
+    }
+    drop(world.carry_out(&Event::Usage(world.usage_of(month))));
+}
+
+fn deposit(world: &mut World, amount: Usd) {
+    let now = world.desk.now;
+    if world.chain.created_at.is_none() {
+        world.chain.created_at = Some(now);
+        world.chain.moves.push(Event::EscrowCreated { at: now });
+    }
+    world.chain.balance += amount.micros();
+    let moved = chain_move(world, amount);
+    world.chain.moves.push(Event::Deposited(moved));
+}
+
+fn withdraw(world: &mut World, random: &mut fastrand::Rng) {
+    let amount = Usd::from_micros(random.i64(0..=world.chain.balance.max(0)));
+    if amount > Usd::ZERO {
+        world.chain.balance -= amount.micros();
+        let moved = chain_move(world, amount);
+        world.chain.moves.push(Event::Withdrawn(moved));
+    }
+}
+
+fn chain_move(world: &World, amount: Usd) -> ChainMove {
+    let index = u32::try_from(world.chain.moves.len()).unwrap();
+    ChainMove { event: ChainEventId { digest: "0xd".to_owned(), index }, amount, at: world.desk.now }
+}
+
+fn change_limit(world: &mut World, random: &mut fastrand::Rng) {
+    if world.chain.created_at.is_some() {
+        let dollars = [0, 10, 30, 100, 250, 1_000][random.usize(..6)];
+        world.chain.limit = SpendingLimit::new(Usd::from_dollars(dollars)).unwrap();
+        world.chain.moves.push(Event::LimitChanged(world.chain.limit));
+    }
+}
+
+fn grant(world: &mut World, random: &mut fastrand::Rng, amount: Usd) {
+    let reason = CreditReason::ALL[random.usize(..5)];
+    let expires_at = random.bool().then(|| world.desk.now.plus_ms(random.i64(1..90 * DAY_MS)));
+    drop(world.carry_out(&Event::GrantCredit { reason, amount, expires_at }));
+}
+
+fn void(world: &mut World, random: &mut fastrand::Rng) {
+    let unpaid: Vec<InvoiceId> = world.desk.account.unpaid().iter().map(|invoice| invoice.id).collect();
+    if let Some(invoice) = random.choice(unpaid) {
+        drop(world.carry_out(&Event::VoidInvoice(invoice)));
+    }
+}
+
+fn give_back(world: &mut World, random: &mut fastrand::Rng, amount: Usd) {
+    let payout = if random.bool() { Payout::Credit } else { Payout::Escrow };
+    let paid: Vec<InvoiceId> = world.desk.invoices(InvoiceState::Paid).iter().map(|invoice| invoice.id).collect();
+    if let Some(invoice) = random.choice(paid) {
+        let amount = Usd::from_micros(amount.micros() / 20).floor_cents();
+        drop(world.carry_out(&Event::IssueCreditNote { invoice, amount, payout }));
+    }
+}
+
+/// Not billing, but billing has to get along with it.
+fn switch(world: &mut World, service: Service, random: &mut fastrand::Rng) {
+    let account = world.desk.account.service(service);
+    let instance = &account.instance;
+    let changed = match random.u8(..4) {
+        0 | 1 => instance.enable(),
+        2 => instance.suspend_maintenance(),
+        _ => instance.resume_maintenance(),
+    };
+    if let Ok(instance) = changed {
+        let changed = ServiceAccount { instance, ..account };
+        world.desk.account.services.insert(service, changed);
+    }
+}
+
+/// An answer that was given before comes again.
+fn repeat_answer(world: &mut World, random: &mut fastrand::Rng) {
+    let answers: Vec<_> = world.chain.charges.iter().map(|(key, answer)| (*key, *answer)).collect();
+    if let Some((key, (succeeded, _, at))) = random.choice(answers) {
+        let charge = world.desk.account.charges[&key].clone();
+        let result = world.carry_out(&desk::answer_to(&charge, succeeded, at));
+        assert_eq!(result, Ok(()));
+    }
+    let moves = world.cursor.min(world.chain.moves.len());
+    if let Some(event @ (Event::Deposited(_) | Event::Withdrawn(_))) =
+        random.choice(&world.chain.moves[..moves]).cloned()
+    {
+        assert_eq!(world.carry_out(&event), Ok(()));
+    }
+}
+
+fn live(seed: u64, crashes: Option<u64>) -> World {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let begin = at("2024-01-15").plus_ms(random.i64(0..500 * DAY_MS));
+    let mut world = World::new(seed, begin, crashes);
+    if random.u8(..4) == 0 {
+        world.desk.terms.tax_basis_points = 1_900;
+    }
+    for _ in 0..STEPS {
+        step(&mut world, &mut random);
+    }
+    world.check_at_rest();
+    world
+}
+
+#[test]
+fn no_history_loses_a_cent_and_no_crash_makes_a_difference() {
+    let histories = std::env::var("SUIFTLY_HISTORIES").ok().map_or(HISTORIES, |text| text.parse().unwrap());
+    let (next, crashed, entries) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= histories {
+                return;
+            }
+            let outcome = std::panic::catch_unwind(|| (live(seed, None), live(seed, Some(!seed))));
+            let Ok((calm, troubled)) = outcome else { panic!("history {seed} failed, see above") };
+            assert!(calm.desk == troubled.desk, "history {seed} ends otherwise with crashes");
+            crashed.fetch_add(troubled.crashed, Ordering::Relaxed);
+            entries.fetch_add(u64::try_from(calm.desk.entries.len()).unwrap(), Ordering::Relaxed);
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    let (crashed, entries) = (crashed.into_inner(), entries.into_inner());
+    println!("{histories} histories with {entries} entries, {crashed} crashes");
+    assert!(crashed > histories && entries > histories, "histories in which nothing happens prove nothing");
+}
