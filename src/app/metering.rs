@@ -18,7 +18,7 @@ use crate::ledger::customer::find_customer;
 use crate::ledger::invoice::save_draft;
 use crate::ledger::usage::{metering_position, raise_usage, set_metering_position, set_usage, usage_between};
 use crate::ledger::{LedgerError, ReadTx, WriteTx};
-use crate::traffic::{Traffic, UsageChanges};
+use crate::traffic::{Rebuild, Traffic, UsageChanges};
 
 /// Copies the usage that changed since the last time and brings the drafts of its customers up to date. Returns the
 /// newest batch of the traffic store that the ledger now knows.
@@ -38,9 +38,9 @@ pub async fn meter(app: &App) -> Result<u64, AppError> {
     if through_batch == position {
         return Ok(position);
     }
-    let rebuilt_at = app.query_traffic(Traffic::rebuilt_at).await?;
+    let rebuild = app.query_traffic(Traffic::rebuild).await?;
     let price = app.config_global.load().request_price();
-    app.ledger.write(move |tx| apply(tx, &store, &changes, rebuilt_at, month, price, now)).await?;
+    app.ledger.write(move |tx| apply(tx, &store, &changes, rebuild, month, price, now)).await?;
     Ok(through_batch)
 }
 
@@ -48,15 +48,18 @@ fn apply(
     tx: &WriteTx<'_>,
     store: &str,
     changes: &UsageChanges,
-    rebuilt_at: Option<UtcMillis>,
+    rebuild: Option<Rebuild>,
     month: Month,
     price: PricePerRequests,
     now: UtcMillis,
 ) -> Result<(), LedgerError> {
     for usage in &changes.hours {
-        // Of these hours the store may have forgotten what was billed.
-        let may_be_less = rebuilt_at.is_some_and(|rebuilt_at| usage.hour < rebuilt_at);
-        if may_be_less { raise_usage(tx, usage)? } else { set_usage(tx, usage)? }
+        match rebuild {
+            Some(rebuild) if usage.hour < rebuild.billed_before => {}
+            // Of these hours the store may have forgotten what was billed.
+            Some(rebuild) if usage.hour < rebuild.at => raise_usage(tx, usage)?,
+            _ => set_usage(tx, usage)?,
+        }
     }
     let periods = periods_of(tx, month, price)?;
     let customers: BTreeSet<CustomerId> = changes.hours.iter().map(|usage| usage.customer).collect();

@@ -63,8 +63,9 @@ pub(super) enum TrafficCommand {
     },
     /// Sets the store aside and makes it anew from sealed files and logs, while `serve` does not run
     ///
-    /// `serve` does so by itself when it finds the store damaged. Rotated logs that are packed, imported files and
-    /// counts older than the requests that are kept do not come back; what was billed stays billed.
+    /// `serve` does so by itself when it finds the store damaged. It reads the logs and what was rotated away from them,
+    /// packed or not, what was imported from the folder `import/`, and what came by syslog. Logs that are gone and counts
+    /// older than the requests that are kept do not come back; what was billed stays billed.
     #[command(after_help = "Example: suiftly traffic rebuild --json")]
     Rebuild {
         #[command(flatten)]

@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use tracing::{error, info, warn};
 
-use super::reading::{intake_options, syslog_spool};
+use super::reading::{IMPORT_FOLDER, intake_options, syslog_spool};
 use super::{DaemonError, lock_data_dir};
 use crate::app::{UnrestoredHours, hours_not_restored};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::intake::{Imports, Inputs, Intake, IntakeError, Until, counted_logs, logs_of};
+use crate::core::calendar::HOUR_MS;
+use crate::intake::{
+    Imports, Inputs, Intake, IntakeError, Until, counted_logs, imported_files, logs_of, packed_siblings,
+};
 use crate::ledger::Ledger;
-use crate::ledger::usage::first_hour;
-use crate::traffic::{Options, Traffic, Writer, is_set_aside, put_in_place, remove_store, set_aside};
+use crate::ledger::usage::{first_hour, last_hour};
+use crate::traffic::{Options, Rebuild, Traffic, Writer, is_set_aside, put_in_place, remove_store, set_aside};
 
 const STORE: &str = "traffic.duckdb";
 /// Where it is made anew; begun again if that was not finished.
@@ -85,9 +88,7 @@ fn rebuild(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<Rebuilt, D
     let (traffic, writer) = Traffic::open(&temporary, &store_options(config))?;
     let adopted = traffic.adopt_parts()?;
     traffic.begin_sources(logs_of(&config.intake.log_file).iter().map(|log| log.to_string_lossy().into_owned()))?;
-    let spool = syslog_spool(config);
-    let received = counted_logs(&spool).map_err(|source| IntakeError::Spool { path: spool, source })?;
-    let imports = Some(Imports::of_files(received));
+    let imports = Some(Imports::of_files(files_to_read_again(config)?));
     let inputs = Inputs { logs: config.intake.log_file.clone(), imports, ..Inputs::default() };
     Intake::start(inputs, intake_options(config), Until::EndOfFile, &traffic, writer, clock.clone())?.join();
     drop(traffic);
@@ -96,12 +97,27 @@ fn rebuild(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<Rebuilt, D
     // Files beside the logs may be older than the first start; nobody was billed for what is in them.
     let now = clock.now();
     let since = ledger.read_blocking(first_hour)?.unwrap_or_else(|| now.hour());
-    writer.settle_rebuilt(&traffic, since, now)?;
+    // What was counted before the damage may not have been billed yet, but by then it was at most minutes old.
+    let billed_before = ledger.read_blocking(last_hour)?.unwrap_or(since).plus_ms(-HOUR_MS);
+    writer.settle_rebuilt(&traffic, since, Rebuild { billed_before, at: now })?;
     let rows = traffic.line_counts()?.0;
     let missing = hours_not_restored(ledger, &traffic)?;
     drop((traffic, writer));
     put_in_place(&temporary, &path)?;
     Ok(Rebuilt { rows, files: adopted.parts.len(), unreadable: adopted.unreadable, missing })
+}
+
+/// What is not followed but was counted: packed logs, imported files, and what came by syslog. Each counts once.
+fn files_to_read_again(config: &Config) -> Result<Vec<PathBuf>, DaemonError> {
+    let mut files = Vec::new();
+    for log in logs_of(&config.intake.log_file) {
+        files.extend(packed_siblings(&log).map_err(|source| IntakeError::Read { path: log, source })?);
+    }
+    let folder = config.data_dir.join(IMPORT_FOLDER);
+    files.extend(imported_files(&folder).map_err(|source| IntakeError::Import { path: folder, source })?);
+    let spool = syslog_spool(config);
+    files.extend(counted_logs(&spool).map_err(|source| IntakeError::Spool { path: spool, source })?);
+    Ok(files)
 }
 
 fn tell(rebuilt: &Rebuilt) {

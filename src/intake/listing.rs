@@ -26,6 +26,9 @@ pub(super) struct Listed {
 /// Rotated files that cannot be followed: they would have to be unpacked.
 const PACKED: [&str; 5] = ["gz", "zst", "xz", "bz2", "lz4"];
 
+/// Those of them that can be unpacked here.
+const IMPORTABLE: [&str; 2] = ["gz", "zst"];
+
 /// How often a folder is listed until nothing changes in between.
 const ATTEMPTS: u32 = 20;
 /// So many listings in a row that agree are believed. Two can miss the same file: renamed during one, and back during the
@@ -61,6 +64,38 @@ pub fn unread_siblings(log: &Path, known: &[FilePosition]) -> io::Result<Vec<Pat
         !file.is_current && !known.iter().any(|position| (position.device, position.inode) == file.identity)
     };
     Ok(listed.iter().filter(is_unread).map(|file| file.path.clone()).collect())
+}
+
+/// Rotated files of a log that were packed in a way that can be unpacked, oldest first. Nobody follows them.
+///
+/// # Errors
+/// Those of the folder.
+pub fn packed_siblings(log: &Path) -> io::Result<Vec<PathBuf>> {
+    let name = log.file_name().unwrap_or_default();
+    let is_packed = |path: &Path| {
+        let can_be_unpacked = path.extension().is_some_and(|end| IMPORTABLE.iter().any(|known| end == *known));
+        can_be_unpacked && belongs(path.file_stem().unwrap_or_default(), name)
+    };
+    let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    files_by_age(folder, is_packed)
+}
+
+/// Regular files of a folder, oldest first; none if there is no such folder.
+pub(super) fn files_by_age(folder: &Path, is_wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let (path, metadata) = (entry.path(), entry.metadata()?);
+        if metadata.is_file() && is_wanted(&path) {
+            files.push((modified_ns(&metadata), path));
+        }
+    }
+    files.sort();
+    Ok(files.into_iter().map(|(_, path)| path).collect())
 }
 
 fn list_once(log: &Path) -> io::Result<Vec<Listed>> {

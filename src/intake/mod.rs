@@ -29,8 +29,8 @@ mod syslog;
 mod tests;
 
 pub use follow::Follower;
-pub use import::{DropFolder, ImportStatus, Imports, Outcome};
-pub use listing::unread_siblings;
+pub use import::{DropFolder, ImportStatus, Imports, Outcome, imported_files};
+pub use listing::{packed_siblings, unread_siblings};
 pub use pipeline::{Intake, IntakeOptions, Until};
 pub use room::Room;
 pub use sources::{Inputs, logs_of};

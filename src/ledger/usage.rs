@@ -67,6 +67,16 @@ pub fn first_hour(tx: &ReadTx<'_>) -> Result<Option<UtcMillis>, LedgerError> {
         .map_err(failed("finding", "the first hour of usage"))
 }
 
+/// The newest hour that was counted; `None` before any.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn last_hour(tx: &ReadTx<'_>) -> Result<Option<UtcMillis>, LedgerError> {
+    tx.first("SELECT max(hour_ms) AS last FROM usage_records", (), |row| row.get("last"))
+        .map(Option::flatten)
+        .map_err(failed("finding", "the newest hour of usage"))
+}
+
 /// Every hour of everybody, in no order.
 ///
 /// # Errors

@@ -40,7 +40,7 @@ pub use live::News;
 pub use marks::SpoolPosition;
 pub use open::Options;
 pub use overview::{Recent, RecentBucket, RecentQuery, StoreSize};
-pub use rebuild::{is_set_aside, put_in_place, remove_store, set_aside};
+pub use rebuild::{Rebuild, is_set_aside, put_in_place, remove_store, set_aside};
 pub use requests::{Position, RequestFilter, RequestPage, RequestQuery, RequestRow};
 pub use scope::Scope;
 pub use sealed::{Adopted, Dropped, KeptFor, Part, SealReport, VerifyReport};

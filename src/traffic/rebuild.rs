@@ -1,7 +1,7 @@
 //! Making the store anew after its file was damaged.
 //!
 //! ```text
-//! traffic.duckdb ── damaged ──▶ set aside ── sealed files adopted ── logs read from their beginnings ──▶
+//! traffic.duckdb ── damaged ──▶ set aside ── sealed files adopted ── logs and packed ones read from their beginnings ──▶
 //!     rows that are sealed already dropped ── rollups made of all rows ──▶ in the old one's place
 //! ```
 //! All of it happens in a file of another name, so that a crash in between begins again. What was in the old file only
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use duckdb::arrow::array::{Array, AsArray, UInt8Array};
 use duckdb::arrow::datatypes::{Int32Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use duckdb::arrow::record_batch::RecordBatch;
-use duckdb::{Connection, params};
+use duckdb::{Connection, Row, params};
 
 use super::columns::delta_batch;
 use super::sealed::{registered_files, relation_of, within_day};
@@ -39,6 +39,15 @@ const DAMAGE: [&str; 8] = [
     "Invalid bitpacking",
     "database has been invalidated",
 ];
+
+/// When a store was made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rebuild {
+    /// Earlier hours may lack what only the damaged store knew.
+    pub at: UtcMillis,
+    /// Hours before this were all billed, and what this store has more of them is history that was never counted.
+    pub billed_before: UtcMillis,
+}
 
 impl TrafficError {
     /// Whether the store's file is damaged, so that no later attempt to open it can help.
@@ -133,15 +142,16 @@ impl Traffic {
         Ok(())
     }
 
-    /// Until when hours may lack what only a damaged store knew; `None` if this store was never made anew.
+    /// `None` if this store was never made anew.
     ///
     /// # Errors
     /// [`TrafficError::Query`].
-    pub fn rebuilt_at(&self) -> Result<Option<UtcMillis>, TrafficError> {
+    pub fn rebuild(&self) -> Result<Option<Rebuild>, TrafficError> {
+        let read = |row: &Row<'_>| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?));
         self.read(|connection| {
             connection
-                .query_row("SELECT epoch_ms(rebuilt_at) FROM traffic_store", [], |row| row.get::<_, Option<i64>>(0))
-                .map(|at| at.map(UtcMillis))
+                .query_row("SELECT epoch_ms(rebuilt_at), epoch_ms(billed_before) FROM traffic_store", [], read)
+                .map(|times| times.map(|(at, before)| Rebuild { at: UtcMillis(at), billed_before: UtcMillis(before) }))
                 .map_err(failed("read when the store was made anew"))
         })
     }
@@ -153,7 +163,12 @@ impl Writer {
     ///
     /// # Errors
     /// [`TrafficError`]; then the rebuild has to begin again.
-    pub fn settle_rebuilt(&mut self, traffic: &Traffic, since: UtcMillis, now: UtcMillis) -> Result<(), TrafficError> {
+    pub fn settle_rebuilt(
+        &mut self,
+        traffic: &Traffic,
+        since: UtcMillis,
+        rebuild: Rebuild,
+    ) -> Result<(), TrafficError> {
         let settling = failed("settle a rebuilt store");
         let files = registered_files(&self.connection, &traffic.chunks)?;
         if !files.is_empty() {
@@ -174,12 +189,13 @@ impl Writer {
         }
         self.connection
             .execute(
-                "UPDATE traffic_store SET last_batch = ?, merged_batch = ?, rebuilt_at = make_timestamp(?)",
-                params![number, self.last_batch, now.micros()],
+                "UPDATE traffic_store SET last_batch = ?, merged_batch = ?, rebuilt_at = make_timestamp(?),
+                     billed_before = make_timestamp(?)",
+                params![number, self.last_batch, rebuild.at.micros(), rebuild.billed_before.micros()],
             )
             .map_err(&settling)?;
         self.last_batch = number;
-        self.compact(now)?;
+        self.compact(rebuild.at)?;
         self.checkpoint()
     }
 }

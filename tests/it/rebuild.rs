@@ -82,24 +82,41 @@ fn a_damaged_store_is_set_aside_and_made_anew_with_the_same_counts() {
     let mut more = OpenOptions::new().append(true).open(&log).unwrap();
     std::io::Write::write_all(&mut more, aged(0, 450, 460).as_bytes()).unwrap();
     wait_for(&server, |counts| counts[1] == 460);
+    // Another file comes in by the folder of imports.
+    fs::write(server.folder.path().join("data/import/other.log"), aged(0, 5000, 5030)).unwrap();
+    wait_for(&server, |counts| counts[1] == 490);
+    let done = server.folder.path().join("data/import/done/other.log");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !done.exists() {
+        assert!(Instant::now() < deadline, "the imported file is not put away");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     assert_eq!(server.terminate(), 0);
 
+    // Packed meanwhile, as rotating tools do it, with one of the same lines unpacked, too.
+    let packed = fs::File::create(server.folder.path().join("ha.log.2.gz")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, &fs::read(server.folder.path().join("ha.log.1")).unwrap()).unwrap();
+    packed.finish().unwrap();
     let rebuilt = run(&server, &["traffic", "rebuild", "--json"]);
-    assert_eq!((&rebuilt["rows"], &rebuilt["missing"]), (&json!(460), &json!([])), "{rebuilt}");
-    // What is gone for good is named, and stays billed.
+    assert_eq!((&rebuilt["rows"], &rebuilt["missing"]), (&json!(490), &json!([])), "{rebuilt}");
     fs::remove_file(server.folder.path().join("ha.log.1")).unwrap();
     let rebuilt = run(&server, &["traffic", "rebuild", "--json"]);
-    assert_eq!(rebuilt["rows"], 360, "{rebuilt}");
+    assert_eq!((&rebuilt["rows"], &rebuilt["missing"]), (&json!(490), &json!([])), "{rebuilt}");
+    // What is gone for good is named, and stays billed.
+    fs::remove_file(server.folder.path().join("ha.log.2.gz")).unwrap();
+    let rebuilt = run(&server, &["traffic", "rebuild", "--json"]);
+    assert_eq!(rebuilt["rows"], 390, "{rebuilt}");
     let missing: u64 =
         rebuilt["missing"].as_array().unwrap().iter().map(|hour| hour["requests"].as_u64().unwrap()).sum();
     assert_eq!(missing, 100, "{rebuilt}");
     server.restart();
-    wait_for(&server, |counts| counts[1] == 360);
+    wait_for(&server, |counts| counts[1] == 390);
     let ledger = rusqlite::Connection::open(server.folder.path().join("data/ledger.db")).unwrap();
     let billed =
         || ledger.query_row("SELECT sum(requests) FROM usage_records", [], |row| row.get::<_, i64>(0)).unwrap();
     std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(billed(), 460);
+    assert_eq!(billed(), 490);
 }
 
 #[test]

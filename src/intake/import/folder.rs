@@ -10,13 +10,24 @@ use std::time::{Duration, Instant, SystemTime};
 use tracing::warn;
 
 use super::Outcome;
+use crate::intake::listing::files_by_age;
 
 /// A file that has not changed for so long is whole.
 const SETTLED: Duration = Duration::from_secs(2);
 /// Names of files that are still being written.
 const UNFINISHED: [&str; 3] = [".part", ".tmp", ".filepart"];
+/// Where files go that were imported.
+const DONE: &str = "done";
 /// Files of one name that are kept.
 const MAX_NAMESAKES: u32 = 10_000;
+
+/// What was imported from a folder, oldest first.
+///
+/// # Errors
+/// Those of the file system.
+pub fn imported_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    files_by_age(&folder.join(DONE), |_| true)
+}
 
 /// `import/`, with what is done with in `import/done/` and `import/failed/`.
 #[derive(Debug)]
@@ -34,7 +45,7 @@ impl DropFolder {
     /// # Errors
     /// Those of the file system.
     pub fn create(path: &Path) -> io::Result<Self> {
-        for folder in [path.to_owned(), path.join("done"), path.join("failed")] {
+        for folder in [path.to_owned(), path.join(DONE), path.join("failed")] {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
         Ok(Self { path: path.to_owned(), seen: BTreeMap::new(), settled: SETTLED, is_readable: true })
@@ -90,7 +101,7 @@ impl DropFolder {
     /// Moves a file to where its outcome says, with the reason beside it if it has failed.
     pub(super) fn put_away(&self, path: &Path, outcome: &Outcome) {
         let (folder, reason) = match outcome {
-            Outcome::Imported { .. } | Outcome::AlreadyCounted => ("done", None),
+            Outcome::Imported { .. } | Outcome::AlreadyCounted => (DONE, None),
             Outcome::Failed { reason, lines } => {
                 ("failed", Some(format!("{reason}\n{lines} lines before that are counted.\n")))
             }

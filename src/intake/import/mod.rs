@@ -13,7 +13,7 @@ mod file;
 mod folder;
 mod unpack;
 
-pub use folder::DropFolder;
+pub use folder::{DropFolder, imported_files};
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
