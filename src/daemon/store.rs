@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use tracing::{error, info, warn};
 
-use super::reading::{intake_options, syslog_spool};
+use super::reading::{intake_options, spools, syslog_spool};
 use super::{DaemonError, lock_data_dir};
 use crate::app::{UnrestoredHours, hours_not_restored};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::intake::{Imports, Inputs, Intake, IntakeError, Until, counted_logs, logs_of};
+use crate::intake::{Imports, Inputs, Intake, IntakeError, Until, counted_logs, gateway_spools, logs_of};
 use crate::ledger::Ledger;
 use crate::ledger::usage::first_hour;
 use crate::traffic::{Options, Traffic, Writer, is_set_aside, put_in_place, remove_store, set_aside};
@@ -85,9 +85,7 @@ fn rebuild(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<Rebuilt, D
     let (traffic, writer) = Traffic::open(&temporary, &store_options(config))?;
     let adopted = traffic.adopt_parts()?;
     traffic.begin_sources(logs_of(&config.intake.log_file).iter().map(|log| log.to_string_lossy().into_owned()))?;
-    let spool = syslog_spool(config);
-    let received = counted_logs(&spool).map_err(|source| IntakeError::Spool { path: spool, source })?;
-    let imports = Some(Imports::of_files(received));
+    let imports = Some(received(config)?);
     let inputs = Inputs { logs: config.intake.log_file.clone(), imports, ..Inputs::default() };
     Intake::start(inputs, intake_options(config), Until::EndOfFile, &traffic, writer, clock.clone())?.join();
     drop(traffic);
@@ -102,6 +100,16 @@ fn rebuild(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<Rebuilt, D
     drop((traffic, writer));
     put_in_place(&temporary, &path)?;
     Ok(Rebuilt { rows, files: adopted.parts.len(), unreadable: adopted.unreadable, missing })
+}
+
+/// What was kept of what was received.
+fn received(config: &Config) -> Result<Imports, IntakeError> {
+    let kept = |spool: PathBuf| counted_logs(&spool).map_err(|source| IntakeError::Spool { path: spool, source });
+    let mut imports = Imports::of_files(kept(syslog_spool(config))?);
+    for (gateway, spool) in gateway_spools(&spools(config))? {
+        imports = imports.and_of_gateway(gateway, kept(spool)?);
+    }
+    Ok(imports)
 }
 
 fn tell(rebuilt: &Rebuilt) {
