@@ -3,15 +3,17 @@
 //!
 //! The form is that of resumable uploads (`Upload-Offset` with `HEAD` and `PATCH`, as in the IETF's draft and in tus),
 //! with two liberties: a piece may begin before the offset, and then what is known of it is passed over; and the offset
-//! in the answer, from where to go on, may be before the piece's end if that is within a line.
+//! in the answer, from where to go on, may be before the piece's end if that is within a line. Pieces may be packed
+//! (`Content-Encoding: zstd`); offsets are those of the unpacked stream.
 
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -29,8 +31,10 @@ use crate::core::gateway_stream::{MAX_STREAM, PieceRefusal};
 use crate::intake::{AppendError, GatewayStreams, StreamError};
 use crate::telemetry::chain;
 
-/// Of a piece. Many lines, and always more than the longest.
-pub(super) const MAX_PIECE_BYTES: usize = 1 << 20;
+/// Of a piece, packed and unpacked. Many lines, and always more than the longest.
+const MAX_PIECE_BYTES: usize = 1 << 20;
+/// What a packer may ask of memory: 8 MiB, as is usual for HTTP.
+const MAX_WINDOW_LOG: u32 = 23;
 /// For a piece to arrive: of a slower one, what has come by then is taken.
 const PIECE_WITHIN: Duration = Duration::from_secs(30);
 /// Before a gateway tries again when there is no place for its piece, and when there is no room.
@@ -88,6 +92,7 @@ pub(super) async fn append(
 ) -> Result<Response, Problem> {
     let stream = stream_number(&stream)?;
     let offset = upload_offset(&headers)?;
+    let is_packed = is_packed(&headers)?;
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > u64::try_from(MAX_PIECE_BYTES).unwrap_or(u64::MAX)) {
         return Err(too_large());
@@ -97,7 +102,11 @@ pub(super) async fn append(
     if let Err(error) = streams.append(*number, stream, offset, Vec::new()).await {
         return Ok(refusal(*number, error));
     }
-    let piece = receive(body).await?;
+    let mut piece = receive(body).await?;
+    if is_packed {
+        let unpacking = tokio::task::spawn_blocking(move || unpack(&piece));
+        piece = unpacking.await.map_err(|_| Problem::of(Code::Internal))??;
+    }
     match streams.append(*number, stream, offset, piece).await {
         Ok(length) => Ok((StatusCode::NO_CONTENT, at(length)).into_response()),
         Err(error) => Ok(refusal(*number, error)),
@@ -113,6 +122,31 @@ fn upload_offset(headers: &HeaderMap) -> Result<u64, Problem> {
     let offset = headers.get(UPLOAD_OFFSET).and_then(|value| value.to_str().ok()?.parse().ok());
     let detail = "Upload-Offset must say at which byte of the stream the body begins";
     offset.ok_or_else(|| Problem::new(Code::InvalidParameter, detail))
+}
+
+fn is_packed(headers: &HeaderMap) -> Result<bool, Problem> {
+    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"identity") => Ok(false),
+        Some(b"zstd") => Ok(true),
+        Some(_) => Err(Problem::new(Code::InvalidParameter, "Content-Encoding may be zstd, or left out")),
+    }
+}
+
+/// What a piece is without its packing, as far as it came.
+fn unpack(packed: &[u8]) -> Result<Vec<u8>, Problem> {
+    let mut piece = Vec::new();
+    let most = u64::try_from(MAX_PIECE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let unpacked = zstd::Decoder::new(packed).and_then(|mut decoder| {
+        decoder.window_log_max(MAX_WINDOW_LOG)?;
+        decoder.take(most).read_to_end(&mut piece)
+    });
+    match unpacked {
+        Ok(_) if piece.len() > MAX_PIECE_BYTES => Err(too_large()),
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            Err(Problem::new(Code::InvalidBody, format!("the piece cannot be unpacked: {error}")))
+        }
+        _ => Ok(piece),
+    }
 }
 
 /// Receives a piece, or as much of it as comes: the beginning of a piece is a piece as well, so a connection that breaks

@@ -197,6 +197,7 @@ fn a_stream_is_taken_by_pieces_and_each_answer_says_how_far() {
         (&good, "GET", "/gateway/v1/streams/x", 400, "a stream is a number"),
         (&good, "PATCH", &path, 400, "Upload-Offset must say"),
         (&format!("{good}Upload-Offset: -1\r\n"), "PATCH", &path, 400, "Upload-Offset must say"),
+        (&good, "HEAD", &path, 409, "content-type: application/problem+json"),
         (&good, "POST", &path, 405, "method_not_allowed"),
         (&good, "GET", "/gateway/v1/streams", 404, "not_found"),
         (
@@ -215,6 +216,39 @@ fn a_stream_is_taken_by_pieces_and_each_answer_says_how_far() {
 
     let stored = count_all(&mut server, |stored| stored.rows(2).0 >= 110);
     assert_eq!((stored.rows(2), stored.duplicates(), stored.rejects()), ((110, 110), 0, vec![]));
+}
+
+#[test]
+fn packed_pieces_are_pieces_of_the_unpacked_stream() {
+    let (mut server, tokens) = start("");
+    let text = gateway_lines(2, 0, 9000);
+    let packed = |text: &[u8]| zstd::encode_all(text, 1).unwrap();
+    let patch = |encoding: &str, offset: usize, piece: &[u8]| {
+        let offset = format!("Upload-Offset: {offset}\r\nContent-Encoding: {encoding}\r\n");
+        let headers = format!("Authorization: Bearer {}\r\n{offset}", tokens.of(2));
+        ask(&server.address, "PATCH", &format!("/gateway/v1/streams/{STREAM}"), &headers, piece).unwrap()
+    };
+    let small = &text.as_bytes()[..text.len() / 2];
+    for (encoding, piece, status, part) in [
+        ("gzip", &b"x"[..], 400, "may be zstd"),
+        ("zstd", b"not packed at all", 400, "cannot be unpacked"),
+        ("zstd", &packed(text.as_bytes()), 413, "body_too_large"),
+    ] {
+        let answer = patch(encoding, 0, piece);
+        assert!(answer.status == status && answer.text.contains(part), "{answer:?}");
+    }
+    // What has come of one that broke off counts.
+    let cut = packed(small);
+    let answer = patch("zstd", 0, &cut[..cut.len() - 10]);
+    let first = usize::try_from(answer.offset.unwrap()).unwrap();
+    assert!(answer.status == 204 && first > 0 && first < small.len(), "{answer:?}");
+    let answer = patch("zstd", 0, &cut);
+    let second = usize::try_from(answer.offset.unwrap()).unwrap();
+    assert!(text.as_bytes()[..second].ends_with(b"\n") && small.len() - second < 200, "{answer:?}");
+    let answer = patch("zstd", second, &packed(&text.as_bytes()[second..]));
+    assert_eq!((answer.status, answer.offset), (204, Some(to_u64(text.len()))));
+    let stored = count_all(&mut server, |stored| stored.rows(2).0 >= 9000);
+    assert_eq!((stored.rows(2), stored.duplicates()), ((9000, 9000), 0));
 }
 
 #[test]

@@ -146,6 +146,10 @@ impl Journal {
 
 fn open_spool(name: &str, gateway: Option<u8>, folder: &Path, max_bytes: u64) -> io::Result<Spool> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // A new folder is only there after a crash if its own folder is synced, and so on up to the data directory.
+    for above in folder.ancestors().skip(1).take(2) {
+        File::open(above)?.sync_all()?;
+    }
     let mut state = State::default();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

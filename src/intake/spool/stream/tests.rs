@@ -90,13 +90,13 @@ fn whatever_byte_of_whatever_piece_a_crash_comes_at_every_line_is_counted_once()
     let text = lines(0, 120);
     let whole = to_u64(text.len());
     // Each history is a stream of its own, in the same spool.
-    for stream in 1..=20 {
+    for stream in 1..=10 {
         let seed = std::env::var("SUIFTLY_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
         let mut rng = fastrand::Rng::with_seed(seed);
         let before = traffic.line_counts().unwrap();
         let mut life = Life::new(&home.path().join("s"), &traffic, &mut writer);
         let mut length = 0;
-        for _ in 0..80 {
+        for _ in 0..60 {
             let offset = u64::saturating_sub(length, if rng.bool() { 0 } else { rng.u64(0..700) });
             let begin = usize::try_from(offset).unwrap();
             let piece = &text.as_bytes()[begin..text.len().min(begin + rng.usize(0..900))];
