@@ -118,7 +118,8 @@ pub struct IntakeConfig {
     pub syslog_udp: Option<SocketAddr>,
     /// Where syslog is received by TCP, if at all.
     pub syslog_tcp: Option<SocketAddr>,
-    /// The most that received lines may take on disk until they are counted.
+    /// The most that received lines may take on disk until they are counted: those by syslog, and those of each remote
+    /// gateway.
     pub spool_max_mib: u64,
     /// The file is looked at after this long even if no change was notified.
     pub poll_interval_ms: u64,

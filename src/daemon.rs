@@ -36,6 +36,7 @@ use crate::chain::{Chain, SimChain};
 use crate::clock::Clock;
 use crate::config::{Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
 use crate::core::challenge::Site;
+use crate::core::gateway_token::GatewayTokens;
 use crate::http::{self, Feed, GateOptions, HttpState, Quotas};
 use crate::intake::{IntakeError, SyslogReceivers};
 use crate::jobs;
@@ -128,7 +129,9 @@ impl Daemon {
         let accounts = accounts(config, secrets, &public_url)?;
         let syslog = SyslogReceivers::bind(&syslog_addresses(&config.intake)).await?;
         let opening = config.clone();
-        let (app, reading) = tokio::task::spawn_blocking(move || open(&opening, clock, accounts, syslog)).await??;
+        let gateways = GatewayTokens::new(secrets.gateways.clone());
+        let open = move || open(&opening, clock, accounts, syslog, gateways);
+        let (app, reading) = tokio::task::spawn_blocking(open).await??;
         let app = Arc::new(app);
         let stop = CancellationToken::new();
         let (metered, news) = watch::channel(0);
@@ -162,7 +165,8 @@ impl Daemon {
                 warn!(%error, "there is no socket for `suiftly sql`, which works when this process has stopped")
             }
         }
-        let state = HttpState::new(app.clone(), gate(config, &public_url), demo, stop.clone());
+        let state =
+            HttpState::new(app.clone(), gate(config, &public_url), reading.gateways().clone(), demo, stop.clone());
         tokio::spawn(stop.clone().run_until_cancelled_owned(state.clone().forget_quiet_clients()));
         let router = http::router(state);
         let http = tokio::spawn(http::serve(listener, router, config.http.max_connections, stop.clone()));
@@ -217,12 +221,13 @@ fn open(
     clock: Clock,
     accounts: Accounts,
     syslog: SyslogReceivers,
+    gateways: GatewayTokens,
 ) -> Result<(App, Reading), DaemonError> {
     let ledger = Ledger::open(&config.data_dir.join("ledger.db"), config.ledger.readers)?;
     let (traffic, writer) = open_store(config, &ledger, &clock)?;
     let config_global = load_config_global(&ledger)?;
     Reading::tell_losses(&traffic)?;
-    let reading = Reading::start(config, syslog, &traffic, writer, clock.clone())?;
+    let reading = Reading::start(config, syslog, gateways, &traffic, writer, clock.clone())?;
     let app = App {
         clock,
         ledger,

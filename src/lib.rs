@@ -6,7 +6,8 @@
 //! ```text
 //! main → cli → { demo, bench } → daemon → { http, admin, jobs, intake, gateway } → app → { ledger, traffic, chain } → core
 //! ```
-//! A test reads the sources and fails on an import against these arrows.
+//! A test reads the sources and fails on an import against these arrows. One goes across: `http` hands what remote
+//! gateways send to `intake`.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -15,7 +16,7 @@
 //! | [`traffic`] | DuckDB: requests, rollups, how far each log is read. Large. The only place with its SQL. |
 //! | [`chain`] | The Sui side: what is done on the chain, behind one type. Simulated for now, and says so. |
 //! | [`app`] | Use cases: read the clock once, load, let `core` decide, apply in one transaction. |
-//! | [`intake`] | Log bytes in: follows files through rotation, receives syslog into a spool, imports packed files, frames and parses lines, fills batches. The hot path uses `core` and `traffic` directly. |
+//! | [`intake`] | Log bytes in: follows files through rotation, receives syslog and the streams of remote gateways into spools, imports packed files, frames and parses lines, fills batches. The hot path uses `core` and `traffic` directly. |
 //! | [`gateway`] | What HAProxy reads: its map files. |
 //! | [`jobs`] | The periodic manager: tasks without input that may be repeated at any time. |
 //! | [`admin`] | The operator's way into a running process: a unix socket that `suiftly sql` and `suiftly traffic verify` use. |
@@ -46,7 +47,7 @@
 //!
 //! 1. HAProxy writes a line in the [`s1`](core::log_line::s1) format, or in [another](core::log_line::Format).
 //! 2. [`intake`] reads it at a known position of a file that it recognises by device, inode and first bytes; a line by
-//!    syslog lies in a spool first, which is then read like a file.
+//!    syslog, or [from a remote gateway](core::gateway_stream), lies in a spool first, which is then read like a file.
 //! 3. [`core::log_line::parse_any`] reads its columns in place, or names the reason for which it goes to quarantine.
 //! 4. A [`traffic::Batch`] fills with rows and with the deltas of the minute rollup, for at most 200 ms or a
 //!    row group.

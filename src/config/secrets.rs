@@ -35,6 +35,8 @@ pub struct Secrets {
     pub session_keys: BTreeMap<u32, Key>,
     /// Encrypt fields of the ledger, by number; the highest encrypts, all decrypt.
     pub field_keys: BTreeMap<u32, Key>,
+    /// By which remote gateways show who they are, by the gateway's number.
+    pub gateways: BTreeMap<u8, Key>,
 }
 
 /// Shows nothing of them.
@@ -63,6 +65,8 @@ struct Document {
     api_key: String,
     session_keys: BTreeMap<String, String>,
     field_keys: BTreeMap<String, String>,
+    #[serde(default)]
+    gateways: BTreeMap<String, String>,
 }
 
 impl Secrets {
@@ -110,7 +114,12 @@ impl Secrets {
     /// From keys, for a process whose data is temporary.
     pub fn temporary(api_key: [u8; 32], session_key: [u8; 32], field_key: [u8; 32]) -> Self {
         let only = |key| BTreeMap::from([(1, Zeroizing::new(key))]);
-        Self { api_key: Zeroizing::new(api_key), session_keys: only(session_key), field_keys: only(field_key) }
+        Self {
+            api_key: Zeroizing::new(api_key),
+            session_keys: only(session_key),
+            field_keys: only(field_key),
+            gateways: BTreeMap::new(),
+        }
     }
 
     fn parse(text: &str) -> Result<Self, Vec<String>> {
@@ -119,7 +128,8 @@ impl Secrets {
         let api_key = read_key("api_key", &document.api_key, &mut problems);
         let session_keys = read_keys("session_keys", &document.session_keys, &mut problems);
         let field_keys = read_keys("field_keys", &document.field_keys, &mut problems);
-        let all = api_key.iter().chain(session_keys.values()).chain(field_keys.values());
+        let gateways = read_gateways(&document.gateways, &mut problems);
+        let all = api_key.iter().chain(session_keys.values()).chain(field_keys.values()).chain(gateways.values());
         let mut seen: Vec<&Key> = Vec::new();
         for key in all {
             if seen.contains(&key) {
@@ -128,7 +138,7 @@ impl Secrets {
             seen.push(key);
         }
         match api_key {
-            Some(api_key) if problems.is_empty() => Ok(Self { api_key, session_keys, field_keys }),
+            Some(api_key) if problems.is_empty() => Ok(Self { api_key, session_keys, field_keys, gateways }),
             _ => Err(problems),
         }
     }
@@ -139,8 +149,9 @@ fn misplaced(text: &str, span: Option<std::ops::Range<usize>>) -> String {
     let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     format!(
-        "line {line} or what belongs to it: expected are api_key = \"…\" and the sections [session_keys] and \
-         [field_keys] with numbered keys such as 1 = \"…\", each once, and nothing else"
+        "line {line} or what belongs to it: expected are api_key = \"…\" and the sections [session_keys], \
+         [field_keys] and, for remote gateways, [gateways], with numbered keys such as 1 = \"…\", each once, and \
+         nothing else"
     )
 }
 
@@ -157,6 +168,21 @@ fn read_keys(section: &str, written: &BTreeMap<String, String>, problems: &mut V
         }
     }
     keys
+}
+
+fn read_gateways(written: &BTreeMap<String, String>, problems: &mut Vec<String>) -> BTreeMap<u8, Key> {
+    let mut tokens = BTreeMap::new();
+    for (number, text) in written {
+        let name = format!("gateways.{number}");
+        match number.parse::<u8>() {
+            // `+2` and `02` would be the same gateway once more.
+            Ok(gateway) if gateway > 0 && gateway.to_string() == *number => {
+                tokens.extend(read_key(&name, text, problems).map(|token| (gateway, token)));
+            }
+            _ => problems.push(format!("{name}: gateways have the numbers 1 to 255, as in their log lines")),
+        }
+    }
+    tokens
 }
 
 fn read_key(name: &str, text: &str, problems: &mut Vec<String>) -> Option<Key> {
@@ -189,7 +215,12 @@ fn document(api_key: [u8; 32], session_key: [u8; 32], field_key: [u8; 32]) -> St
          \n\
          # Encrypt what is secret in the ledger. To change the key, add one with a higher number; old ones must stay.\n\
          [field_keys]\n\
-         1 = \"{field_key}\"\n"
+         1 = \"{field_key}\"\n\
+         \n\
+         # Tokens of remote gateways that send their log, by the gateway's number in its lines (1 to 255). Each gateway\n\
+         # has its own; make one with: openssl rand -hex 32\n\
+         #[gateways]\n\
+         #2 = \"…\"\n"
     )
 }
 
@@ -210,6 +241,10 @@ mod tests {
         let secrets = Secrets::load(&path).unwrap();
         assert_eq!((*secrets.api_key, *secrets.session_keys[&1], *secrets.field_keys[&1]), (key(1), key(2), key(3)));
         assert!(matches!(Secrets::create(&path, key(1), key(2), key(3)), Err(SecretsError::Unwritable { .. })));
+        assert!(secrets.gateways.is_empty());
+        let text = fs::read_to_string(&path).unwrap().replace("#[gateways]", "[gateways]");
+        let text = text.replace("#2 = \"…\"", &format!("2 = \"{}\"", HEXLOWER.encode(&key(4))));
+        assert_eq!(*Secrets::parse(&text).unwrap().gateways[&2], key(4), "the shipped example only needs a token");
         assert_eq!(format!("{secrets:?}"), "Secrets(…)");
     }
 
@@ -245,6 +280,19 @@ mod tests {
         assert!(!problems.contains(&good) && !problems.contains(PUBLISHED));
         let twice = format!("api_key = \"{good}\"\n[session_keys]\n1 = \"{good}\"\n[field_keys]\n1 = \"{good}\"\n");
         assert!(Secrets::parse(&twice).unwrap_err().join("").contains("used twice"));
+        let text = format!(
+            "api_key = \"{good}\"\n[session_keys]\n1 = \"{}\"\n[field_keys]\n1 = \"{}\"\n[gateways]\n0 = \"{good}\"\n\
+             02 = \"{good}\"\n2 = \"{good}\"\n256 = \"{good}\"\n255 = \"abc\"\n",
+            HEXLOWER.encode(&key(2)),
+            HEXLOWER.encode(&key(3)),
+        );
+        let problems = Secrets::parse(&text).unwrap_err();
+        for (number, part) in [("0", "1 to 255"), ("02", "1 to 255"), ("256", "1 to 255"), ("255", "must be 64")] {
+            let expected = format!("gateways.{number}: ");
+            let told = problems.iter().any(|line| line.starts_with(&expected) && line.contains(part));
+            assert!(told, "{number} in {problems:?}");
+        }
+        assert!(problems.len() == 5 && problems[4].contains("used twice"), "{problems:?}");
         let unknown = Secrets::parse(&format!("api_key = \"{good}\"\nother = \"{good}\"\n")).unwrap_err().join("");
         assert!(unknown.contains("line 2") && !unknown.contains(&good), "{unknown}");
         for text in [

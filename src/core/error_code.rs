@@ -97,6 +97,10 @@ codes! {
         "Others ask for much at this moment. Wait for the seconds in `Retry-After`.";
     NotReady = "not_ready", "Not ready",
         "A part of the server cannot do its work: `detail` says which. Try again later.";
+    OffsetMismatch = "offset_mismatch", "The stream does not go on there",
+        "For gateways that send their log: bytes before the piece are missing. `Upload-Offset` says where to go on.";
+    StreamSuperseded = "stream_superseded", "A newer stream has begun",
+        "For gateways that send their log: they go on with the newest stream, or begin one with a higher number.";
     Internal = "internal", "Something went wrong here",
         "It is our fault, and it was logged with the answer's `X-Request-ID`. Try again later.";
 }

@@ -15,6 +15,8 @@ pub mod duplicates;
 pub mod error_code;
 pub mod field_cipher;
 pub mod field_error;
+pub mod gateway_stream;
+pub mod gateway_token;
 pub mod haproxy_config;
 pub mod haproxy_map;
 pub mod id;

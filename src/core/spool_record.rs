@@ -1,14 +1,20 @@
 //! How lines lie in a segment of the spool.
 //!
 //! ```text
-//! segment: "sfyspool"  version: u32  0: u32                 16 bytes
-//! record:  length: u32  checksum: u32  line: length bytes    as many as there are
+//! segment: "sfyspool"  version: u32  0: u32                               16 bytes
+//! record:  length: u24  kind: u8  checksum: u32  content: length bytes     as many as there are
 //! ```
-//! Numbers are little-endian. The checksum is the low half of XXH3-64 of the line, seeded with its length. A length
-//! is never 0, so a stretch of zeros that a crash left behind is no record.
+//! Numbers are little-endian. The checksum is the low half of XXH3-64 of the content, seeded with the four bytes before
+//! it. A length is never 0, so a stretch of zeros that a crash left behind is no record.
+//!
+//! | kind | content |
+//! |---|---|
+//! | 0 | a line, without its end |
+//! | 1 | a mark: how much of a remote gateway's stream the lines before it are (stream: u64, length: u64, within a line: u8) |
 
 use twox_hash::XxHash3_64;
 
+use crate::core::gateway_stream::StreamPosition;
 use crate::core::log_line::MAX_LINE_BYTES;
 
 /// What every segment begins with.
@@ -19,24 +25,49 @@ const FRAME_BYTES: usize = 8;
 /// The longest record.
 pub const MAX_RECORD_BYTES: usize = FRAME_BYTES + MAX_RECORD_LINE_BYTES;
 
+const LINE: u8 = 0;
+const MARK: u8 = 1;
+const MARK_BYTES: usize = 17;
+
 /// Appends one line as a record. Line ends around it are left out, what is over-long is cut, and an empty line is
 /// none. Tells whether there was anything.
 pub fn encode(line: &[u8], records: &mut Vec<u8>) -> bool {
     let end = line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r' | 0)).map_or(0, |last| last + 1);
     let line = line.get(..end.min(MAX_RECORD_LINE_BYTES)).unwrap_or_default();
-    let Some(length) = u32::try_from(line.len()).ok().filter(|length| *length > 0) else { return false };
-    records.extend_from_slice(&length.to_le_bytes());
-    records.extend_from_slice(&checksum(line));
-    records.extend_from_slice(line);
+    if line.is_empty() {
+        return false;
+    }
+    encode_as(LINE, line, records);
     true
+}
+
+/// Appends a mark.
+pub fn encode_mark(position: StreamPosition, records: &mut Vec<u8>) {
+    let StreamPosition { stream, length, is_within_line } = position;
+    let mut content = [0; MARK_BYTES];
+    let parts = stream.to_le_bytes().into_iter().chain(length.to_le_bytes()).chain([u8::from(is_within_line)]);
+    content.iter_mut().zip(parts).for_each(|(byte, part)| *byte = part);
+    encode_as(MARK, &content, records);
+}
+
+fn encode_as(kind: u8, content: &[u8], records: &mut Vec<u8>) {
+    let [a, b, c, _] = u32::try_from(content.len()).unwrap_or(0).to_le_bytes();
+    let head = [a, b, c, kind];
+    records.extend_from_slice(&head);
+    records.extend_from_slice(&checksum(head, content));
+    records.extend_from_slice(content);
 }
 
 /// What bytes begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decoded<'a> {
-    Record {
+    Line {
         line: &'a [u8],
-        /// Its whole length.
+        /// The record's whole length.
+        bytes: usize,
+    },
+    Mark {
+        position: StreamPosition,
         bytes: usize,
     },
     /// The beginning of a record, perhaps.
@@ -45,34 +76,75 @@ pub enum Decoded<'a> {
     Broken,
 }
 
+impl Decoded<'_> {
+    /// The length of a whole record.
+    pub fn bytes(&self) -> Option<usize> {
+        match self {
+            Self::Line { bytes, .. } | Self::Mark { bytes, .. } => Some(*bytes),
+            Self::Incomplete | Self::Broken => None,
+        }
+    }
+}
+
 /// Reads the record that the bytes begin with.
 pub fn decode(bytes: &[u8]) -> Decoded<'_> {
-    let Some(([a, b, c, d, sum @ ..], rest)) = bytes.split_first_chunk::<FRAME_BYTES>() else {
+    let Some(([a, b, c, kind, sum @ ..], rest)) = bytes.split_first_chunk::<FRAME_BYTES>() else {
         return Decoded::Incomplete;
     };
-    let length = usize::try_from(u32::from_le_bytes([*a, *b, *c, *d])).unwrap_or(usize::MAX);
-    if length == 0 || length > MAX_RECORD_LINE_BYTES {
-        return Decoded::Broken;
-    }
+    let length = usize::try_from(u32::from_le_bytes([*a, *b, *c, 0])).unwrap_or(usize::MAX);
+    let may_be = match *kind {
+        LINE => (1..=MAX_RECORD_LINE_BYTES).contains(&length),
+        MARK => length == MARK_BYTES,
+        _ => false,
+    };
     match rest.get(..length) {
+        _ if !may_be => Decoded::Broken,
         None => Decoded::Incomplete,
-        Some(line) if checksum(line) == *sum => Decoded::Record { line, bytes: FRAME_BYTES + length },
-        Some(_) => Decoded::Broken,
+        Some(content) if checksum([*a, *b, *c, *kind], content) != *sum => Decoded::Broken,
+        Some(line) if *kind == LINE => Decoded::Line { line, bytes: FRAME_BYTES + length },
+        Some(content) => {
+            mark(content).map_or(Decoded::Broken, |position| Decoded::Mark { position, bytes: FRAME_BYTES + length })
+        }
     }
+}
+
+fn mark(content: &[u8]) -> Option<StreamPosition> {
+    let (stream, rest) = content.split_first_chunk()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let is_within_line = match rest {
+        [0] => false,
+        [1] => true,
+        _ => return None,
+    };
+    Some(StreamPosition { stream: u64::from_le_bytes(*stream), length: u64::from_le_bytes(*length), is_within_line })
 }
 
 /// How many bytes at the start are whole records.
 pub fn whole_records(bytes: &[u8]) -> usize {
     let mut end = 0;
-    while let Decoded::Record { bytes: length, .. } = decode(bytes.get(end..).unwrap_or_default()) {
+    while let Some(length) = decode(bytes.get(end..).unwrap_or_default()).bytes() {
         end += length;
     }
     end
 }
 
-fn checksum(line: &[u8]) -> [u8; 4] {
-    let seed = u64::try_from(line.len()).unwrap_or(0);
-    let [a, b, c, d, ..] = XxHash3_64::oneshot_with_seed(seed, line).to_le_bytes();
+/// The last mark among the whole records at the start, and how many bytes end with it.
+pub fn last_mark(bytes: &[u8]) -> Option<(StreamPosition, usize)> {
+    let (mut end, mut last) = (0, None);
+    loop {
+        let record = decode(bytes.get(end..).unwrap_or_default());
+        end += match record.bytes() {
+            Some(length) => length,
+            None => return last,
+        };
+        if let Decoded::Mark { position, .. } = record {
+            last = Some((position, end));
+        }
+    }
+}
+
+fn checksum(head: [u8; 4], content: &[u8]) -> [u8; 4] {
+    let [a, b, c, d, ..] = XxHash3_64::oneshot_with_seed(u32::from_le_bytes(head).into(), content).to_le_bytes();
     [a, b, c, d]
 }
 
@@ -84,7 +156,7 @@ mod tests {
 
     fn lines(mut bytes: &[u8]) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
-        while let Decoded::Record { line, bytes: length } = decode(bytes) {
+        while let Decoded::Line { line, bytes: length } = decode(bytes) {
             lines.push(line.to_vec());
             bytes = &bytes[length..];
         }
@@ -107,6 +179,24 @@ mod tests {
         assert!(records.is_empty());
         assert!(encode(&vec![b'x'; 3 * MAX_LINE_BYTES], &mut records));
         assert_eq!((records.len(), lines(&records)[0].len()), (MAX_RECORD_BYTES, MAX_LINE_BYTES + 1));
+    }
+
+    #[test]
+    fn a_mark_is_read_back_and_is_no_line() {
+        let position = StreamPosition { stream: 1_795_424_400_000, length: 515, is_within_line: true };
+        let mut records = Vec::new();
+        encode_mark(position, &mut records);
+        assert_eq!(records[..8], *b"\x11\0\0\x01\x70\x3f\xcb\xfa");
+        assert_eq!(decode(&records), Decoded::Mark { position, bytes: 25 });
+        // A line of the same bytes is a line: nothing that a gateway sends can be taken for a mark.
+        let mut line = Vec::new();
+        assert!(encode(&records, &mut line));
+        assert!(matches!(decode(&line), Decoded::Line { .. }));
+        records.extend(line);
+        assert_eq!(last_mark(&records), Some((position, 25)));
+        assert_eq!(last_mark(&records[25..]), None);
+        records[24] = 2;
+        assert_eq!(decode(&records), Decoded::Broken);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Everything that brings log lines in, from its configuration to its end.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::info;
@@ -9,14 +10,16 @@ use super::DaemonError;
 use crate::clock::Clock;
 use crate::config::{Config, IntakeConfig};
 use crate::core::calendar::UtcMillis;
+use crate::core::gateway_token::GatewayTokens;
 use crate::intake::{
-    DropFolder, Imports, Inputs, Intake, IntakeError, IntakeOptions, Journal, Room, SpoolThread, SyslogAddresses,
-    SyslogReceivers, Until,
+    DropFolder, GatewayStreams, Imports, Inputs, Intake, IntakeError, IntakeOptions, Journal, Room, SpoolThread,
+    SyslogAddresses, SyslogReceivers, Until,
 };
 use crate::traffic::{Traffic, Writer};
 
-/// The spool of what is received by syslog: its name in the store, and its folder in the data directory.
+/// The spool of what is received by syslog: its name in the store, and its folder in the folder of spools.
 const SYSLOG_SPOOL: &str = "syslog";
+/// In the data directory.
 const SPOOL_FOLDER: &str = "spool";
 /// 2200-01-01: no line is later.
 const LATEST_MS: i64 = 7_258_118_400_000;
@@ -28,6 +31,7 @@ pub(super) struct Reading {
     intake: Intake,
     syslog: SyslogReceivers,
     spool: Option<SpoolThread>,
+    gateways: Arc<GatewayStreams>,
 }
 
 impl Reading {
@@ -35,6 +39,7 @@ impl Reading {
     pub(super) fn start(
         config: &Config,
         mut syslog: SyslogReceivers,
+        tokens: GatewayTokens,
         traffic: &Traffic,
         writer: Writer,
         clock: Clock,
@@ -43,20 +48,23 @@ impl Reading {
         let drop_folder = DropFolder::create(&folder).map_err(|source| IntakeError::Import { path: folder, source })?;
         let imports = Some(Imports::of_folder(drop_folder));
         let mut inputs = Inputs { logs: config.intake.log_file.clone(), imports, ..Inputs::default() };
+        let (options, max_bytes) = (intake_options(config), config.intake.spool_max_mib << 20);
+        let gateways = GatewayStreams::open(&spools(config), tokens, max_bytes, options.room.clone(), traffic)?;
+        inputs.spools.extend(gateways.spools());
         let folder = syslog_spool(config);
         let mut spool = None;
         // What was received while it was configured is counted, whatever is configured since.
         if !syslog.is_empty() || folder.exists() {
             let counted = traffic.spool_position(SYSLOG_SPOOL)?;
-            let journal = Journal::open(SYSLOG_SPOOL, &folder, config.intake.spool_max_mib << 20, counted)
+            let journal = Journal::open(SYSLOG_SPOOL, &folder, max_bytes, counted)
                 .map_err(|source| IntakeError::Spool { path: folder, source })?;
             inputs.spools.push(journal.spool().clone());
             let (thread, sender) = SpoolThread::start(journal)?;
             syslog.start(&sender);
             spool = Some(thread);
         }
-        let intake = Intake::start(inputs, intake_options(config), Until::Stopped, traffic, writer, clock)?;
-        Ok(Self { intake, syslog, spool })
+        let intake = Intake::start(inputs, options, Until::Stopped, traffic, writer, clock)?;
+        Ok(Self { intake, syslog, spool, gateways: Arc::new(gateways) })
     }
 
     /// Says what has become of lines on their way, as far back as that is known.
@@ -69,6 +77,11 @@ impl Reading {
 
     pub(super) fn intake(&self) -> &Intake {
         &self.intake
+    }
+
+    /// Where remote gateways send their logs.
+    pub(super) fn gateways(&self) -> &Arc<GatewayStreams> {
+        &self.gateways
     }
 
     /// Ends it in the order in which lines flow: nothing that was received is lost.
@@ -84,9 +97,14 @@ impl Reading {
     }
 }
 
+/// The folder of what is received.
+pub(super) fn spools(config: &Config) -> PathBuf {
+    config.data_dir.join(SPOOL_FOLDER)
+}
+
 /// The folder of what is received by syslog.
 pub(super) fn syslog_spool(config: &Config) -> PathBuf {
-    config.data_dir.join(SPOOL_FOLDER).join(SYSLOG_SPOOL)
+    spools(config).join(SYSLOG_SPOOL)
 }
 
 /// Where syslog is to be received.

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use tracing::{error, info, warn};
 
-use super::reading::{IMPORT_FOLDER, intake_options, syslog_spool};
+use super::reading::{IMPORT_FOLDER, intake_options, spools, syslog_spool};
 use super::{DaemonError, lock_data_dir};
 use crate::app::{UnrestoredHours, hours_not_restored};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::calendar::HOUR_MS;
 use crate::intake::{
-    Imports, Inputs, Intake, IntakeError, Until, counted_logs, imported_files, logs_of, packed_siblings,
+    Imports, Inputs, Intake, IntakeError, Until, counted_logs, gateway_spools, imported_files, logs_of, packed_siblings,
 };
 use crate::ledger::Ledger;
 use crate::ledger::usage::{first_hour, last_hour};
@@ -88,7 +88,7 @@ fn rebuild(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<Rebuilt, D
     let (traffic, writer) = Traffic::open(&temporary, &store_options(config))?;
     let adopted = traffic.adopt_parts()?;
     traffic.begin_sources(logs_of(&config.intake.log_file).iter().map(|log| log.to_string_lossy().into_owned()))?;
-    let imports = Some(Imports::of_files(files_to_read_again(config)?));
+    let imports = Some(files_to_read_again(config)?);
     let inputs = Inputs { logs: config.intake.log_file.clone(), imports, ..Inputs::default() };
     Intake::start(inputs, intake_options(config), Until::EndOfFile, &traffic, writer, clock.clone())?.join();
     drop(traffic);
@@ -107,17 +107,21 @@ fn rebuild(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<Rebuilt, D
     Ok(Rebuilt { rows, files: adopted.parts.len(), unreadable: adopted.unreadable, missing })
 }
 
-/// What is not followed but was counted: packed logs, imported files, and what came by syslog. Each counts once.
-fn files_to_read_again(config: &Config) -> Result<Vec<PathBuf>, DaemonError> {
+/// What is not followed but was counted: packed logs, imported files, and what was received. Each counts once.
+fn files_to_read_again(config: &Config) -> Result<Imports, IntakeError> {
     let mut files = Vec::new();
     for log in logs_of(&config.intake.log_file) {
         files.extend(packed_siblings(&log).map_err(|source| IntakeError::Read { path: log, source })?);
     }
     let folder = config.data_dir.join(IMPORT_FOLDER);
     files.extend(imported_files(&folder).map_err(|source| IntakeError::Import { path: folder, source })?);
-    let spool = syslog_spool(config);
-    files.extend(counted_logs(&spool).map_err(|source| IntakeError::Spool { path: spool, source })?);
-    Ok(files)
+    let kept = |spool: PathBuf| counted_logs(&spool).map_err(|source| IntakeError::Spool { path: spool, source });
+    files.extend(kept(syslog_spool(config))?);
+    let mut imports = Imports::of_files(files);
+    for (gateway, spool) in gateway_spools(&spools(config))? {
+        imports = imports.and_of_gateway(gateway, kept(spool)?);
+    }
+    Ok(imports)
 }
 
 fn tell(rebuilt: &Rebuilt) {

@@ -23,7 +23,7 @@ use crate::random::random;
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-const BEARER: &str = "Bearer ";
+pub(super) const BEARER: &str = "Bearer ";
 /// Characters of a request id that a proxy has given.
 const MAX_REQUEST_ID: usize = 128;
 

@@ -8,6 +8,7 @@ mod demo;
 mod extract;
 mod feed;
 mod gate;
+mod gateway_streams;
 mod health;
 mod limits;
 mod openapi;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::intake::GatewayStreams;
 use api::traffic_stream::Streams;
 use gate::Gate;
 
@@ -36,6 +38,8 @@ use gate::Gate;
 pub struct HttpState {
     app: Arc<App>,
     gate: Arc<Gate>,
+    /// Where remote gateways send their logs.
+    gateways: Arc<GatewayStreams>,
     /// Only in a demo: what its page shows.
     demo: Option<Feed>,
     streams: Arc<Streams>,
@@ -44,8 +48,14 @@ pub struct HttpState {
 }
 
 impl HttpState {
-    pub fn new(app: Arc<App>, gate: GateOptions, demo: Option<Feed>, stop: CancellationToken) -> Self {
-        Self { app, gate: Arc::new(Gate::new(gate)), demo, streams: Arc::default(), stop }
+    pub fn new(
+        app: Arc<App>,
+        gate: GateOptions,
+        gateways: Arc<GatewayStreams>,
+        demo: Option<Feed>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { app, gate: Arc::new(Gate::new(gate)), gateways, demo, streams: Arc::default(), stop }
     }
 
     /// Keeps the memory of rate limits small, for ever.

@@ -73,7 +73,9 @@ pub(super) const fn status(code: Code) -> StatusCode {
         | Code::LimitReached
         | Code::KeyState
         | Code::NotRevealable
-        | Code::AlreadyExists => StatusCode::CONFLICT,
+        | Code::AlreadyExists
+        | Code::OffsetMismatch
+        | Code::StreamSuperseded => StatusCode::CONFLICT,
         Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::InvalidFields | Code::IdempotencyKeyReused | Code::SignatureSchemeUnsupported => {

@@ -18,11 +18,14 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::{HttpState, Problem, api, assets, demo, gate, health};
+use super::{HttpState, Problem, api, assets, demo, gate, gateway_streams, health};
 use crate::core::error_code::Code;
 
 /// From the end of a request's head to the beginning of its answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// The same for a piece of a remote gateway's log, which may arrive slowly and waits for the disk.
+const PIECE_ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// No request of the API needs more yet.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -60,10 +63,17 @@ pub fn router(state: HttpState) -> Router {
             .route("/api/demo/events", get(demo::events))
             .route("/", get(assets::page));
     }
-    let routes = routes.method_not_allowed_fallback(not_allowed).fallback(not_found).with_state(state.clone());
+    // For gateways with their tokens: neither customers' limits nor the size of their requests concern them.
+    let gateways = Router::new()
+        .route("/gateway/v1/streams/{stream}", get(gateway_streams::length).patch(gateway_streams::append))
+        .method_not_allowed_fallback(not_allowed)
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PIECE_ANSWER_WITHIN));
+    let routes = routes.method_not_allowed_fallback(not_allowed).fallback(not_found);
     let routes = routes
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
+        .merge(gateways)
+        .with_state(state.clone())
         .layer(map_response(as_problem))
         .layer(CatchPanicLayer::custom(|_| Problem::of(Code::Internal).into_response()))
         .layer(from_fn_with_state(state.clone(), gate::tag));

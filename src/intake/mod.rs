@@ -1,5 +1,5 @@
-//! Log bytes in: follows files through every rotation, receives syslog into a spool, frames and parses lines, and hands
-//! batches to `traffic`.
+//! Log bytes in: follows files through every rotation, receives syslog and what remote gateways send into spools, frames
+//! and parses lines, and hands batches to `traffic`.
 //!
 //! ```text
 //! reader thread                                    writer thread
@@ -21,6 +21,7 @@ mod listing;
 mod origin;
 mod pipeline;
 mod reader;
+mod remote;
 mod room;
 mod sources;
 mod spool;
@@ -32,9 +33,10 @@ pub use follow::Follower;
 pub use import::{DropFolder, ImportStatus, Imports, Outcome, imported_files};
 pub use listing::{packed_siblings, unread_siblings};
 pub use pipeline::{Intake, IntakeOptions, Until};
+pub use remote::{GatewayStreams, StreamError, gateway_spools};
 pub use room::Room;
 pub use sources::{Inputs, logs_of};
-pub use spool::{Chunk, Journal, Spool, SpoolThread, counted_logs};
+pub use spool::{AppendError, Chunk, Journal, Spool, SpoolThread, counted_logs};
 pub use syslog::{Received, SyslogAddresses, SyslogReceivers};
 
 use std::io;

@@ -139,6 +139,7 @@ fn take_lines(log: &mut LogFile, lines: &[u8], batch: &mut Batch, max_lines: usi
             source: &log.position.source,
             inode: log.position.inode,
             offset: log.position.read_offset + to_u64(start),
+            gateway: None,
         };
         take_line(line, &place, batch, detection);
         start = newline + 1;
@@ -159,28 +160,40 @@ pub(super) struct Place<'a> {
     /// The file's number, or what stands for it.
     pub(super) inode: u64,
     pub(super) offset: u64,
+    /// The one gateway whose lines may be there; `None` if any may.
+    pub(super) gateway: Option<u8>,
 }
 
 /// Parses one line, given without its end, into a row or into quarantine, and notes what it shows of its source.
 pub(super) fn take_line(line: &[u8], place: &Place<'_>, batch: &mut Batch, detection: &mut Detection) {
-    match log_line::parse_any(line) {
-        Ok((format, request)) => {
+    let reason = match log_line::parse_any(line) {
+        Ok((_, request)) if !may_be_of(request.gateway, place.gateway) => Reject::OtherGateway,
+        Ok((format, mut request)) => {
+            // A format that has no column for it does not say whose line it is, and whoever sent it does.
+            request.gateway = place.gateway.unwrap_or(request.gateway);
             batch.push(&request);
             if let Some(format) = detection.note(format) {
                 info!(source = place.source, %format, "format of source detected");
             }
+            return;
         }
         // HAProxy's own words about starting and stopping are no requests, and nothing is wrong with them.
-        Err(Reject::Notice) => {}
-        Err(reason) => batch.quarantine(Quarantined {
-            source: place.source.to_owned(),
-            inode: place.inode,
-            line_offset: place.offset,
-            line_bytes: to_u64(line.len()),
-            reason,
-            head: line.iter().copied().take(QUARANTINE_HEAD_BYTES).collect(),
-        }),
-    }
+        Err(Reject::Notice) => return,
+        Err(reason) => reason,
+    };
+    batch.quarantine(Quarantined {
+        source: place.source.to_owned(),
+        inode: place.inode,
+        line_offset: place.offset,
+        line_bytes: to_u64(line.len()),
+        reason,
+        head: line.iter().copied().take(QUARANTINE_HEAD_BYTES).collect(),
+    });
+}
+
+/// Whether a line that says `said` (0 for nothing) may come from a place where only `owner` writes.
+fn may_be_of(said: u8, owner: Option<u8>) -> bool {
+    owner.is_none_or(|owner| said == 0 || said == owner)
 }
 
 pub(super) fn to_u64(bytes: usize) -> u64 {

@@ -53,7 +53,7 @@ pub(super) struct Sources {
     /// When it was last looked which kept segments of spools are sealed.
     looked_for_sealed: Option<Instant>,
     origins: Origins,
-    /// Which log is read first next time, so that a busy one does not keep the others waiting.
+    /// Which spool and which log are read first next time, so that a busy one does not keep the others waiting.
     turn: usize,
 }
 
@@ -154,8 +154,11 @@ impl Sources {
     /// anything.
     pub(super) fn read(&mut self, batch: &mut Batch, max_lines: usize, due: Instant) -> bool {
         let mut any = false;
-        for spool in &mut self.spools {
-            any |= spool.read(batch, max_lines, due);
+        let count = self.spools.len();
+        for place in 0..count {
+            if let Some(spool) = self.spools.get_mut((self.turn + place) % count) {
+                any |= spool.read(batch, max_lines, due);
+            }
         }
         let count = self.logs.len();
         for place in 0..count {

@@ -26,7 +26,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("intake", &["clock", "core", "telemetry", "traffic"]),
     ("gateway", &["app", "core", "telemetry"]),
     ("jobs", &["app", "telemetry"]),
-    ("http", &["app", "core", "random", "telemetry"]),
+    ("http", &["app", "core", "intake", "random", "telemetry"]),
     (
         "daemon",
         &[

@@ -18,6 +18,7 @@ mod log_formats;
 mod metering;
 mod openapi;
 mod rebuild;
+mod remote_gateways;
 mod rotation;
 mod rotation_model;
 mod schemathesis;

@@ -43,7 +43,11 @@ impl Server {
 
     /// With more lines of configuration.
     pub fn start_with(more: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), more)
+    }
+
+    /// In a folder where something is already.
+    pub fn start_in(folder: TempDir, more: &str) -> Self {
         let config = write_config(folder.path(), more);
         let (child, address) = start_process(&config);
         Self { folder, child, address }

@@ -56,7 +56,7 @@ pub fn create_secrets(path: &Path) {
 
 /// Accounts for an application that is put together by hand.
 pub fn accounts() -> Accounts {
-    let Secrets { api_key, session_keys, field_keys } = secrets();
+    let Secrets { api_key, session_keys, field_keys, .. } = secrets();
     let (domain, chain) = ("localhost".to_owned(), "sui:mainnet".to_owned());
     let site = Site { uri: format!("http://{domain}"), domain, chain };
     let challenge_key = random().unwrap();

@@ -287,6 +287,8 @@ pub enum Reject {
     Overlong,
     /// The file ended without a newline and will not grow.
     Unterminated,
+    /// Sent by a remote gateway, and says that it is another one's.
+    OtherGateway,
 }
 
 /// The reason in a few stable words, as stored and shown.
@@ -305,6 +307,7 @@ impl fmt::Display for Reject {
             Self::ConnectionFailed => f.write_str("connection without a request"),
             Self::BadColumn(column) => write!(f, "bad column {column}"),
             Self::Overlong => f.write_str("over-long"),
+            Self::OtherGateway => f.write_str("of another gateway"),
             Self::Unterminated => f.write_str("no newline at the end of the file"),
         }
     }

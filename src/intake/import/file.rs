@@ -41,6 +41,8 @@ pub(super) struct ImportFile {
     check: Option<Unpacked>,
     content: Unpacked,
     file_bytes: u64,
+    /// The one gateway whose lines may be in it, if it was kept of what one has sent.
+    gateway: Option<u8>,
     plan: Plan,
     position: ImportPosition,
     detection: Detection,
@@ -70,6 +72,7 @@ impl ImportFile {
     /// Opens a file and finds out what is known of it. `is_there` tells whether a followed file still is.
     pub(super) fn open(
         path: &Path,
+        gateway: Option<u8>,
         traffic: &Traffic,
         is_there: impl Fn(&crate::traffic::FilePosition) -> Option<bool>,
     ) -> Result<Self, Failure> {
@@ -104,6 +107,7 @@ impl ImportFile {
             check,
             content,
             file_bytes: fs::metadata(path)?.len(),
+            gateway,
             plan: Plan::of(&known),
             position: ImportPosition { head_bytes, head_hash, read_offset: 0, content_hash: 0, name, lines },
             detection: Detection::default(),
@@ -196,7 +200,8 @@ impl ImportFile {
             if let Some((begin, head)) = self.overlong.take() {
                 self.quarantine(batch, begin, offset + to_u64(newline), Reject::Overlong, head);
             } else if self.plan.counts(offset) {
-                take_line(line, &Place { source: &self.position.name, inode: 0, offset }, batch, &mut self.detection);
+                let place = Place { source: &self.position.name, inode: 0, offset, gateway: self.gateway };
+                take_line(line, &place, batch, &mut self.detection);
             }
             self.advance(newline + 1);
         }

@@ -15,7 +15,7 @@ mod unpack;
 
 pub use folder::{DropFolder, imported_files};
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -52,6 +52,8 @@ pub struct ImportStatus {
 #[derive(Debug)]
 pub struct Imports {
     files: VecDeque<PathBuf>,
+    /// Whose lines may be in files that were kept of what a remote gateway has sent.
+    gateways: BTreeMap<PathBuf, u8>,
     folder: Option<DropFolder>,
     status: Arc<Mutex<ImportStatus>>,
 }
@@ -59,12 +61,19 @@ pub struct Imports {
 impl Imports {
     /// Named files, while nobody else reads logs.
     pub fn of_files(files: Vec<PathBuf>) -> Self {
-        Self { files: files.into(), folder: None, status: Arc::default() }
+        Self { files: files.into(), gateways: BTreeMap::new(), folder: None, status: Arc::default() }
+    }
+
+    /// Adds files that were kept of what a remote gateway has sent.
+    pub fn and_of_gateway(mut self, gateway: u8, files: Vec<PathBuf>) -> Self {
+        self.gateways.extend(files.iter().map(|file| (file.clone(), gateway)));
+        self.files.extend(files);
+        self
     }
 
     /// Whatever is put into a folder, beside logs that are followed.
     pub fn of_folder(folder: DropFolder) -> Self {
-        Self { files: VecDeque::new(), folder: Some(folder), status: Arc::default() }
+        Self { files: VecDeque::new(), gateways: BTreeMap::new(), folder: Some(folder), status: Arc::default() }
     }
 
     /// To be looked at while it goes on.
@@ -140,7 +149,8 @@ impl Importer {
         }
         let is_alone = self.imports.folder.is_none();
         while let Some(path) = self.imports.files.pop_front() {
-            match ImportFile::open(&path, &self.traffic, |position| is_there(position, is_alone)) {
+            let gateway = self.imports.gateways.get(&path).copied();
+            match ImportFile::open(&path, gateway, &self.traffic, |position| is_there(position, is_alone)) {
                 Ok(file) => {
                     info!(path = %path.display(), "importing a file");
                     return Some((path, file));

@@ -6,10 +6,11 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::{SEGMENT_BYTES, Spool, State, segment_number};
-use crate::core::spool_record::{HEADER, whole_records};
+use crate::core::gateway_stream::StreamPosition;
+use crate::core::spool_record::{HEADER, last_mark, whole_records};
 use crate::traffic::SpoolPosition;
 
 /// Writes the segments of one spool. There is one per spool.
@@ -34,27 +35,54 @@ impl Journal {
     /// # Errors
     /// Those of the file system.
     pub fn open(name: &str, folder: &Path, max_bytes: u64, counted: Option<SpoolPosition>) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let mut state = State::default();
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            if let Some(number) = segment_number(&entry.path()) {
-                state.segments.insert(number, entry.metadata()?.len());
+        let spool = open_spool(name, None, folder, max_bytes)?;
+        let last = spool.last_segment();
+        if let Some(last) = last {
+            cut_torn(&spool, last, whole_records)?;
+        }
+        Self::behind(spool, last, counted)
+    }
+
+    /// The same for the stream of a remote gateway: what follows the last mark is cut, because its sender was not told
+    /// that it is kept and sends it again. Gives how much of the stream is kept, too.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn open_stream(
+        name: &str,
+        gateway: u8,
+        folder: &Path,
+        max_bytes: u64,
+        counted: Option<SpoolPosition>,
+    ) -> io::Result<(Self, StreamPosition)> {
+        let spool = open_spool(name, Some(gateway), folder, max_bytes)?;
+        let (first_last, mut position) = (spool.last_segment(), StreamPosition::default());
+        while let Some(last) = spool.last_segment() {
+            let mut found = None;
+            let length = cut_torn(&spool, last, |records| {
+                found = last_mark(records);
+                found.map_or(0, |(_, end)| end)
+            })?;
+            if let Some((mark, _)) = found {
+                position = mark;
+                // Damaged before a place that is counted: how much of the stream that was is not known any more.
+                if counted.is_some_and(|counted| (counted.segment, counted.read_offset) > (last, length)) {
+                    error!(
+                        gateway,
+                        stream = position.stream,
+                        "the end of a stream is lost: its gateway has to begin another"
+                    );
+                    position = StreamPosition { stream: position.stream + 1, ..StreamPosition::default() };
+                }
+                break;
             }
         }
-        let spool = Spool {
-            name: name.to_owned(),
-            folder: folder.to_owned(),
-            max_bytes,
-            state: Mutex::new(state),
-            freed: Condvar::new(),
-        };
-        let last = spool.lock().segments.last_key_value().map(|(number, _)| *number);
-        if let Some(last) = last {
-            cut_torn(&spool, last)?;
-        }
-        // Numbers of counted segments are not used again, even if all files are gone.
-        let kept = super::kept::last_number(folder)?;
+        Ok((Self::behind(spool, first_last, counted)?, position))
+    }
+
+    /// Numbers of counted segments are not used again, even if all files are gone.
+    fn behind(spool: Spool, last: Option<u64>, counted: Option<SpoolPosition>) -> io::Result<Self> {
+        let kept = super::kept::last_number(&spool.folder)?;
         let next = last.max(counted.map(|position| position.segment)).max(kept).map_or(1, |number| number + 1);
         Ok(Self { spool: Arc::new(spool), current: None, next, segment_bytes: SEGMENT_BYTES, pending: Vec::new() })
     }
@@ -116,13 +144,36 @@ impl Journal {
     }
 }
 
-/// Cuts the newest segment behind its last whole record: what follows was being written when the process or the machine
-/// ended, and nobody was told that it is kept.
-fn cut_torn(spool: &Spool, number: u64) -> io::Result<()> {
+fn open_spool(name: &str, gateway: Option<u8>, folder: &Path, max_bytes: u64) -> io::Result<Spool> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // A new folder is only there after a crash if its own folder is synced, and so on up to the data directory.
+    for above in folder.ancestors().skip(1).take(2) {
+        File::open(above)?.sync_all()?;
+    }
+    let mut state = State::default();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if let Some(number) = segment_number(&entry.path()) {
+            state.segments.insert(number, entry.metadata()?.len());
+        }
+    }
+    Ok(Spool {
+        name: name.to_owned(),
+        gateway,
+        folder: folder.to_owned(),
+        max_bytes,
+        state: Mutex::new(state),
+        freed: Condvar::new(),
+    })
+}
+
+/// Cuts the newest segment behind what `good` says of its records: what follows was being written when the process or
+/// the machine ended, and nobody was told that it is kept. Gives the length that is left; of nothing, no file is left.
+fn cut_torn(spool: &Spool, number: u64, good: impl FnOnce(&[u8]) -> usize) -> io::Result<u64> {
     let path = spool.path(number);
     let bytes = fs::read(&path)?;
     let whole = match bytes.strip_prefix(&HEADER) {
-        Some(records) => HEADER.len() + whole_records(records),
+        Some(records) => good(records),
         // Not even begun: nothing in it was ever durable.
         None if bytes.len() < HEADER.len() || bytes.iter().all(|byte| *byte == 0) => 0,
         None => {
@@ -132,19 +183,20 @@ fn cut_torn(spool: &Spool, number: u64) -> io::Result<()> {
             ));
         }
     };
-    if whole < bytes.len() {
+    let whole = if whole == 0 { 0 } else { HEADER.len() + whole };
+    if whole.max(HEADER.len()) < bytes.len() {
         warn!(path = %path.display(), bytes = bytes.len() - whole, "cut what was not written whole before a crash");
     }
     let length = u64::try_from(whole).unwrap_or(0);
     if whole == 0 {
         fs::remove_file(&path)?;
         spool.lock().segments.remove(&number);
-        return Ok(());
+        return Ok(0);
     }
     let file = OpenOptions::new().write(true).open(&path)?;
     file.set_len(length)?;
     // What a killed process had written but not yet synced is read from now on, so it is to stay.
     file.sync_all()?;
     spool.set_durable(number, length);
-    Ok(())
+    Ok(length)
 }

@@ -55,9 +55,13 @@ pub(super) fn put_away(folder: &Path, segment: &Path, number: u64) -> io::Result
     let unfinished = folder.join(format!("{number:020}{UNFINISHED}"));
     let mut packed = zstd::Encoder::new(File::create(&unfinished)?, LEVEL)?;
     let mut rest = bytes.get(HEADER.len()..).unwrap_or_default();
-    while let Decoded::Record { line, bytes } = decode(rest) {
-        packed.write_all(line)?;
-        packed.write_all(b"\n")?;
+    loop {
+        let record = decode(rest);
+        let Some(bytes) = record.bytes() else { break };
+        if let Decoded::Line { line, .. } = record {
+            packed.write_all(line)?;
+            packed.write_all(b"\n")?;
+        }
         rest = rest.get(bytes..).unwrap_or_default();
     }
     packed.finish()?.sync_all()?;

@@ -9,6 +9,9 @@
 //! Segments are files of records (`core::spool_record` has the layout), numbered upwards; each process begins a new one,
 //! so that nothing is ever written before a place that is counted already.
 //!
+//! The stream of a remote gateway has a spool of its own (`intake::remote`), which differs in what writes it: whoever
+//! sends waits until it is durable, and a mark behind the lines tells how much of the stream they are.
+//!
 //! Invariants:
 //! - A record is read once it is durable, at most 100 ms after it came, and never before.
 //! - After a crash at any byte the last segment is cut behind its last whole record. Every durable record is still there.
@@ -17,6 +20,7 @@
 mod journal;
 mod kept;
 mod reader;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -24,6 +28,8 @@ mod thread;
 pub use journal::Journal;
 pub use kept::counted_logs;
 pub(super) use reader::SpoolReader;
+pub use stream::AppendError;
+pub(super) use stream::StreamJournal;
 pub use thread::{Chunk, SpoolThread};
 
 use std::collections::BTreeMap;
@@ -47,6 +53,8 @@ const EXTENSION: &str = "spool";
 #[derive(Debug)]
 pub struct Spool {
     name: String,
+    /// The one gateway whose lines these are, if they come from one.
+    gateway: Option<u8>,
     folder: PathBuf,
     max_bytes: u64,
     state: Mutex<State>,
@@ -107,7 +115,11 @@ impl Spool {
                     warn!(segment = number, %error, "cannot delete a segment of the spool that is counted");
                     return;
                 }
-                _ => drop(self.lock().segments.remove(&number)),
+                _ => {
+                    let mut state = self.lock();
+                    state.segments.remove(&number);
+                    state.is_full = false;
+                }
             }
         }
         self.freed.notify_all();
@@ -116,6 +128,10 @@ impl Spool {
     /// Has a reader woken whenever there is more to read.
     pub(super) fn wake_by(&self, wake: SyncSender<()>) {
         self.lock().wake = Some(wake);
+    }
+
+    fn last_segment(&self) -> Option<u64> {
+        self.lock().segments.last_key_value().map(|(number, _)| *number)
     }
 
     /// The first segment from `number` on, with its durable length, and whether there is a later one.

@@ -88,9 +88,13 @@ impl SpoolReader {
         let chunk = self.buffer.get(..filled).unwrap_or_default();
         let mut start = 0;
         while batch.lines() < max_lines {
-            let Decoded::Record { line, bytes } = decode(chunk.get(start..).unwrap_or_default()) else { break };
-            let place = Place { source: &self.spool.name, inode: segment, offset: read_offset + to_u64(start) };
-            take_line(line, &place, batch, &mut self.detection);
+            let record = decode(chunk.get(start..).unwrap_or_default());
+            let Some(bytes) = record.bytes() else { break };
+            if let Decoded::Line { line, .. } = record {
+                let offset = read_offset + to_u64(start);
+                let place = Place { source: &self.spool.name, inode: segment, offset, gateway: self.spool.gateway };
+                take_line(line, &place, batch, &mut self.detection);
+            }
             start += bytes;
         }
         if start == 0 && batch.lines() < max_lines {

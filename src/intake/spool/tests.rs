@@ -152,7 +152,7 @@ fn whatever_byte_of_whatever_write_a_crash_comes_at_every_durable_line_is_counte
 fn count_lines(bytes: &[u8]) -> u64 {
     let mut lines = 0;
     let mut rest = bytes;
-    while let crate::core::spool_record::Decoded::Record { bytes, .. } = crate::core::spool_record::decode(rest) {
+    while let Some(bytes) = crate::core::spool_record::decode(rest).bytes() {
         rest = &rest[bytes..];
         lines += 1;
     }

@@ -980,7 +980,7 @@ export interface components {
              */
             status: number;
             /** @enum {string} */
-            code: "invalid_body" | "invalid_parameter" | "invalid_fields" | "invalid_cursor" | "sign_in_required" | "signature_refused" | "signature_scheme_unsupported" | "refresh_refused" | "origin_refused" | "scope_missing" | "session_required" | "account_closed" | "account_suspended" | "not_found" | "method_not_allowed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "service_state" | "tier_too_small" | "payment_pending" | "limit_reached" | "creations_limited" | "key_state" | "not_revealable" | "already_exists" | "rate_limited" | "too_many_watchers" | "request_timeout" | "query_timeout" | "queries_busy" | "not_ready" | "internal";
+            code: "invalid_body" | "invalid_parameter" | "invalid_fields" | "invalid_cursor" | "sign_in_required" | "signature_refused" | "signature_scheme_unsupported" | "refresh_refused" | "origin_refused" | "scope_missing" | "session_required" | "account_closed" | "account_suspended" | "not_found" | "method_not_allowed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "service_state" | "tier_too_small" | "payment_pending" | "limit_reached" | "creations_limited" | "key_state" | "not_revealable" | "already_exists" | "rate_limited" | "too_many_watchers" | "request_timeout" | "query_timeout" | "queries_busy" | "not_ready" | "offset_mismatch" | "stream_superseded" | "internal";
             /** @description What happened in this case, and what to change. */
             detail?: string;
             /** @description Every field that is not right, for `invalid_fields` and `invalid_parameter`. */
