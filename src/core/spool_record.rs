@@ -6,6 +6,10 @@
 //! ```
 //! Numbers are little-endian. The checksum is the low half of XXH3-64 of the line, seeded with its length. A length
 //! is never 0, so a stretch of zeros that a crash left behind is no record.
+//!
+//! Where bytes are damaged, reading goes on at the next place at which a whole record begins: no record that is intact is
+//! lost, and each byte is part of one record or of one damaged stretch. A line that holds the bytes of a record could be
+//! taken apart if what comes before these is damaged; who can send such a line could have sent the other one as well.
 
 use twox_hash::XxHash3_64;
 
@@ -61,13 +65,70 @@ pub fn decode(bytes: &[u8]) -> Decoded<'_> {
     }
 }
 
-/// How many bytes at the start are whole records.
-pub fn whole_records(bytes: &[u8]) -> usize {
-    let mut end = 0;
-    while let Decoded::Record { bytes: length, .. } = decode(bytes.get(end..).unwrap_or_default()) {
-        end += length;
+/// What comes behind the bytes at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// More bytes, perhaps the rest of a record.
+    More,
+    /// Nothing: they are all.
+    Nothing,
+}
+
+/// A stretch of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    Line {
+        line: &'a [u8],
+        /// The whole length of its record.
+        bytes: usize,
+    },
+    /// So many bytes that are no record. The next part may be damaged, too.
+    Damaged { bytes: usize },
+}
+
+/// The part that the bytes begin with; `None` if there are no more, or it takes more to tell. With [`MAX_RECORD_BYTES`]
+/// at hand there is always one.
+pub fn next_part(bytes: &[u8], behind: Behind) -> Option<Part<'_>> {
+    match decode(bytes) {
+        Decoded::Record { line, bytes } => Some(Part::Line { line, bytes }),
+        Decoded::Incomplete if bytes.is_empty() || behind == Behind::More => None,
+        Decoded::Incomplete | Decoded::Broken => Some(Part::Damaged { bytes: damaged_bytes(bytes, behind) }),
     }
-    end
+}
+
+/// How far it is to the first place where a record begins, or may begin.
+fn damaged_bytes(bytes: &[u8], behind: Behind) -> usize {
+    let may_begin = |at: &usize| match decode(bytes.get(*at..).unwrap_or_default()) {
+        Decoded::Record { .. } => true,
+        Decoded::Incomplete => behind == Behind::More,
+        Decoded::Broken => false,
+    };
+    (1..bytes.len()).find(may_begin).unwrap_or(bytes.len())
+}
+
+/// The lines of whole records that are intact, in order.
+pub fn intact_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    intact_records(bytes).map(|(line, _)| line)
+}
+
+/// How many bytes there are up to the end of the last record that is intact.
+pub fn intact_end(bytes: &[u8]) -> usize {
+    intact_records(bytes).last().map_or(0, |(_, end)| end)
+}
+
+/// Each line, and where its record ends.
+fn intact_records(bytes: &[u8]) -> impl Iterator<Item = (&[u8], usize)> {
+    let mut at = 0;
+    let next = move || {
+        let part = next_part(bytes.get(at..)?, Behind::Nothing)?;
+        let (line, length) = match part {
+            Part::Line { line, bytes } => (Some(line), bytes),
+            Part::Damaged { bytes } => (None, bytes),
+        };
+        at += length;
+        Some(line.map(|line| (line, at)))
+    };
+    std::iter::from_fn(next).flatten()
 }
 
 fn checksum(line: &[u8]) -> [u8; 4] {
@@ -82,13 +143,8 @@ mod tests {
 
     use super::*;
 
-    fn lines(mut bytes: &[u8]) -> Vec<Vec<u8>> {
-        let mut lines = Vec::new();
-        while let Decoded::Record { line, bytes: length } = decode(bytes) {
-            lines.push(line.to_vec());
-            bytes = &bytes[length..];
-        }
-        lines
+    fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
+        intact_lines(bytes).map(<[u8]>::to_vec).collect()
     }
 
     #[test]
@@ -116,9 +172,42 @@ mod tests {
         }
     }
 
+    #[test]
+    fn damage_costs_the_records_that_it_touches_and_no_others() {
+        let mut records = Vec::new();
+        let written: Vec<_> = (0..5).map(|number| format!("<134>line {number} of a few").into_bytes()).collect();
+        let starts: Vec<_> = written
+            .iter()
+            .map(|line| {
+                let start = records.len();
+                assert!(encode(line, &mut records));
+                start
+            })
+            .collect();
+        let end = records.len();
+        // In a length (one that is too large, and one that leads to the beginning of another record), a checksum, a line.
+        let size = starts[1];
+        for (at, to) in [(0, 0xff), (2, 1), (0, u8::try_from(2 * size - FRAME_BYTES).unwrap()), (5, 0), (20, b'!')] {
+            for (damaged, start) in starts.iter().enumerate() {
+                let mut bytes = records.clone();
+                assert_ne!(bytes[start + at], to);
+                bytes[start + at] = to;
+                let mut expected = written.clone();
+                expected.remove(damaged);
+                assert_eq!(lines(&bytes), expected, "byte {at} of record {damaged}");
+                assert_eq!(intact_end(&bytes), if damaged == 4 { starts[4] } else { end });
+            }
+        }
+        let hole = [&records[..starts[1]], &[0; 40], &records[starts[2]..]].concat();
+        assert_eq!(lines(&hole).len(), 4);
+        assert_eq!(next_part(&hole[starts[1]..], Behind::Nothing), Some(Part::Damaged { bytes: 40 }));
+        // The last zero and what follows might be a length.
+        assert_eq!(next_part(&hole[starts[1]..], Behind::More), Some(Part::Damaged { bytes: 39 }));
+    }
+
     proptest! {
         #[test]
-        fn whole_lines_are_read_back_wherever_the_end_is_torn_or_damaged(
+        fn whole_lines_are_read_back_wherever_the_end_is_torn_or_something_is_damaged(
             written in prop::collection::vec(prop::collection::vec(1..=255_u8, 1..60), 1..10),
             cut in any::<prop::sample::Index>(), damage in 1..=255_u8,
         ) {
@@ -136,9 +225,10 @@ mod tests {
             prop_assert_eq!(lines(&records), kept.clone());
             let at = cut.index(records.len());
             let whole = ends.iter().rposition(|end| *end <= at).unwrap();
-            prop_assert_eq!(whole_records(&records[..at]), ends[whole]);
+            prop_assert_eq!(intact_end(&records[..at]), ends[whole]);
             records[at] ^= damage;
-            prop_assert_eq!(lines(&records), kept[..whole].to_vec());
+            kept.remove(whole);
+            prop_assert_eq!(lines(&records), kept);
         }
     }
 }

@@ -287,6 +287,8 @@ pub enum Reject {
     Overlong,
     /// The file ended without a newline and will not grow.
     Unterminated,
+    /// Bytes of the spool that were lines once, and are not what was written.
+    Damaged,
 }
 
 /// The reason in a few stable words, as stored and shown.
@@ -306,6 +308,7 @@ impl fmt::Display for Reject {
             Self::BadColumn(column) => write!(f, "bad column {column}"),
             Self::Overlong => f.write_str("over-long"),
             Self::Unterminated => f.write_str("no newline at the end of the file"),
+            Self::Damaged => f.write_str("damaged in the spool"),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use tracing::warn;
 
 use super::{SEGMENT_BYTES, Spool, State, segment_number};
-use crate::core::spool_record::{HEADER, whole_records};
+use crate::core::spool_record::{HEADER, intact_end};
 use crate::traffic::SpoolPosition;
 
 /// Writes the segments of one spool. There is one per spool.
@@ -117,12 +117,12 @@ impl Journal {
 }
 
 /// Cuts the newest segment behind its last whole record: what follows was being written when the process or the machine
-/// ended, and nobody was told that it is kept.
+/// ended, and nobody was told that it is kept. What is damaged before that is left for the reader to tell of.
 fn cut_torn(spool: &Spool, number: u64) -> io::Result<()> {
     let path = spool.path(number);
     let bytes = fs::read(&path)?;
     let whole = match bytes.strip_prefix(&HEADER) {
-        Some(records) => HEADER.len() + whole_records(records),
+        Some(records) => HEADER.len() + intact_end(records),
         // Not even begun: nothing in it was ever durable.
         None if bytes.len() < HEADER.len() || bytes.iter().all(|byte| *byte == 0) => 0,
         None => {
