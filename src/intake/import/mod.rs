@@ -236,8 +236,8 @@ impl Importer {
                     warn!(path = %path.display(), reason, lines, "a file cannot be imported to its end");
                 }
             }
-            if let Some(folder) = &self.imports.folder {
-                folder.put_away(&path, &outcome);
+            if let Some(folder) = &mut self.imports.folder {
+                folder.put_away(&path, outcome);
             } else {
                 self.status().ended.push((path, outcome));
             }

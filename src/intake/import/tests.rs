@@ -88,6 +88,36 @@ impl Desk {
 }
 
 #[test]
+fn a_file_that_cannot_be_moved_away_is_read_once_and_moved_when_that_can_be_done() {
+    let mut desk = Desk::new(AT_ONCE);
+    // Where the files are to go is no folder.
+    for place in ["done", "failed"] {
+        fs::remove_dir(desk.path("import").join(place)).unwrap();
+        fs::write(desk.path("import").join(place), "").unwrap();
+    }
+    desk.put("a", &lines(0, 10));
+    fs::write(desk.path("import/bad"), b"\x1f\x8b\x08 nothing of the kind").unwrap();
+    assert!(desk.round());
+    assert_eq!(desk.rows(), 10);
+    for _ in 0..3 {
+        assert!(!desk.round(), "it is read again");
+    }
+    // Another file in its place is another file.
+    fs::remove_file(desk.path("import/a")).unwrap();
+    desk.put("a", &lines(10, 30));
+    assert!(desk.round());
+    assert_eq!(desk.rows(), 30);
+    assert!(!desk.round(), "it is read again");
+    for place in ["done", "failed"] {
+        fs::remove_file(desk.path("import").join(place)).unwrap();
+        fs::create_dir(desk.path("import").join(place)).unwrap();
+    }
+    assert!(!desk.round(), "it is read again");
+    assert!(desk.is_in("done/a") && desk.is_in("failed/bad") && desk.is_in("failed/bad.reason.txt"));
+    assert!(!desk.is_in("a") && !desk.is_in("bad"));
+}
+
+#[test]
 fn a_file_whose_log_is_gone_and_not_followed_any_more_is_counted_from_where_that_had_got_to() {
     let mut desk = Desk::new(AT_ONCE);
     let (content, counted) = (lines(0, 100), lines(0, 40));
