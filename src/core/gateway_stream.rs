@@ -86,19 +86,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::spool_record::{Decoded, decode};
+    use crate::core::spool_record::intact_lines;
 
     fn to_u64(bytes: usize) -> u64 {
         u64::try_from(bytes).unwrap()
     }
 
-    fn lines(mut records: &[u8]) -> Vec<Vec<u8>> {
-        let mut lines = Vec::new();
-        while let Decoded::Line { line, bytes } = decode(records) {
-            lines.push(line.to_vec());
-            records = &records[bytes..];
-        }
-        lines
+    fn lines(records: &[u8]) -> Vec<Vec<u8>> {
+        intact_lines(records).map(<[u8]>::to_vec).collect()
     }
 
     fn at(stream: u64, length: u64) -> StreamPosition {

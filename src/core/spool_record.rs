@@ -11,6 +11,10 @@
 //! |---|---|
 //! | 0 | a line, without its end |
 //! | 1 | a mark: how much of a remote gateway's stream the lines before it are (stream: u64, length: u64, within a line: u8) |
+//!
+//! Where bytes are damaged, reading goes on at the next place at which a whole record begins: no record that is intact is
+//! lost, and each byte is part of one record or of one damaged stretch. A line that holds the bytes of a record could be
+//! taken apart if what comes before these is damaged; who can send such a line could have sent the other one as well.
 
 use twox_hash::XxHash3_64;
 
@@ -58,32 +62,28 @@ fn encode_as(kind: u8, content: &[u8], records: &mut Vec<u8>) {
     records.extend_from_slice(content);
 }
 
+/// What a record holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record<'a> {
+    Line(&'a [u8]),
+    Mark(StreamPosition),
+}
+
+impl<'a> Record<'a> {
+    fn line(self) -> Option<&'a [u8]> {
+        if let Self::Line(line) = self { Some(line) } else { None }
+    }
+}
+
 /// What bytes begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decoded<'a> {
-    Line {
-        line: &'a [u8],
-        /// The record's whole length.
-        bytes: usize,
-    },
-    Mark {
-        position: StreamPosition,
-        bytes: usize,
-    },
+    /// A whole record, and its length.
+    Record { record: Record<'a>, bytes: usize },
     /// The beginning of a record, perhaps.
     Incomplete,
     /// No record.
     Broken,
-}
-
-impl Decoded<'_> {
-    /// The length of a whole record.
-    pub fn bytes(&self) -> Option<usize> {
-        match self {
-            Self::Line { bytes, .. } | Self::Mark { bytes, .. } => Some(*bytes),
-            Self::Incomplete | Self::Broken => None,
-        }
-    }
 }
 
 /// Reads the record that the bytes begin with.
@@ -101,9 +101,9 @@ pub fn decode(bytes: &[u8]) -> Decoded<'_> {
         _ if !may_be => Decoded::Broken,
         None => Decoded::Incomplete,
         Some(content) if checksum([*a, *b, *c, *kind], content) != *sum => Decoded::Broken,
-        Some(line) if *kind == LINE => Decoded::Line { line, bytes: FRAME_BYTES + length },
         Some(content) => {
-            mark(content).map_or(Decoded::Broken, |position| Decoded::Mark { position, bytes: FRAME_BYTES + length })
+            let record = if *kind == LINE { Some(Record::Line(content)) } else { mark(content).map(Record::Mark) };
+            record.map_or(Decoded::Broken, |record| Decoded::Record { record, bytes: FRAME_BYTES + length })
         }
     }
 }
@@ -119,28 +119,72 @@ fn mark(content: &[u8]) -> Option<StreamPosition> {
     Some(StreamPosition { stream: u64::from_le_bytes(*stream), length: u64::from_le_bytes(*length), is_within_line })
 }
 
-/// How many bytes at the start are whole records.
-pub fn whole_records(bytes: &[u8]) -> usize {
-    let mut end = 0;
-    while let Some(length) = decode(bytes.get(end..).unwrap_or_default()).bytes() {
-        end += length;
-    }
-    end
+/// What comes behind the bytes at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// More bytes, perhaps the rest of a record.
+    More,
+    /// Nothing: they are all.
+    Nothing,
 }
 
-/// The last mark among the whole records at the start, and how many bytes end with it.
-pub fn last_mark(bytes: &[u8]) -> Option<(StreamPosition, usize)> {
-    let (mut end, mut last) = (0, None);
-    loop {
-        let record = decode(bytes.get(end..).unwrap_or_default());
-        end += match record.bytes() {
-            Some(length) => length,
-            None => return last,
-        };
-        if let Decoded::Mark { position, .. } = record {
-            last = Some((position, end));
-        }
+/// A stretch of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// An intact record, and its whole length.
+    Record { record: Record<'a>, bytes: usize },
+    /// So many bytes that are no record. The next part may be damaged, too.
+    Damaged { bytes: usize },
+}
+
+/// The part that the bytes begin with; `None` if there are no more, or it takes more to tell. With [`MAX_RECORD_BYTES`]
+/// at hand there is always one.
+pub fn next_part(bytes: &[u8], behind: Behind) -> Option<Part<'_>> {
+    match decode(bytes) {
+        Decoded::Record { record, bytes } => Some(Part::Record { record, bytes }),
+        Decoded::Incomplete if bytes.is_empty() || behind == Behind::More => None,
+        Decoded::Incomplete | Decoded::Broken => Some(Part::Damaged { bytes: damaged_bytes(bytes, behind) }),
     }
+}
+
+/// How far it is to the first place where a record begins, or may begin.
+fn damaged_bytes(bytes: &[u8], behind: Behind) -> usize {
+    let may_begin = |at: &usize| match decode(bytes.get(*at..).unwrap_or_default()) {
+        Decoded::Record { .. } => true,
+        Decoded::Incomplete => behind == Behind::More,
+        Decoded::Broken => false,
+    };
+    (1..bytes.len()).find(may_begin).unwrap_or(bytes.len())
+}
+
+/// The lines of whole records that are intact, in order.
+pub fn intact_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    intact_records(bytes).filter_map(|(record, _)| record.line())
+}
+
+/// How many bytes there are up to the end of the last record that is intact.
+pub fn intact_end(bytes: &[u8]) -> usize {
+    intact_records(bytes).last().map_or(0, |(_, end)| end)
+}
+
+/// The last mark that is intact, and how many bytes end with it.
+pub fn last_mark(bytes: &[u8]) -> Option<(StreamPosition, usize)> {
+    let mark = |(record, end)| if let Record::Mark(position) = record { Some((position, end)) } else { None };
+    intact_records(bytes).filter_map(mark).last()
+}
+
+/// Each record that is intact, and where it ends.
+fn intact_records(bytes: &[u8]) -> impl Iterator<Item = (Record<'_>, usize)> {
+    let mut at = 0;
+    let next = move || {
+        let (record, length) = match next_part(bytes.get(at..)?, Behind::Nothing)? {
+            Part::Record { record, bytes } => (Some(record), bytes),
+            Part::Damaged { bytes } => (None, bytes),
+        };
+        at += length;
+        Some(record.map(|record| (record, at)))
+    };
+    std::iter::from_fn(next).flatten()
 }
 
 fn checksum(head: [u8; 4], content: &[u8]) -> [u8; 4] {
@@ -154,13 +198,8 @@ mod tests {
 
     use super::*;
 
-    fn lines(mut bytes: &[u8]) -> Vec<Vec<u8>> {
-        let mut lines = Vec::new();
-        while let Decoded::Line { line, bytes: length } = decode(bytes) {
-            lines.push(line.to_vec());
-            bytes = &bytes[length..];
-        }
-        lines
+    fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
+        intact_lines(bytes).map(<[u8]>::to_vec).collect()
     }
 
     #[test]
@@ -187,11 +226,11 @@ mod tests {
         let mut records = Vec::new();
         encode_mark(position, &mut records);
         assert_eq!(records[..8], *b"\x11\0\0\x01\x70\x3f\xcb\xfa");
-        assert_eq!(decode(&records), Decoded::Mark { position, bytes: 25 });
+        assert_eq!(decode(&records), Decoded::Record { record: Record::Mark(position), bytes: 25 });
         // A line of the same bytes is a line: nothing that a gateway sends can be taken for a mark.
         let mut line = Vec::new();
         assert!(encode(&records, &mut line));
-        assert!(matches!(decode(&line), Decoded::Line { .. }));
+        assert!(matches!(decode(&line), Decoded::Record { record: Record::Line(_), .. }));
         records.extend(line);
         assert_eq!(last_mark(&records), Some((position, 25)));
         assert_eq!(last_mark(&records[25..]), None);
@@ -206,9 +245,42 @@ mod tests {
         }
     }
 
+    #[test]
+    fn damage_costs_the_records_that_it_touches_and_no_others() {
+        let mut records = Vec::new();
+        let written: Vec<_> = (0..5).map(|number| format!("<134>line {number} of a few").into_bytes()).collect();
+        let starts: Vec<_> = written
+            .iter()
+            .map(|line| {
+                let start = records.len();
+                assert!(encode(line, &mut records));
+                start
+            })
+            .collect();
+        let end = records.len();
+        // In a length (one that is too large, and one that leads to the beginning of another record), a checksum, a line.
+        let size = starts[1];
+        for (at, to) in [(0, 0xff), (2, 1), (0, u8::try_from(2 * size - FRAME_BYTES).unwrap()), (5, 0), (20, b'!')] {
+            for (damaged, start) in starts.iter().enumerate() {
+                let mut bytes = records.clone();
+                assert_ne!(bytes[start + at], to);
+                bytes[start + at] = to;
+                let mut expected = written.clone();
+                expected.remove(damaged);
+                assert_eq!(lines(&bytes), expected, "byte {at} of record {damaged}");
+                assert_eq!(intact_end(&bytes), if damaged == 4 { starts[4] } else { end });
+            }
+        }
+        let hole = [&records[..starts[1]], &[0; 40], &records[starts[2]..]].concat();
+        assert_eq!(lines(&hole).len(), 4);
+        assert_eq!(next_part(&hole[starts[1]..], Behind::Nothing), Some(Part::Damaged { bytes: 40 }));
+        // The last zero and what follows might be a length.
+        assert_eq!(next_part(&hole[starts[1]..], Behind::More), Some(Part::Damaged { bytes: 39 }));
+    }
+
     proptest! {
         #[test]
-        fn whole_lines_are_read_back_wherever_the_end_is_torn_or_damaged(
+        fn whole_lines_are_read_back_wherever_the_end_is_torn_or_something_is_damaged(
             written in prop::collection::vec(prop::collection::vec(1..=255_u8, 1..60), 1..10),
             cut in any::<prop::sample::Index>(), damage in 1..=255_u8,
         ) {
@@ -226,9 +298,10 @@ mod tests {
             prop_assert_eq!(lines(&records), kept.clone());
             let at = cut.index(records.len());
             let whole = ends.iter().rposition(|end| *end <= at).unwrap();
-            prop_assert_eq!(whole_records(&records[..at]), ends[whole]);
+            prop_assert_eq!(intact_end(&records[..at]), ends[whole]);
             records[at] ^= damage;
-            prop_assert_eq!(lines(&records), kept[..whole].to_vec());
+            kept.remove(whole);
+            prop_assert_eq!(lines(&records), kept);
         }
     }
 }

@@ -60,7 +60,7 @@ pub(super) struct Sources {
 impl Sources {
     pub(super) fn new(inputs: Inputs, traffic: &Traffic, grace: Duration) -> Result<Self, IntakeError> {
         let (patterns, paths): (Vec<_>, Vec<_>) = inputs.logs.into_iter().partition(|path| is_pattern(path));
-        let importer = inputs.imports.map(|imports| Importer::new(imports, traffic));
+        let importer = inputs.imports.map(|imports| Importer::new(imports, traffic, grace));
         let traffic = traffic.clone();
         let mut sources = Self {
             traffic,
@@ -114,7 +114,9 @@ impl Sources {
         for log in &mut self.logs {
             log.scan(batch);
         }
-        self.importer.iter_mut().for_each(Importer::scan);
+        if let Some(importer) = &mut self.importer {
+            importer.scan(self.logs.iter().map(|log| log.log().to_string_lossy().into_owned()).collect());
+        }
         self.forget_sealed();
         begins
     }

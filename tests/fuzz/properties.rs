@@ -1,6 +1,17 @@
 //! What must hold for any input. The fuzz targets call these with what the fuzzer makes up, `tests/it/fuzz_seeds.rs`
 //! with the seeds; a property that does not hold panics. Each tells whether the input was taken rather than refused.
 
+#[path = "properties/frames.rs"]
+mod frames;
+#[path = "properties/lines.rs"]
+mod lines;
+#[path = "properties/texts.rs"]
+mod texts;
+
+pub use frames::{spool_record, syslog_frame};
+pub use lines::{log_formats, log_line};
+pub use texts::{ip_allowlist, text};
+
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -11,7 +22,6 @@ use suiftly::core::api_token::ApiToken;
 use suiftly::core::calendar::UtcMillis;
 use suiftly::core::challenge::{ChallengeKey, Site};
 use suiftly::core::id::{CustomerId, Network, Service};
-use suiftly::core::log_line::{self, MAX_LINE_BYTES, Reject, s1};
 use suiftly::core::wallet_signature;
 
 /// That of `tests/data/api-keys.jsonl`, from which the seeds are.
@@ -19,19 +29,6 @@ const SECRET: ApiKeySecret = ApiKeySecret([
     0x87, 0x76, 0xc4, 0xc0, 0xe8, 0x44, 0x28, 0xc6, 0xe8, 0x6f, 0xca, 0x46, 0x47, 0xab, 0xe1, 0x64, 0x59, 0x64, 0x9a,
     0xa7, 0x8f, 0xe4, 0xc7, 0x2e, 0x76, 0x43, 0xdc, 0x3a, 0x14, 0x34, 0x33, 0x37,
 ]);
-
-/// Any bytes are a line or are refused, and what is read is the same after it was written and read again.
-pub fn log_line(bytes: &[u8]) -> bool {
-    let Ok(line) = log_line::parse(bytes) else { return false };
-    let mut written = Vec::new();
-    s1::write(&line, &mut written).expect("memory takes any line");
-    let written = written.strip_suffix(b"\n").expect("a line ends with a newline");
-    let again = log_line::parse(written);
-    // A few absent columns are written longer than they were read.
-    let too_long = written.len() > MAX_LINE_BYTES && again == Err(Reject::Overlong);
-    assert!(again == Ok(line.clone()) || too_long, "{line:?} was written and read again: {again:?}");
-    true
-}
 
 /// Any text is a key or is refused; the bytes, taken for a key's content, give a key that says the same.
 pub fn api_key(bytes: &[u8]) -> bool {

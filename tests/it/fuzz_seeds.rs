@@ -10,11 +10,16 @@ mod properties;
 /// Tells whether the input was taken, and panics if the property does not hold.
 type Property = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Property); 4] = [
+const TARGETS: [(&str, Property); 9] = [
     ("api_key", properties::api_key),
     ("config", properties::config),
+    ("ip_allowlist", properties::ip_allowlist),
+    ("log_formats", properties::log_formats),
     ("log_line", properties::log_line),
     ("sign_in", properties::sign_in),
+    ("spool_record", properties::spool_record),
+    ("syslog_frame", properties::syslog_frame),
+    ("text", properties::text),
 ];
 
 /// A seed whose name begins with `refused` is refused, and all others are taken: one that the program no longer takes

@@ -17,7 +17,7 @@ use crate::server::{serve, write_config};
 use crate::support::{line, secrets};
 
 /// A port below those that the system chooses from, for both UDP and TCP; tests that run at the same time have others.
-fn free_port(group: u32) -> u16 {
+pub fn free_port(group: u32) -> u16 {
     let begin = 33 * group + std::process::id() % 300 * 60;
     let mut ports = (begin..begin + 33).map(|port| u16::try_from(11_000 + port % 9000).unwrap());
     let is_free =

@@ -289,6 +289,8 @@ pub enum Reject {
     Unterminated,
     /// Sent by a remote gateway, and says that it is another one's.
     OtherGateway,
+    /// Bytes of the spool that were lines once, and are not what was written.
+    Damaged,
 }
 
 /// The reason in a few stable words, as stored and shown.
@@ -309,6 +311,7 @@ impl fmt::Display for Reject {
             Self::Overlong => f.write_str("over-long"),
             Self::OtherGateway => f.write_str("of another gateway"),
             Self::Unterminated => f.write_str("no newline at the end of the file"),
+            Self::Damaged => f.write_str("damaged in the spool"),
         }
     }
 }

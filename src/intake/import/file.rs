@@ -18,7 +18,7 @@ use crate::core::import_plan::{Known, Plan};
 use crate::core::log_line::{Detection, MAX_LINE_BYTES, Reject};
 use crate::intake::file::{HEAD_BYTES, LEAST_HEAD, hash};
 use crate::intake::reader::{Place, take_line, to_u64};
-use crate::traffic::{Batch, ImportPosition, QUARANTINE_HEAD_BYTES, Quarantined, Traffic, TrafficError};
+use crate::traffic::{Batch, FilePosition, ImportPosition, QUARANTINE_HEAD_BYTES, Quarantined, Traffic, TrafficError};
 
 /// Content that is unpacked at once.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -32,8 +32,12 @@ pub(super) enum Failure {
     Traffic(#[from] TrafficError),
     #[error("it begins like {name}, which was imported, but goes on in another way: one of the two is damaged")]
     Differs { name: String },
-    #[error("it is followed as a log, and was rotated away a moment ago: it will be tried again")]
-    Undecided,
+    #[error(
+        "it begins like a file of the log {source_log}, which is followed and does not have that file any more, so \
+        what was not counted of it may be read there or not: put it into the folder again when the log is at its place, \
+        or is followed no longer"
+    )]
+    Undecided { source_log: String },
 }
 
 pub(super) struct ImportFile {
@@ -48,6 +52,8 @@ pub(super) struct ImportFile {
     detection: Detection,
     /// What was imported of it before.
     before: Option<ImportPosition>,
+    /// Files of logs that it was, of which this import goes on.
+    abandoned: Vec<FilePosition>,
     hash: XxHash3_64,
     buffer: Vec<u8>,
     /// For what is only checked.
@@ -69,12 +75,13 @@ pub(super) enum Step {
 }
 
 impl ImportFile {
-    /// Opens a file and finds out what is known of it. `is_there` tells whether a followed file still is.
+    /// Opens a file and finds out what is known of it. `is_there` tells whether a followed file still is; where it is not,
+    /// its position goes on with the import, in case it comes back.
     pub(super) fn open(
         path: &Path,
         gateway: Option<u8>,
         traffic: &Traffic,
-        is_there: impl Fn(&crate::traffic::FilePosition) -> Option<bool>,
+        is_there: impl Fn(&FilePosition) -> Option<bool>,
     ) -> Result<Self, Failure> {
         let mut content = Unpacked::open(path)?;
         let check = if content.is_packed() { Some(Unpacked::open(path)?) } else { None };
@@ -88,13 +95,17 @@ impl ImportFile {
         let imports = traffic.imports()?;
         let before = imports.into_iter().filter(|import| begins_so(import.head_bytes, import.head_hash));
         let before = before.max_by_key(|import| import.read_offset);
-        let mut known = Vec::new();
+        let (mut known, mut abandoned) = (Vec::new(), Vec::new());
         for file in traffic.followed_files()? {
-            let position = &file.position;
+            let position = file.position;
             if begins_so(position.head_bytes, position.head_hash) {
-                let is_followed = !file.is_gone && is_there(position).ok_or(Failure::Undecided)?;
+                let undecided = || Failure::Undecided { source_log: position.source.clone() };
+                let is_followed = !file.is_gone && is_there(&position).ok_or_else(undecided)?;
                 let (counted_from, read_offset) = (position.counted_from, position.read_offset);
                 known.push(Known { counted_from, read_offset, is_followed });
+                if !file.is_gone && !is_followed {
+                    abandoned.push(position);
+                }
             }
         }
         let head_bytes = u32::try_from(to).unwrap_or(HEAD_BYTES).min(HEAD_BYTES);
@@ -112,6 +123,7 @@ impl ImportFile {
             position: ImportPosition { head_bytes, head_hash, read_offset: 0, content_hash: 0, name, lines },
             detection: Detection::default(),
             before,
+            abandoned,
             hash: XxHash3_64::new(),
             buffer,
             scratch: vec![0; CHUNK_BYTES],
@@ -121,6 +133,11 @@ impl ImportFile {
             overlong: None,
             new_lines: 0,
         })
+    }
+
+    /// The logs that it was, and that are gone.
+    pub(super) fn abandoned(&self) -> impl Iterator<Item = &str> {
+        self.abandoned.iter().map(|position| position.source.as_str())
     }
 
     /// Bytes that were read, and all that there are to read: twice the file if it has to be checked first.
@@ -272,6 +289,11 @@ impl ImportFile {
         if self.position.read_offset > offset && self.overlong.is_none() {
             self.position.content_hash = self.hash.finish();
             batch.set_import(self.position.clone());
+            let read = self.position.read_offset;
+            for followed in self.abandoned.iter_mut().filter(|followed| followed.read_offset < read) {
+                followed.read_offset = read;
+                batch.set_position(followed.clone());
+            }
         }
     }
 }

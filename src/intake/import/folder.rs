@@ -20,6 +20,11 @@ const UNFINISHED: [&str; 3] = [".part", ".tmp", ".filepart"];
 const DONE: &str = "done";
 /// Files of one name that are kept.
 const MAX_NAMESAKES: u32 = 10_000;
+/// Before it is tried again to move a file away.
+const MOVE_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// Length and time of a file: it has changed when either has.
+type Shape = (u64, Option<SystemTime>);
 
 /// What was imported from a folder, oldest first.
 ///
@@ -34,9 +39,20 @@ pub fn imported_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 pub struct DropFolder {
     path: PathBuf,
     /// When a file was first seen with its length and time.
-    seen: BTreeMap<PathBuf, (u64, Option<SystemTime>, Instant)>,
+    seen: BTreeMap<PathBuf, (Shape, Instant)>,
+    /// Files that are done with and could not be moved away.
+    stuck: BTreeMap<PathBuf, Stuck>,
     settled: Duration,
+    move_again_after: Duration,
     is_readable: bool,
+}
+
+#[derive(Debug)]
+struct Stuck {
+    outcome: Outcome,
+    /// How it was then: if it is another one by now, it is looked at like any other.
+    shape: Option<Shape>,
+    tried: Instant,
 }
 
 impl DropFolder {
@@ -48,13 +64,20 @@ impl DropFolder {
         for folder in [path.to_owned(), path.join(DONE), path.join("failed")] {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
-        Ok(Self { path: path.to_owned(), seen: BTreeMap::new(), settled: SETTLED, is_readable: true })
+        Ok(Self {
+            path: path.to_owned(),
+            seen: BTreeMap::new(),
+            stuck: BTreeMap::new(),
+            settled: SETTLED,
+            move_again_after: MOVE_AGAIN_AFTER,
+            is_readable: true,
+        })
     }
 
     /// Waits less, in tests.
     #[must_use]
     pub fn settled_after(self, settled: Duration) -> Self {
-        Self { settled, ..self }
+        Self { settled, move_again_after: settled, ..self }
     }
 
     pub fn path(&self) -> &Path {
@@ -73,17 +96,31 @@ impl DropFolder {
         let found = found.unwrap_or_default();
         self.seen.retain(|path, _| found.contains_key(path));
         let now = Instant::now();
-        for (path, (length, modified)) in found {
-            let seen = self.seen.entry(path).or_insert((length, modified, now));
-            if (seen.0, seen.1) != (length, modified) {
-                *seen = (length, modified, now);
+        for (path, shape) in found {
+            let seen = self.seen.entry(path).or_insert((shape, now));
+            if seen.0 != shape {
+                *seen = (shape, now);
             }
         }
-        let is_settled = |(_, _, since): &(u64, Option<SystemTime>, Instant)| since.elapsed() >= self.settled;
-        self.seen.iter().filter(|(_, seen)| is_settled(seen)).map(|(path, _)| path.clone()).collect()
+        self.move_stuck();
+        let settled = self.seen.iter().filter(|(_, (_, since))| since.elapsed() >= self.settled);
+        settled.map(|(path, _)| path).filter(|path| !self.stuck.contains_key(*path)).cloned().collect()
     }
 
-    fn list(&self) -> io::Result<BTreeMap<PathBuf, (u64, Option<SystemTime>)>> {
+    /// Tries again to move what is done with, and forgets what is gone or has changed.
+    fn move_stuck(&mut self) {
+        let shape = |path: &PathBuf| self.seen.get(path).map(|(shape, _)| *shape);
+        self.stuck.retain(|path, stuck| shape(path).is_some() && shape(path) == stuck.shape);
+        let is_due = |stuck: &Stuck| stuck.tried.elapsed() >= self.move_again_after;
+        let due: Vec<_> = self.stuck.extract_if(.., |_, stuck| is_due(stuck)).collect();
+        for (path, stuck) in due {
+            if self.try_put_away(&path, &stuck.outcome).is_err() {
+                self.stuck.insert(path, Stuck { tried: Instant::now(), ..stuck });
+            }
+        }
+    }
+
+    fn list(&self) -> io::Result<BTreeMap<PathBuf, Shape>> {
         let mut found = BTreeMap::new();
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
@@ -98,20 +135,24 @@ impl DropFolder {
         Ok(found)
     }
 
-    /// Moves a file to where its outcome says, with the reason beside it if it has failed.
-    pub(super) fn put_away(&self, path: &Path, outcome: &Outcome) {
+    /// Moves a file to where its outcome says, with the reason beside it if it has failed. If that cannot be done it is
+    /// remembered, and not read again.
+    pub(super) fn put_away(&mut self, path: &Path, outcome: Outcome) {
+        if let Err(error) = self.try_put_away(path, &outcome) {
+            warn!(path = %path.display(), %error, "an imported file cannot be moved away; that is tried again, \
+                and it is not read again");
+            let shape = self.seen.get(path).map(|(shape, _)| *shape);
+            self.stuck.insert(path.to_owned(), Stuck { outcome, shape, tried: Instant::now() });
+        }
+    }
+
+    fn try_put_away(&self, path: &Path, outcome: &Outcome) -> io::Result<()> {
         let (folder, reason) = match outcome {
             Outcome::Imported { .. } | Outcome::AlreadyCounted => (DONE, None),
             Outcome::Failed { reason, lines } => {
                 ("failed", Some(format!("{reason}\n{lines} lines before that are counted.\n")))
             }
         };
-        if let Err(error) = self.try_put_away(path, folder, reason.as_deref()) {
-            warn!(path = %path.display(), %error, "an imported file cannot be moved away; it will be looked at again");
-        }
-    }
-
-    fn try_put_away(&self, path: &Path, folder: &str, reason: Option<&str>) -> io::Result<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let free = (0..MAX_NAMESAKES)
             .map(|number| if number == 0 { name.clone() } else { format!("{name}.{number}") })

@@ -8,14 +8,20 @@
 //! ```
 //! A file is moved to `done/` only when its last row is stored; after a crash before that it is still in the folder, is
 //! recognised, and counts nothing twice.
+//!
+//! A file that was followed as a log, and is not found where it was, may be read by whoever follows that log, who has it
+//! open or may find it again. So it waits until the log's follower is done with it. If nobody follows that log any more,
+//! or its follower cannot be done, the wait has an end: then the rest is counted here, or the file has failed.
 
 mod file;
 mod folder;
+#[cfg(test)]
+mod tests;
 mod unpack;
 
 pub use folder::{DropFolder, imported_files};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,6 +34,9 @@ use crate::traffic::{Batch, FilePosition, Traffic};
 
 /// Before a file that is being rotated away is looked at again.
 const UNDECIDED_PAUSE: Duration = Duration::from_secs(5);
+/// How long it is looked at again, besides the time for which a follower waits for a file to come back or to grow: enough
+/// to read what is left of a file.
+const UNDECIDED_AT_MOST: Duration = Duration::from_secs(600);
 
 /// How one file ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,13 +64,20 @@ pub struct Imports {
     /// Whose lines may be in files that were kept of what a remote gateway has sent.
     gateways: BTreeMap<PathBuf, u8>,
     folder: Option<DropFolder>,
+    undecided_at_most: Duration,
     status: Arc<Mutex<ImportStatus>>,
 }
 
 impl Imports {
     /// Named files, while nobody else reads logs.
     pub fn of_files(files: Vec<PathBuf>) -> Self {
-        Self { files: files.into(), gateways: BTreeMap::new(), folder: None, status: Arc::default() }
+        Self {
+            files: files.into(),
+            gateways: BTreeMap::new(),
+            folder: None,
+            undecided_at_most: UNDECIDED_AT_MOST,
+            status: Arc::default(),
+        }
     }
 
     /// Adds files that were kept of what a remote gateway has sent.
@@ -73,7 +89,13 @@ impl Imports {
 
     /// Whatever is put into a folder, beside logs that are followed.
     pub fn of_folder(folder: DropFolder) -> Self {
-        Self { files: VecDeque::new(), gateways: BTreeMap::new(), folder: Some(folder), status: Arc::default() }
+        Self { folder: Some(folder), ..Self::of_files(Vec::new()) }
+    }
+
+    /// Waits less for a log that is gone, in tests.
+    #[must_use]
+    pub fn undecided_at_most(self, undecided_at_most: Duration) -> Self {
+        Self { undecided_at_most, ..self }
     }
 
     /// To be looked at while it goes on.
@@ -90,11 +112,26 @@ pub(super) struct Importer {
     /// Files that were read, with the batch that their last rows are in, once it is known.
     ending: Vec<(Option<u64>, PathBuf, Outcome)>,
     not_before: Option<Instant>,
+    /// Since when files wait for a log that is not where it was.
+    undecided: BTreeMap<PathBuf, Instant>,
+    /// The logs that somebody follows.
+    followed: BTreeSet<String>,
 }
 
 impl Importer {
-    pub(super) fn new(imports: Imports, traffic: &Traffic) -> Self {
-        Self { imports, traffic: traffic.clone(), current: None, ending: Vec::new(), not_before: None }
+    /// `grace` is how long followers wait for a file to come back or to grow.
+    pub(super) fn new(imports: Imports, traffic: &Traffic, grace: Duration) -> Self {
+        // To grow, and then to come back.
+        let undecided_at_most = imports.undecided_at_most.saturating_add(2 * grace);
+        Self {
+            imports: Imports { undecided_at_most, ..imports },
+            traffic: traffic.clone(),
+            current: None,
+            ending: Vec::new(),
+            not_before: None,
+            undecided: BTreeMap::new(),
+            followed: BTreeSet::new(),
+        }
     }
 
     /// The folder whose changes are news.
@@ -102,8 +139,9 @@ impl Importer {
         self.imports.folder.as_ref().map(DropFolder::path)
     }
 
-    /// Looks what was put into the folder.
-    pub(super) fn scan(&mut self) {
+    /// Looks what was put into the folder, while these logs are followed.
+    pub(super) fn scan(&mut self, followed: BTreeSet<String>) {
+        self.followed = followed;
         let Some(folder) = &mut self.imports.folder else { return };
         for path in folder.settled() {
             let is_known = self.imports.files.contains(&path)
@@ -147,25 +185,51 @@ impl Importer {
         if self.not_before.is_some_and(|instant| Instant::now() < instant) {
             return None;
         }
-        let is_alone = self.imports.folder.is_none();
         while let Some(path) = self.imports.files.pop_front() {
             let gateway = self.imports.gateways.get(&path).copied();
-            match ImportFile::open(&path, gateway, &self.traffic, |position| is_there(position, is_alone)) {
+            let (since, most) = (self.undecided.get(&path), self.imports.undecided_at_most);
+            let is_overdue = since.is_some_and(|since| since.elapsed() >= most);
+            match ImportFile::open(&path, gateway, &self.traffic, |position| self.is_there(position, is_overdue)) {
                 Ok(file) => {
+                    self.undecided.remove(&path);
                     info!(path = %path.display(), "importing a file");
+                    for source in file.abandoned() {
+                        info!(path = %path.display(), source, "it was followed as a file of a log, which is gone, and \
+                            nobody reads it: what was not counted of it is counted now");
+                    }
                     return Some((path, file));
                 }
-                Err(Failure::Undecided) => {
-                    self.not_before = Some(Instant::now() + UNDECIDED_PAUSE);
+                Err(Failure::Undecided { .. }) if !is_overdue => {
+                    self.not_before = Some(Instant::now() + UNDECIDED_PAUSE.min(most));
+                    self.undecided.entry(path.clone()).or_insert_with(Instant::now);
                     self.imports.files.push_back(path);
                     return None;
                 }
                 Err(failure) => {
+                    self.undecided.remove(&path);
                     self.ending.push((None, path, Outcome::Failed { reason: failure.to_string(), lines: 0 }));
                 }
             }
         }
         None
+    }
+
+    /// Whether a file that is or was followed still is where it was. `None` if it is not, and somebody may be reading the
+    /// rest of it, or find it again.
+    fn is_there(&self, position: &FilePosition, is_overdue: bool) -> Option<bool> {
+        let listed = listing::list(Path::new(&position.source)).ok().flatten();
+        // Systems give the inodes of deleted files out again.
+        let is_it = |file: &listing::Listed| {
+            file.identity == (position.device, position.inode)
+                && super::file::begins_like(file, position).unwrap_or(true)
+        };
+        let is_listed = listed.as_ref().is_some_and(|listed| listed.iter().any(is_it));
+        let is_abandoned = match self.imports.folder {
+            // Nobody follows any log.
+            None => listed.is_some() || is_overdue,
+            Some(_) => is_overdue && !self.followed.contains(&position.source),
+        };
+        if is_listed || is_abandoned { Some(is_listed) } else { None }
     }
 
     /// Notes that a batch with what was read so far is on its way to the store.
@@ -188,8 +252,8 @@ impl Importer {
                     warn!(path = %path.display(), reason, lines, "a file cannot be imported to its end");
                 }
             }
-            if let Some(folder) = &self.imports.folder {
-                folder.put_away(&path, &outcome);
+            if let Some(folder) = &mut self.imports.folder {
+                folder.put_away(&path, outcome);
             } else {
                 self.status().ended.push((path, outcome));
             }
@@ -199,15 +263,4 @@ impl Importer {
     fn status(&self) -> MutexGuard<'_, ImportStatus> {
         self.imports.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a followed file still is where it was. `None` if it is not, and somebody may be reading the rest of it.
-fn is_there(position: &FilePosition, is_alone: bool) -> Option<bool> {
-    let listed = listing::list(Path::new(&position.source)).ok().flatten()?;
-    // Systems give the inodes of deleted files out again.
-    let is_it = |file: &listing::Listed| {
-        file.identity == (position.device, position.inode) && super::file::begins_like(file, position).unwrap_or(true)
-    };
-    let is_listed = listed.iter().any(is_it);
-    if is_listed || is_alone { Some(is_listed) } else { None }
 }

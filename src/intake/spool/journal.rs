@@ -10,7 +10,7 @@ use tracing::{error, warn};
 
 use super::{SEGMENT_BYTES, Spool, State, segment_number};
 use crate::core::gateway_stream::StreamPosition;
-use crate::core::spool_record::{HEADER, last_mark, whole_records};
+use crate::core::spool_record::{HEADER, intact_end, last_mark};
 use crate::traffic::SpoolPosition;
 
 /// Writes the segments of one spool. There is one per spool.
@@ -38,7 +38,7 @@ impl Journal {
         let spool = open_spool(name, None, folder, max_bytes)?;
         let last = spool.last_segment();
         if let Some(last) = last {
-            cut_torn(&spool, last, whole_records)?;
+            cut_torn(&spool, last, intact_end)?;
         }
         Self::behind(spool, last, counted)
     }
@@ -168,7 +168,8 @@ fn open_spool(name: &str, gateway: Option<u8>, folder: &Path, max_bytes: u64) ->
 }
 
 /// Cuts the newest segment behind what `good` says of its records: what follows was being written when the process or
-/// the machine ended, and nobody was told that it is kept. Gives the length that is left; of nothing, no file is left.
+/// the machine ended, and nobody was told that it is kept. What is damaged before that is left for the reader to tell of.
+/// Gives the length that is left; of nothing, no file is left.
 fn cut_torn(spool: &Spool, number: u64, good: impl FnOnce(&[u8]) -> usize) -> io::Result<u64> {
     let path = spool.path(number);
     let bytes = fs::read(&path)?;

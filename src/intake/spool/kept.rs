@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::Spool;
 use crate::core::calendar::UtcMillis;
-use crate::core::spool_record::{Decoded, HEADER, decode};
+use crate::core::spool_record::{HEADER, intact_lines};
 
 /// The folder, within the spool's.
 const FOLDER: &str = "counted";
@@ -54,15 +54,9 @@ pub(super) fn put_away(folder: &Path, segment: &Path, number: u64) -> io::Result
     let path = folder.join(format!("{number:020}{EXTENSION}"));
     let unfinished = folder.join(format!("{number:020}{UNFINISHED}"));
     let mut packed = zstd::Encoder::new(File::create(&unfinished)?, LEVEL)?;
-    let mut rest = bytes.get(HEADER.len()..).unwrap_or_default();
-    loop {
-        let record = decode(rest);
-        let Some(bytes) = record.bytes() else { break };
-        if let Decoded::Line { line, .. } = record {
-            packed.write_all(line)?;
-            packed.write_all(b"\n")?;
-        }
-        rest = rest.get(bytes..).unwrap_or_default();
+    for line in intact_lines(bytes.get(HEADER.len()..).unwrap_or_default()) {
+        packed.write_all(line)?;
+        packed.write_all(b"\n")?;
     }
     packed.finish()?.sync_all()?;
     fs::rename(&unfinished, &path)?;

@@ -15,6 +15,7 @@
 //! Invariants:
 //! - A record is read once it is durable, at most 100 ms after it came, and never before.
 //! - After a crash at any byte the last segment is cut behind its last whole record. Every durable record is still there.
+//! - A record that is damaged on the disk costs itself: it goes to quarantine, and reading goes on at the next whole one.
 //! - Segments that are not counted stay below the limit together: when it is reached, nothing is taken in until room is made.
 
 mod journal;

@@ -9,11 +9,11 @@ use std::time::Instant;
 use tracing::error;
 
 use super::Spool;
-use crate::core::log_line::{Detection, Format};
-use crate::core::spool_record::{Decoded, HEADER, MAX_RECORD_BYTES, decode};
+use crate::core::log_line::{Detection, Format, Reject};
+use crate::core::spool_record::{Behind, HEADER, MAX_RECORD_BYTES, Part, Record, next_part};
 use crate::intake::file::read_full_at;
 use crate::intake::reader::{Place, take_line, to_u64};
-use crate::traffic::{Batch, SpoolPosition};
+use crate::traffic::{Batch, QUARANTINE_HEAD_BYTES, Quarantined, SpoolPosition};
 
 /// How much is read at once: several times the longest record.
 const CHUNK_BYTES: usize = 16 * MAX_RECORD_BYTES;
@@ -86,31 +86,41 @@ impl SpoolReader {
         let room = usize::try_from(durable - read_offset).unwrap_or(usize::MAX).min(self.buffer.len());
         let filled = read_full_at(file, self.buffer.get_mut(..room).unwrap_or_default(), read_offset)?;
         let chunk = self.buffer.get(..filled).unwrap_or_default();
+        let behind = if filled < self.buffer.len() { Behind::Nothing } else { Behind::More };
+        let name = &self.spool.name;
         let mut start = 0;
         while batch.lines() < max_lines {
-            let record = decode(chunk.get(start..).unwrap_or_default());
-            let Some(bytes) = record.bytes() else { break };
-            if let Decoded::Line { line, .. } = record {
-                let offset = read_offset + to_u64(start);
-                let place = Place { source: &self.spool.name, inode: segment, offset, gateway: self.spool.gateway };
-                take_line(line, &place, batch, &mut self.detection);
-            }
-            start += bytes;
+            let rest = chunk.get(start..).unwrap_or_default();
+            let place = Place {
+                source: name,
+                inode: segment,
+                offset: read_offset + to_u64(start),
+                gateway: self.spool.gateway,
+            };
+            let Some(part) = next_part(rest, behind) else { break };
+            start += match part {
+                Part::Record { record, bytes } => {
+                    if let Record::Line(line) = record {
+                        take_line(line, &place, batch, &mut self.detection);
+                    }
+                    bytes
+                }
+                Part::Damaged { bytes } => {
+                    quarantine(rest.get(..bytes).unwrap_or_default(), to_u64(bytes), &place, batch);
+                    bytes
+                }
+            };
         }
-        if start == 0 && batch.lines() < max_lines {
-            // Durable once, and damaged since: where the next record begins cannot be told any more.
-            error!(
-                segment,
-                offset = read_offset,
-                bytes = durable - read_offset,
-                "a segment of the spool is damaged; \
-                its rest is passed over, and the lines in it are lost"
-            );
+        if start == filled && filled < room {
+            // Durable once, and its file ends before it.
+            let offset = read_offset + to_u64(start);
+            let place = Place { source: name, inode: segment, offset, gateway: self.spool.gateway };
+            quarantine(&[], durable - place.offset, &place, batch);
             self.position.read_offset = durable;
         } else {
             self.position.read_offset = read_offset + to_u64(start);
         }
-        batch.set_spool_position(&self.spool.name, self.position);
+        batch.set_spool_position(name, self.position);
         Ok(())
     }
 
@@ -131,4 +141,24 @@ impl SpoolReader {
             self.spool.release_before(segment);
         }
     }
+}
+
+/// Notes a damaged stretch. How many lines were in it cannot be told.
+fn quarantine(bytes: &[u8], length: u64, place: &Place<'_>, batch: &mut Batch) {
+    let (segment, offset) = (place.inode, place.offset);
+    error!(
+        spool = place.source,
+        segment,
+        offset,
+        bytes = length,
+        "a segment of the spool is damaged: what was in these bytes is lost"
+    );
+    batch.quarantine(Quarantined {
+        source: place.source.to_owned(),
+        inode: segment,
+        line_offset: offset,
+        line_bytes: length,
+        reason: Reject::Damaged,
+        head: bytes.iter().copied().take(QUARANTINE_HEAD_BYTES).collect(),
+    });
 }

@@ -1,10 +1,11 @@
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 use super::*;
 use crate::core::calendar::UtcMillis;
-use crate::core::spool_record::{HEADER, encode};
+use crate::core::spool_record::{Decoded, HEADER, decode, encode};
 use crate::traffic::{Batch, Options, SpoolPosition, Traffic, Writer};
 
 const STORE: Options = Options { memory_limit_mib: 256, threads: 1 };
@@ -152,7 +153,7 @@ fn whatever_byte_of_whatever_write_a_crash_comes_at_every_durable_line_is_counte
 fn count_lines(bytes: &[u8]) -> u64 {
     let mut lines = 0;
     let mut rest = bytes;
-    while let Some(bytes) = crate::core::spool_record::decode(rest).bytes() {
+    while let Decoded::Record { bytes, .. } = decode(rest) {
         rest = &rest[bytes..];
         lines += 1;
     }
@@ -193,25 +194,100 @@ fn a_full_spool_takes_no_more_until_something_is_counted() {
     assert!(counted_logs(folder.path()).unwrap().is_empty());
 }
 
+/// Damaged bytes cost the records that they are in, also across a restart; all others are counted once, and are still
+/// there in what is packed when all is counted.
 #[test]
-fn a_damaged_record_ends_its_segment_and_the_next_is_read() {
+fn damage_costs_the_records_that_it_touches_and_no_others() {
+    let home = tempfile::tempdir().unwrap();
+    let (traffic, mut writer) = Traffic::open(&home.path().join("t.duckdb"), &STORE).unwrap();
+    let first = std::env::var("SUIFTLY_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    for seed in (0..histories()).map(|number| first.wrapping_add(number)) {
+        let before = traffic.line_counts().unwrap();
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut life = Life::new(&home.path().join(seed.to_string()), &traffic, &mut writer);
+        let mut written = 0;
+        for _ in 0..rng.u64(1..8) {
+            let count = rng.u64(1..8);
+            life.journal.push(&records(written, written + count));
+            life.journal.flush().unwrap();
+            written += count;
+        }
+        let places = record_places(&life.folder);
+        assert_eq!(u64::try_from(places.len()).unwrap(), written);
+        // A last record that is damaged cannot be told from one that was torn.
+        let damaged: BTreeSet<_> = (1..rng.usize(1..6)).map(|_| rng.usize(0..places.len())).collect();
+        let damaged: BTreeSet<_> = damaged.into_iter().filter(|index| index + 1 < places.len()).collect();
+        for (path, at, length) in damaged.iter().map(|index| &places[*index]) {
+            let mut bytes = fs::read(path).unwrap();
+            bytes[at + rng.usize(0..*length)] ^= rng.u8(1..);
+            fs::write(path, bytes).unwrap();
+        }
+        if rng.bool() {
+            life.read(rng.usize(1..12));
+            life.commit();
+            life.crash(&[], &[]);
+        }
+        while life.read(rng.usize(1..12)) {
+            life.commit();
+        }
+        let after = traffic.line_counts().unwrap();
+        let (intact, rejected) = (written - u64::try_from(damaged.len()).unwrap(), after.1 - before.1);
+        assert_eq!(after.0 - before.0, intact, "SUIFTLY_SEED={seed}");
+        assert!(rejected <= written - intact, "{rejected} stretches; SUIFTLY_SEED={seed}");
+        assert_eq!(rejected > 0, intact < written, "SUIFTLY_SEED={seed}");
+        life.reader.spool().release_before(u64::MAX);
+        let logs = counted_logs(&life.folder).unwrap();
+        let lines: Vec<u8> =
+            logs.iter().flat_map(|log| zstd::decode_all(fs::File::open(log).unwrap()).unwrap()).collect();
+        let kept = lines.iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(u64::try_from(kept).unwrap(), intact, "SUIFTLY_SEED={seed}");
+    }
+}
+
+/// Where each record of a spool's segments is, and how long.
+fn record_places(folder: &Path) -> Vec<(PathBuf, usize, usize)> {
+    let mut places = Vec::new();
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        let bytes = fs::read(&path).unwrap();
+        let mut at = HEADER.len();
+        while let Decoded::Record { bytes: length, .. } = decode(&bytes[at..]) {
+            places.push((path.clone(), at, length));
+            at += length;
+        }
+    }
+    places
+}
+
+#[test]
+fn damage_is_told_where_it_is_also_when_a_segment_is_read_in_parts_or_is_cut() {
     let home = tempfile::tempdir().unwrap();
     let (traffic, mut writer) = Traffic::open(&home.path().join("t.duckdb"), &STORE).unwrap();
     let mut life = Life::new(&home.path().join("s"), &traffic, &mut writer);
-    life.journal.push(&records(0, 10));
+    // Several times what is read at once; none of it are requests.
+    let mut long = Vec::new();
+    for number in 0..60_u8 {
+        assert!(encode(&vec![b'a' + number % 26; 60_000], &mut long));
+    }
+    life.journal.push(&long);
     life.journal.flush().unwrap();
-    life.journal.push(&records(10, 13));
+    life.journal.push(&records(0, 2));
     life.journal.flush().unwrap();
-    let first = life.journal.spool().path(1);
-    let mut bytes = fs::read(&first).unwrap();
-    let third = HEADER.len() + 2 * (8 + line(0).len());
-    bytes[third + 20] ^= 1;
-    fs::write(&first, bytes).unwrap();
-    while life.read(100) {}
-    life.commit();
-    assert_eq!(traffic.line_counts().unwrap(), (2 + 3, 0));
+    let path = life.journal.spool().path(1);
+    let mut bytes = fs::read(&path).unwrap();
+    // The length of one of them becomes 0, another one is damaged in its middle, and the last two are gone.
+    let size = 8 + 60_000;
+    bytes[HEADER.len() + 15 * size..][..4].fill(0);
+    bytes[HEADER.len() + 40 * size + 30_000] ^= 1;
+    bytes.truncate(HEADER.len() + 58 * size);
+    fs::write(&path, bytes).unwrap();
+    while life.read(7) {
+        life.commit();
+    }
+    assert_eq!(traffic.line_counts().unwrap(), (2, 60 - 4 + 3));
     assert_eq!(traffic.spool_position(life.journal.spool().name()).unwrap().unwrap().segment, 2);
-    assert!(!first.exists());
+    assert!(!path.exists());
 }
 
 #[test]

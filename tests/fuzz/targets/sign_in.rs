@@ -1,6 +1,6 @@
 #![no_main]
 
-#[allow(dead_code, reason = "it serves all targets")]
+#[allow(dead_code, unused_imports, reason = "it serves all targets")]
 #[path = "../properties.rs"]
 mod properties;
 
