@@ -111,7 +111,8 @@ pub fn customers_with_expired_credits(
     limit: u32,
 ) -> Result<Vec<CustomerId>, LedgerError> {
     tx.all(
-        "SELECT customer_id FROM credits WHERE expires_at_ms <= ?1 AND expires_at_ms IS NOT NULL AND remaining_micros > 0
+        "SELECT customer_id FROM credits INDEXED BY credits_to_expire
+         WHERE expires_at_ms <= ?1 AND expires_at_ms IS NOT NULL AND remaining_micros > 0
          GROUP BY customer_id ORDER BY min(expires_at_ms) LIMIT ?2",
         (now, limit),
         |row| row.get("customer_id"),

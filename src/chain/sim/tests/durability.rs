@@ -115,6 +115,9 @@ async fn what_cannot_be_written_has_not_happened() {
     let refused = test.chain.charge(&order(&account, dollars(10), "one"), test.now).await;
     assert!(matches!(refused, Err(ChainError::Unwritable(_))), "{refused:?}");
     assert_eq!(seen(&test).await, before);
+    // And a part of it may have been written.
+    let mut partly = fs::OpenOptions::new().append(true).open(test.path()).unwrap();
+    std::io::Write::write_all(&mut partly, &[b'x'; 4_000]).unwrap();
     test.sim().state().journal.as_mut().unwrap().exchange_file(kept);
     done(&test.charge(&account, dollars(10), "one").await);
     let after = seen(&test).await;
