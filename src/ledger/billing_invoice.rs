@@ -247,7 +247,8 @@ pub fn open_invoices_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<Sto
 /// [`LedgerError::Statement`].
 pub fn customers_to_retry(tx: &ReadTx<'_>, now: UtcMillis, limit: u32) -> Result<Vec<CustomerId>, LedgerError> {
     tx.all(
-        "SELECT customer_id FROM invoices WHERE retry_at_ms <= ?1 GROUP BY customer_id ORDER BY min(retry_at_ms) LIMIT ?2",
+        "SELECT customer_id FROM invoices INDEXED BY invoices_to_retry WHERE retry_at_ms <= ?1
+         GROUP BY customer_id ORDER BY min(retry_at_ms) LIMIT ?2",
         (now, limit),
         |row| row.get("customer_id"),
     )

@@ -34,8 +34,6 @@ pub struct StoredCredit {
     pub expires_at: Option<UtcMillis>,
     /// That it was granted for.
     pub invoice: Option<u64>,
-    /// For the customer; may be empty.
-    pub note: String,
 }
 
 /// Writes a grant: a new one, or what is left of a known one.
@@ -45,8 +43,8 @@ pub struct StoredCredit {
 pub fn put_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerError> {
     let put = tx.execute(
         "INSERT INTO credits (credit_id, customer_id, reason, granted_micros, remaining_micros, granted_at_ms,
-             expires_at_ms, invoice_id, note)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             expires_at_ms, invoice_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (credit_id) DO UPDATE SET
              customer_id = excluded.customer_id,
              reason = excluded.reason,
@@ -64,7 +62,6 @@ pub fn put_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerE
             credit.granted_at,
             credit.expires_at,
             credit.invoice.map(Count),
-            &credit.note,
         ),
     );
     one_row("writing credit", credit.credit)(put)
@@ -111,7 +108,8 @@ pub fn customers_with_expired_credits(
     limit: u32,
 ) -> Result<Vec<CustomerId>, LedgerError> {
     tx.all(
-        "SELECT customer_id FROM credits WHERE expires_at_ms <= ?1 AND expires_at_ms IS NOT NULL AND remaining_micros > 0
+        "SELECT customer_id FROM credits INDEXED BY credits_to_expire
+         WHERE expires_at_ms <= ?1 AND expires_at_ms IS NOT NULL AND remaining_micros > 0
          GROUP BY customer_id ORDER BY min(expires_at_ms) LIMIT ?2",
         (now, limit),
         |row| row.get("customer_id"),
@@ -129,6 +127,5 @@ fn read_credit(row: &Row<'_>) -> rusqlite::Result<StoredCredit> {
         granted_at: row.get("granted_at_ms")?,
         expires_at: row.get("expires_at_ms")?,
         invoice: optional_count(row, "invoice_id")?,
-        note: row.get("note")?,
     })
 }

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use twox_hash::XxHash3_64;
 
 use super::record::Record;
+use super::world::World;
 
 const MAGIC: &[u8] = b"suiftly simulated chain 1\n";
 const GENESIS_BYTES: usize = 16;
@@ -27,8 +28,8 @@ const LENGTH_BYTES: usize = 8;
 const FRAME_BYTES: usize = LENGTH_BYTES + CHECKSUM_BYTES;
 /// The longest record: a Seal key with all its packages is far below.
 pub(super) const MAX_RECORD_BYTES: usize = 64 * 1024;
-/// The longest journal: it is read into memory at opening.
-const MAX_JOURNAL_BYTES: u64 = 4 << 30;
+/// The longest journal: about three million orders. It is read into memory at opening.
+const MAX_JOURNAL_BYTES: u64 = 1 << 30;
 
 /// Tells a chain from all others: random, drawn when it is made.
 pub type Genesis = [u8; GENESIS_BYTES];
@@ -61,16 +62,9 @@ pub(super) struct Journal {
     has_rest: bool,
 }
 
-/// A journal as it was found.
-pub(super) struct Opened {
-    pub(super) journal: Journal,
-    pub(super) genesis: Genesis,
-    pub(super) records: Vec<Record>,
-}
-
 impl Journal {
-    /// Opens the file, or makes it with this genesis.
-    pub(super) fn open(path: &Path, genesis: Genesis) -> Result<Opened, SimError> {
+    /// Opens the file, or makes it with this genesis, and computes the world that follows from its records.
+    pub(super) fn open(path: &Path, genesis: Genesis) -> Result<(Self, World), SimError> {
         let opening = |source| SimError::Open { path: path.to_owned(), source };
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(opening)?;
@@ -90,11 +84,12 @@ impl Journal {
             file.sync_all().and_then(|()| sync_folder_of(path)).map_err(opening)?;
         }
         let genesis = read_header(&bytes).ok_or_else(|| SimError::NotAChain { path: path.to_owned() })?;
-        let (records, end) =
-            read_records(&bytes).map_err(|at| SimError::Damaged { path: path.to_owned(), at: to_u64(at) })?;
+        let mut world = World::new(genesis);
+        let end = read_records(&bytes, &mut world)
+            .map_err(|at| SimError::Damaged { path: path.to_owned(), at: to_u64(at) })?;
         let end = to_u64(end);
         file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end))).map_err(opening)?;
-        Ok(Opened { journal: Self { file, end, has_rest: false }, genesis, records })
+        Ok((Self { file, end, has_rest: false }, world))
     }
 
     /// Adds a record. After an error the file is as it was before, or becomes so before the next record.
@@ -153,17 +148,16 @@ fn read_header(bytes: &[u8]) -> Option<Genesis> {
     bytes.starts_with(&header(genesis)).then_some(genesis)
 }
 
-/// All records, and where the next one belongs. `Err`: where the damage is.
-fn read_records(bytes: &[u8]) -> Result<(Vec<Record>, usize), usize> {
-    let (mut records, mut at) = (Vec::new(), HEADER_BYTES);
+/// Carries out all records. Where the next one belongs; `Err`: where the damage is.
+fn read_records(bytes: &[u8], world: &mut World) -> Result<usize, usize> {
+    let mut at = HEADER_BYTES;
     loop {
-        let rest = bytes.get(at..).unwrap_or_default();
-        match decode(at, rest) {
+        match decode(at, bytes.get(at..).unwrap_or_default()) {
             Decoded::Record(record, length) => {
-                records.push(record);
+                world.take(&record);
                 at += length;
             }
-            Decoded::Torn => return Ok((records, at)),
+            Decoded::Torn => return Ok(at),
             Decoded::Damaged => return Err(at),
         }
     }

@@ -42,7 +42,7 @@ use crate::core::seal_key::ObjectId;
 use crate::core::wallet_signature;
 use content::Content;
 use fault::Faults;
-use journal::{Journal, Opened};
+use journal::Journal;
 use record::{Command, Record};
 use world::{Effect, World};
 
@@ -89,11 +89,7 @@ impl SimChain {
     /// # Errors
     /// [`SimError`]; a damaged file is left as it is.
     pub fn open(path: &Path, genesis: Genesis) -> Result<Self, SimError> {
-        let Opened { journal, genesis, records } = Journal::open(path, genesis)?;
-        let mut world = World::new(genesis);
-        for record in &records {
-            world.take(record);
-        }
+        let (journal, world) = Journal::open(path, genesis)?;
         let state = State { world, journal: Some(journal), faults: Faults::default() };
         Ok(Self { state: Mutex::new(state), final_after_ms: FINAL_AFTER_MS })
     }

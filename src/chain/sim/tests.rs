@@ -102,6 +102,19 @@ impl TestChain {
         self.chain.charge(&order(account, amount, key), self.now).await.unwrap()
     }
 
+    /// Page by page, however many there are.
+    async fn all_events_from_start(&self) -> Vec<EscrowEvent> {
+        let (mut events, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = self.chain.events(cursor.as_ref(), 1000, self.now).await.unwrap();
+            events.extend(page.events);
+            cursor = Some(page.next);
+            if !page.has_more {
+                return events;
+            }
+        }
+    }
+
     async fn all_events(&self) -> Vec<EscrowEvent> {
         self.chain.events(None, 1000, self.now).await.unwrap().events
     }

@@ -177,9 +177,10 @@ fn of_work_that_waits_together_what_fails_leaves_no_trace_and_the_rest_stays() {
         let writes = (1..=30).map(|number| {
             test.ledger.write(move |tx| -> Result<u32, LedgerError> {
                 customer::insert_customer(tx, &customer(number))?;
-                match number % 3 {
+                match number % 4 {
                     0 => Err(LedgerError::NoSuchCustomer(id(number))),
                     1 => panic!("on purpose"),
+                    2 => tx.together(|| Err::<(), _>(LedgerError::Closed)).map_or(Ok(number), |()| Ok(0)),
                     _ => Ok(number),
                 }
             })
@@ -205,13 +206,14 @@ fn of_work_that_waits_together_what_fails_leaves_no_trace_and_the_rest_stays() {
         outcomes
     });
     for (number, outcome) in (1..).zip(outcomes) {
-        match number % 3 {
+        match number % 4 {
             0 => assert!(matches!(outcome, Err(LedgerError::NoSuchCustomer(_))), "{number}: {outcome:?}"),
             1 => assert!(matches!(outcome, Err(LedgerError::Panicked { .. })), "{number}: {outcome:?}"),
+            2 => assert!(matches!(outcome, Err(LedgerError::NotCommitted { .. })), "{number}: {outcome:?}"),
             _ => assert_eq!(outcome.unwrap(), number),
         }
     }
-    assert_eq!(count_customers(&test), 10);
+    assert_eq!(count_customers(&test), 7);
 }
 
 #[test]

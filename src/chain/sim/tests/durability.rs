@@ -1,6 +1,12 @@
 //! What is left of a chain whose process was killed, or whose file was damaged.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use super::*;
+
+/// Tells the process that is to be killed which chain to use.
+const VICTIM: &str = "SUIFTLY_TEST_SIM_CHAIN";
 
 /// What anybody can see of a chain.
 async fn seen(test: &TestChain) -> (Vec<EscrowAccount>, Vec<EscrowEvent>, SimTotals, Usd) {
@@ -115,9 +121,59 @@ async fn what_cannot_be_written_has_not_happened() {
     let refused = test.chain.charge(&order(&account, dollars(10), "one"), test.now).await;
     assert!(matches!(refused, Err(ChainError::Unwritable(_))), "{refused:?}");
     assert_eq!(seen(&test).await, before);
+    // And a part of it may have been written.
+    let mut partly = fs::OpenOptions::new().append(true).open(test.path()).unwrap();
+    std::io::Write::write_all(&mut partly, &[b'x'; 4_000]).unwrap();
     test.sim().state().journal.as_mut().unwrap().exchange_file(kept);
     done(&test.charge(&account, dollars(10), "one").await);
     let after = seen(&test).await;
     test.reopen();
     assert_eq!(seen(&test).await, after);
+}
+
+/// Charges for ever and tells each key once it has its outcome. Does nothing unless it is started to be killed.
+#[tokio::test]
+async fn charges_until_it_is_killed() {
+    let Some(path) = std::env::var_os(VICTIM) else { return };
+    let chain = Chain::Sim(SimChain::open(path.as_ref(), [0; 16]).unwrap());
+    let account = chain.escrow_account(wallet(1).address(), START).await.unwrap().unwrap();
+    for number in 0.. {
+        let key = format!("killed {} {number}", std::process::id());
+        done(&chain.charge(&order(&account, Usd::from_micros(1), &key), START).await.unwrap());
+        println!("{key}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_was_told_of_a_charge_finds_it_after_a_kill() {
+    let mut test = TestChain::new();
+    let (_, account) = test.funded(1, dollars(100)).await;
+    for round in 1..=5 {
+        test.chain = Chain::Sim(SimChain::default());
+        let mut victim = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", "chain::sim::tests::durability::charges_until_it_is_killed"])
+            .env(VICTIM, test.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(victim.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut told = lines.filter(|line| line.starts_with("killed "));
+        let mut keys: Vec<_> = told.by_ref().take(100 * round).collect();
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        // What was still in the pipe; the last line may be cut.
+        keys.extend(told);
+        keys.pop();
+        assert!(keys.len() > 50, "only {} charges", keys.len());
+        test.reopen();
+        let events = test.all_events_from_start().await;
+        for key in &keys {
+            let times = events.iter().filter(|event| event.kind == EventKind::Charged { key: key.clone() }).count();
+            assert_eq!(times, 1, "{key}");
+        }
+        let charged = events.iter().filter(|event| matches!(event.kind, EventKind::Charged { .. })).count();
+        let collected = usize::try_from(test.sim().totals().collected.micros()).unwrap();
+        assert_eq!(charged, collected);
+    }
+    assert_eq!(test.account(&wallet(1)).await.object_id, account.object_id);
 }
