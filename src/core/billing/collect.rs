@@ -23,6 +23,10 @@ impl Books<'_> {
         if !invoice.state.is_unpaid() || self.account.is_under_way(id) || self.account.standing.parked.is_some() {
             return Ok(());
         }
+        // Nobody pays for a service that would be suspended at once.
+        if self.account.standing.dunning.suspended && matches!(invoice.purpose, Purpose::Subscribe { .. }) {
+            return Ok(());
+        }
         if invoice.state == InvoiceState::Failed {
             let uses = plan_use(self.account.credits.values(), invoice.amount, self.now)?;
             let rest =

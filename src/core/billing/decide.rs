@@ -114,10 +114,10 @@ impl Books<'_> {
     /// What follows, whatever happened.
     fn settle(&mut self) -> Done {
         self.prepare()?;
-        self.dun();
+        self.dun()?;
         self.bill_missing()?;
         // An invoice that could not be paid just now is the first failure that grace counts from.
-        self.dun();
+        self.dun()?;
         self.redraw()?;
         self.review_cap()
     }
