@@ -138,6 +138,7 @@ fn switch(world: &mut World, service: Service, random: &mut fastrand::Rng) {
         let extras = [(ExtraKind::ApiKey, random.u64(0..3)), (ExtraKind::Package, random.u64(0..2))].into();
         let changed = ServiceAccount { instance, extras, ..account };
         world.desk.account.services.insert(service, changed);
+        assert_eq!(world.carry_out(&Event::Tick), Ok(()));
     }
 }
 

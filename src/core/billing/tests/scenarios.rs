@@ -404,6 +404,21 @@ fn a_service_that_never_ran_waits_for_older_debts() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_changes_no_price() {
+    let mut desk = Desk::with_balance(at("2025-01-01"), cents(100_000));
+    desk.must(&subscribe(SEAL, Tier::Starter));
+    desk.pay();
+    desk.close_quietly();
+    desk.pay();
+    desk.now = at("2025-01-30");
+    desk.must(&change(SEAL, Tier::Pro));
+    assert_eq!(desk.pay(), cents(2_000), "February is the month");
+    desk.must(&change(SEAL, Tier::Starter));
+    assert_eq!(desk.tier(SEAL), Some(Tier::Pro), "until March");
+    desk.check();
+}
+
+#[test]
 fn the_outlook_is_that_of_the_draft() {
     let mut desk = penniless();
     desk.must(&Event::GrantCredit { reason: CreditReason::Promo, amount: cents(500), expires_at: None });
