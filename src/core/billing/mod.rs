@@ -101,7 +101,7 @@ pub use payment::{Charge, ChargeState, PaymentMethod};
 pub use runway::{NoRunway, Outlook, Runway, RunwayEnd, outlook, runway};
 pub use spend_cap::{CapStatus, SpendCap};
 pub use terms::{ExtraKind, Terms, UnitPrice};
-pub use usage_lines::{Counted, UsageDigest, UsagePrices, usage_lines};
+pub use usage_lines::{Counted, UsageDigest, UsagePrices, recount, usage_lines};
 pub use verify::{Balances, Mismatch, balances, first_gap, verify};
 
 #[cfg(test)]

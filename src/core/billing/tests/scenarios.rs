@@ -444,6 +444,22 @@ fn expired_credit_is_gone_and_posted() {
 }
 
 #[test]
+fn the_draft_uses_no_credit_that_will_be_gone() {
+    let mut desk = penniless();
+    let grant = |expires_at: UtcMillis| {
+        let (reason, amount, expires_at) = (CreditReason::Promo, cents(500), Some(expires_at));
+        Event::GrantCredit { reason, amount, expires_at }
+    };
+    desk.must(&grant(at("2025-01-31")));
+    assert_eq!(desk.account.draft().unwrap().amount, cents(2_900));
+    desk.must(&grant(at("2025-02-02")));
+    assert_eq!(desk.account.draft().unwrap().amount, cents(2_400));
+    desk.close_quietly();
+    assert_eq!(desk.amounts(InvoiceState::Pending), [2_400]);
+    desk.check();
+}
+
+#[test]
 fn tax_is_a_line_of_its_own() {
     let mut desk = Desk::with_balance(at("2025-01-01"), cents(10_000));
     desk.terms.tax_basis_points = 1_900;
