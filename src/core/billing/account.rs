@@ -8,7 +8,7 @@ use super::credit_note::CreditNote;
 use super::dunning::Dunning;
 use super::escrow::EscrowMirror;
 use super::ids::{ChargeKey, CreditId, CreditNoteId, InvoiceId};
-use super::invoice::{Invoice, InvoiceState};
+use super::invoice::{Invoice, InvoiceState, Purpose};
 use super::late_usage::{Billed, BilledKey};
 use super::payment::{Charge, ChargeState, PaymentMethod};
 use super::spend_cap::{CapStatus, SpendCap};
@@ -46,7 +46,8 @@ pub struct Standing {
 
 /// A customer's billing as it is loaded for one decision: `standing`, all services, all credits with something left,
 /// the draft, every unpaid invoice and every charge of these; and besides, whatever an event names (an invoice with its
-/// charges, credits and credit notes). `billed` holds the months that usage may still come late for.
+/// charges, credits and credit notes). `billed` holds every row of the [`super::LATE_USAGE_MONTHS`] before the draft's
+/// month: what is missing there would be billed again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub customer: CustomerId,
@@ -104,6 +105,15 @@ impl Account {
     /// Whether an answer about money is awaited.
     pub fn is_under_way(&self, invoice: InvoiceId) -> bool {
         self.charges_of(invoice).any(|charge| charge.state == ChargeState::Sent)
+    }
+
+    /// Whether anybody may be asked to pay an invoice: it is unpaid, no answer is awaited, the books are right; and
+    /// nobody pays for a service that would be suspended at once.
+    pub(super) fn may_collect(&self, invoice: &Invoice) -> bool {
+        let standing = &self.standing;
+        let would_be_suspended = standing.dunning.suspended && matches!(invoice.purpose, Purpose::Subscribe { .. });
+        let right = standing.parked.is_none() && !would_be_suspended;
+        invoice.state.is_unpaid() && !self.is_under_way(invoice.id) && right
     }
 
     pub(super) fn charges_of(&self, invoice: InvoiceId) -> impl Iterator<Item = &Charge> {

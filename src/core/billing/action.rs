@@ -83,6 +83,25 @@ pub enum ServiceChange {
     Billed,
 }
 
+impl ServiceChange {
+    /// The word used in the activity log, after `service.`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Subscribed => "subscribed",
+            Self::Paid => "paid",
+            Self::TierChanged { .. } => "tier_changed",
+            Self::TierScheduled => "tier_scheduled",
+            Self::Cancelled => "cancelled",
+            Self::CancellationUndone => "cancellation_undone",
+            Self::CancellationBegan => "cancellation_began",
+            Self::Ended => "cleaned_up",
+            Self::Suspended => "suspended",
+            Self::Resumed => "resumed",
+            Self::Billed => "billed",
+        }
+    }
+}
+
 /// Something that a person should learn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
@@ -130,4 +149,30 @@ pub enum Notice {
     MonthClosed {
         month: Month,
     },
+}
+
+impl Notice {
+    /// The word used in JSON and SQL.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::InvoiceIssued { .. } => "invoice_issued",
+            Self::InvoicePaid { .. } => "invoice_paid",
+            Self::InvoiceFailed { .. } => "invoice_failed",
+            Self::InvoiceVoided { .. } => "invoice_voided",
+            Self::PaymentOverdue { .. } => "payment_overdue",
+            Self::Suspended => "suspended",
+            Self::Resumed => "resumed",
+            Self::UpgradeDeclined { .. } => "upgrade_declined",
+            Self::CreditExpired { .. } => "credit_expired",
+            Self::CapReached { .. } => "cap_reached",
+            Self::Overpaid { .. } => "overpaid",
+            Self::Parked { .. } => "parked",
+            Self::MonthClosed { .. } => "month_closed",
+        }
+    }
+
+    /// Whether the operator has to look at it, rather than the customer.
+    pub const fn is_for_operator(&self) -> bool {
+        matches!(self, Self::Overpaid { .. } | Self::Parked { .. })
+    }
 }

@@ -20,7 +20,7 @@ impl Books<'_> {
     /// if somebody could pay it.
     pub fn collect(&mut self, id: InvoiceId) -> Done {
         let invoice = self.invoice(id)?;
-        if !invoice.state.is_unpaid() || self.account.is_under_way(id) || self.account.standing.parked.is_some() {
+        if !self.account.may_collect(&invoice) {
             return Ok(());
         }
         if invoice.state == InvoiceState::Failed {

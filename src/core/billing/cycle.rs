@@ -29,6 +29,8 @@ use crate::core::id::Service;
 use crate::core::money::{MoneyOverflow, Usd};
 use crate::core::service_instance::{DueEvent, ServiceInstance, ServiceState};
 
+/// Usage that comes later than so many months after its own is not charged any more, and not corrected.
+pub const LATE_USAGE_MONTHS: u8 = 3;
 /// Basis points in a whole.
 const WHOLE: u64 = 10_000;
 
@@ -136,7 +138,10 @@ impl Books<'_> {
             return Err(BillingError::Incomplete("a month's usage is given twice"));
         }
         let mut lines = Vec::new();
-        for usage in earlier.iter().filter(|usage| usage.month < month) {
+        for usage in earlier {
+            if !is_shortly_before(usage.month, month)? {
+                continue;
+            }
             let found = own_usage(usage)?;
             let mut keys: Vec<BilledKey> = found.iter().filter_map(billed_key).collect();
             keys.extend(self.account.billed.keys().filter(|key| key.month == usage.month));
@@ -264,6 +269,18 @@ fn prepaid_lines(
         }
     }
     Ok(lines)
+}
+
+/// Whether a month is one of the [`LATE_USAGE_MONTHS`] before another.
+fn is_shortly_before(earlier: Month, month: Month) -> Done<bool> {
+    let mut later = earlier;
+    for _ in 0..LATE_USAGE_MONTHS {
+        later = later.next()?;
+        if later == month {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Only what is usage of its month.

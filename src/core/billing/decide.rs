@@ -37,6 +37,8 @@ pub fn decide(
     counters: Counters,
     now: UtcMillis,
 ) -> Result<Decision, BillingError> {
+    // A clock that was set back does not bring a month back that is over.
+    let now = now.max(account.standing.month.start());
     let mut books = Books { account: account.clone(), counters, terms, now, actions: Vec::new(), usage: None };
     books.ensure_draft()?;
     if let Event::CloseMonth(end) = event {
@@ -114,10 +116,10 @@ impl Books<'_> {
     /// What follows, whatever happened.
     fn settle(&mut self) -> Done {
         self.prepare()?;
-        self.dun();
+        self.dun()?;
         self.bill_missing()?;
         // An invoice that could not be paid just now is the first failure that grace counts from.
-        self.dun();
+        self.dun()?;
         self.redraw()?;
         self.review_cap()
     }
@@ -185,11 +187,11 @@ fn unnumbered(invoice: &Invoice) -> Invoice {
     Invoice { number: None, ..invoice.clone() }
 }
 
-/// When [`Event::Tick`] has something to do next; `None` only for an account without a draft. Earlier ticks do nothing.
+/// When [`Event::Tick`] has something to do next; `None` only for an account without a draft. Earlier ticks do nothing,
+/// unless something was changed outside of billing: a service's state or what it has of extras.
 pub fn next_due(account: &Account) -> Option<UtcMillis> {
     let standing = &account.standing;
-    let retries =
-        account.unpaid().into_iter().filter(|invoice| standing.parked.is_none() && !account.is_under_way(invoice.id));
+    let retries = account.unpaid().into_iter().filter(|invoice| account.may_collect(invoice));
     let retries = retries.filter_map(|invoice| invoice.retry_at);
     let credits = account.credits.values().filter(|credit| credit.remaining > Usd::ZERO);
     let expiries = credits.filter_map(|credit| credit.expires_at);

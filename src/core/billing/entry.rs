@@ -30,6 +30,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use super::credit::CreditReason;
 use super::ids::{ChargeKey, CreditId, CreditNoteId, InvoiceId};
@@ -43,6 +44,20 @@ use crate::core::money::{MoneyOverflow, Usd};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Currency {
     Usd,
+}
+
+impl Currency {
+    /// The word used in JSON and SQL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Usd => "usd",
+        }
+    }
+
+    /// `None` for any other word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Usd].into_iter().find(|currency| currency.name() == name)
+    }
 }
 
 /// What revenue is from.
@@ -62,6 +77,17 @@ pub enum RevenueKind {
 }
 
 impl RevenueKind {
+    pub const ALL: [Self; 8] = [
+        Self::Subscription,
+        Self::Upgrade,
+        Self::Extras,
+        Self::Requests,
+        Self::Bandwidth,
+        Self::Tax,
+        Self::Allowance,
+        Self::Expired,
+    ];
+
     /// Those that lines of invoices are of.
     pub const OF_INVOICES: [Self; 6] =
         [Self::Subscription, Self::Upgrade, Self::Extras, Self::Requests, Self::Bandwidth, Self::Tax];
@@ -118,6 +144,30 @@ impl fmt::Display for AccountName {
     }
 }
 
+/// The text is no name of an account.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no account of a customer")]
+pub struct NotAnAccount(String);
+
+/// Only the one spelling that [`fmt::Display`] writes.
+impl FromStr for AccountName {
+    type Err = NotAnAccount;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAccount> {
+        let name = match text.split_once(':') {
+            Some(("credit", id)) => id.parse().ok().map(|id| Self::Credit(CreditId(id))),
+            Some(("revenue", kind)) => {
+                RevenueKind::ALL.into_iter().find(|known| known.name() == kind).map(Self::Revenue)
+            }
+            Some(_) => None,
+            None => [Self::Escrow, Self::Receivable, Self::Refunds, Self::ChainClearing]
+                .into_iter()
+                .find(|name| name.to_string() == text),
+        };
+        name.filter(|name| name.to_string() == text).ok_or_else(|| NotAnAccount(text.to_owned()))
+    }
+}
+
 /// Unique over all entries: the second entry with the same one is the same event again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryKey(pub String);
@@ -140,6 +190,25 @@ pub enum EntryReason {
 }
 
 impl EntryReason {
+    pub const ALL: [Self; 11] = [
+        Self::Deposit,
+        Self::Withdrawal,
+        Self::InvoiceIssued,
+        Self::InvoiceVoided,
+        Self::InvoicePaid,
+        Self::Overpaid,
+        Self::CreditGranted,
+        Self::CreditsUsed,
+        Self::CreditsReturned,
+        Self::CreditExpired,
+        Self::RefundPaid,
+    ];
+
+    /// `None` for any other word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// The word used in JSON and SQL.
     pub const fn name(self) -> &'static str {
         match self {
@@ -278,4 +347,54 @@ fn merge(postings: Vec<Posting>) -> Result<Vec<Posting>, MoneyOverflow> {
     }
     let merged = sums.into_iter().filter(|(_, amount)| *amount != Usd::ZERO);
     Ok(merged.map(|((account, currency), amount)| Posting { account, currency, amount }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        let fixed = [AccountName::Escrow, AccountName::Receivable, AccountName::Refunds, AccountName::ChainClearing];
+        let revenue = RevenueKind::ALL.map(AccountName::Revenue);
+        for name in fixed.into_iter().chain(revenue).chain([AccountName::Credit(CreditId(42))]) {
+            assert_eq!(name.to_string().parse(), Ok(name));
+        }
+        for text in
+            ["", "credit", "credit:", "credit:042", "credit:+1", "revenue:", "revenue:gifts", "cash:1", "Escrow"]
+        {
+            assert!(text.parse::<AccountName>().is_err(), "{text}");
+        }
+        for reason in EntryReason::ALL {
+            assert_eq!(EntryReason::from_name(reason.name()), Some(reason));
+        }
+        assert_eq!(Currency::from_name("usd"), Some(Currency::Usd));
+    }
+
+    #[test]
+    fn an_entry_sums_to_zero_without_wrapping() {
+        let posting = |micros| Posting {
+            account: AccountName::Escrow,
+            currency: Currency::Usd,
+            amount: Usd::from_micros(micros),
+        };
+        let entry = |amounts: &[i64]| Entry {
+            key: EntryKey("test".to_owned()),
+            customer: CustomerId::new(1).unwrap(),
+            at: UtcMillis(0),
+            reason: EntryReason::Deposit,
+            links: Links::default(),
+            postings: amounts.iter().copied().map(posting).collect(),
+        };
+        for (amounts, balanced) in [
+            (vec![], true),
+            (vec![1, -1], true),
+            (vec![3, -1, -2], true),
+            (vec![1, -2], false),
+            (vec![1, -1, 0], false),
+            (vec![i64::MAX, i64::MAX, 2], false),
+        ] {
+            assert_eq!(entry(&amounts).is_balanced(), balanced, "{amounts:?}");
+        }
+    }
 }

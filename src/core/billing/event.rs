@@ -89,7 +89,8 @@ pub struct MonthUsage {
 pub struct MonthEnd {
     pub usage: MonthUsage,
     /// What earlier months come to by all that is known of them: differences to what was billed are
-    /// settled. Each month once and whole: what is missing in it is taken back.
+    /// settled. Each month once and whole: what is missing in it is taken back. Those that are more than
+    /// [`super::LATE_USAGE_MONTHS`] earlier are passed over.
     pub earlier: Vec<MonthUsage>,
     pub completeness: Completeness,
 }

@@ -98,6 +98,26 @@ impl Purpose {
         }
     }
 
+    /// The tier that is bought: only by an upgrade.
+    pub const fn tier(self) -> Option<Tier> {
+        match self {
+            Self::Upgrade { to, .. } => Some(to),
+            _ => None,
+        }
+    }
+
+    /// The purpose with this word, service and tier; `None` if there is none.
+    pub fn from_facts(name: &str, service: Option<Service>, tier: Option<Tier>) -> Option<Self> {
+        let purpose = match name {
+            "monthly" => Self::Monthly,
+            "subscribe" => Self::Subscribe { service: service? },
+            "resume" => Self::Resume { service: service? },
+            "upgrade" => Self::Upgrade { service: service?, to: tier? },
+            _ => return None,
+        };
+        ((purpose.service(), purpose.tier()) == (service, tier)).then_some(purpose)
+    }
+
     /// Whether a customer who does not pay it is suspended in the end. What cannot be used before it is paid need not
     /// be taken away.
     pub const fn is_for_running_services(self) -> bool {
@@ -295,6 +315,21 @@ mod tests {
                 assert_eq!(from.may_become(to), drawn.contains(&(from, to)), "{from:?} to {to:?}");
             }
         }
+    }
+
+    #[test]
+    fn purposes_are_read_back_from_their_columns() {
+        let (service, to) = (Service::Grpc, Tier::Pro);
+        for purpose in [
+            Purpose::Monthly,
+            Purpose::Subscribe { service },
+            Purpose::Resume { service },
+            Purpose::Upgrade { service, to },
+        ] {
+            assert_eq!(Purpose::from_facts(purpose.name(), purpose.service(), purpose.tier()), Some(purpose));
+        }
+        assert_eq!(Purpose::from_facts("monthly", Some(service), None), None);
+        assert_eq!(Purpose::from_facts("upgrade", Some(service), None), None);
     }
 
     fn invoice() -> Invoice {

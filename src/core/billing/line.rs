@@ -66,7 +66,46 @@ pub struct Line {
     pub usage: Option<(Window, UsageDigest)>,
 }
 
+/// What a kind says besides its word: columns of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KindFacts {
+    /// Of a subscription; of an upgrade the new one.
+    pub tier: Option<Tier>,
+    pub from_tier: Option<Tier>,
+    pub extra: Option<ExtraKind>,
+    pub credit: Option<CreditId>,
+}
+
 impl LineKind {
+    /// The columns beside [`Self::name`].
+    pub fn facts(self) -> KindFacts {
+        let none = KindFacts::default();
+        match self {
+            Self::Subscription { tier } => KindFacts { tier: Some(tier), ..none },
+            Self::Upgrade { from, to } => KindFacts { tier: Some(to), from_tier: Some(from), ..none },
+            Self::Extra(extra) => KindFacts { extra: Some(extra), ..none },
+            Self::Credit(credit) => KindFacts { credit: Some(credit), ..none },
+            Self::Usage(_) | Self::LateUsage(_) | Self::Tax => none,
+        }
+    }
+
+    /// The kind with this word and exactly these facts; `None` if there is none.
+    pub fn from_facts(name: &str, facts: KindFacts) -> Option<Self> {
+        let kind = match name {
+            "subscription" => Self::Subscription { tier: facts.tier? },
+            "upgrade" => Self::Upgrade { from: facts.from_tier?, to: facts.tier? },
+            "extra" => Self::Extra(facts.extra?),
+            "requests" => Self::Usage(Measure::Requests),
+            "bandwidth" => Self::Usage(Measure::Bandwidth),
+            "late_requests" => Self::LateUsage(Measure::Requests),
+            "late_bandwidth" => Self::LateUsage(Measure::Bandwidth),
+            "tax" => Self::Tax,
+            "credit" => Self::Credit(facts.credit?),
+            _ => return None,
+        };
+        (kind.facts() == facts).then_some(kind)
+    }
+
     /// The word used in JSON and SQL; what it does not say stands in columns of its own.
     pub const fn name(self) -> &'static str {
         match self {
@@ -164,5 +203,50 @@ impl fmt::Display for Line {
             }
             LineKind::Credit(credit) => write!(f, "credit {credit}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_read_back_from_their_columns() {
+        let tier = Tier::Pro;
+        for kind in [
+            LineKind::Subscription { tier },
+            LineKind::Upgrade { from: Tier::Starter, to: tier },
+            LineKind::Extra(ExtraKind::Package),
+            LineKind::Usage(Measure::Requests),
+            LineKind::Usage(Measure::Bandwidth),
+            LineKind::LateUsage(Measure::Requests),
+            LineKind::LateUsage(Measure::Bandwidth),
+            LineKind::Tax,
+            LineKind::Credit(CreditId(7)),
+        ] {
+            assert_eq!(LineKind::from_facts(kind.name(), kind.facts()), Some(kind));
+            let too_much = KindFacts { extra: Some(ExtraKind::ApiKey), credit: Some(CreditId(1)), ..kind.facts() };
+            assert_eq!(LineKind::from_facts(kind.name(), too_much), None, "{kind:?}");
+        }
+        assert_eq!(LineKind::from_facts("subscription", KindFacts::default()), None);
+        assert_eq!(LineKind::from_facts("gift", KindFacts::default()), None);
+    }
+
+    #[test]
+    fn a_line_is_rounded_once_and_down() {
+        let month: Month = "2025-02".parse().unwrap();
+        for (quantity, micros, per, amount, remainder) in [
+            (12_345, 1_000_000, 10_000, 1_230_000, 4_500),
+            (3, 156_000_000, 28, 16_710_000, 4_285),
+            (0, 156_000_000, 28, 0, 0),
+            (1_900, 29_000_000, 10_000, 5_510_000, 0),
+        ] {
+            let unit = UnitPrice { amount: Usd::from_micros(micros), per };
+            let line = Line::new(LineKind::Tax, None, month, quantity, unit).unwrap();
+            assert_eq!((line.amount.micros(), line.remainder.micros()), (amount, remainder));
+            assert_eq!(line.broken(), Ok(None));
+        }
+        let credit = Line::credit(CreditId(1), month, Usd::from_micros(10_001)).unwrap();
+        assert_eq!(credit.broken(), Ok(Some("a credit is a whole number of cents")));
     }
 }

@@ -82,8 +82,11 @@ pub use action::{Action, Notice, ServiceChange};
 pub use completeness::Completeness;
 pub use credit::{Credit, CreditReason, plan_use};
 pub use credit_note::{CreditNote, CreditNoteState, Payout, RefundAnswer};
+pub use cycle::LATE_USAGE_MONTHS;
 pub use decide::{Decision, Preview, decide, next_due, preview};
-pub use entry::{AccountName, Currency, Entry, EntryKey, EntryReason, Links, Posting, RevenueKind, revenue_of};
+pub use entry::{
+    AccountName, Currency, Entry, EntryKey, EntryReason, Links, NotAnAccount, Posting, RevenueKind, revenue_of,
+};
 pub use error::{BillingError, Refusal};
 pub use escrow::{
     Ability, ChainEventId, ChainMove, ChargeAnswer, EscrowMirror, LIMIT_PERIOD_MS, MIN_SPENDING_LIMIT,
@@ -93,12 +96,12 @@ pub use event::{Event, MonthEnd, MonthUsage};
 pub use ids::{ChargeKey, Counters, CreditId, CreditNoteId, InvoiceId, InvoiceNumber, NotAChargeKey};
 pub use invoice::{BrokenInvoice, Invoice, InvoiceState, Purpose};
 pub use late_usage::{Billed, BilledKey};
-pub use line::{Line, LineKind, Measure, Window};
+pub use line::{KindFacts, Line, LineKind, Measure, Window};
 pub use payment::{Charge, ChargeState, PaymentMethod};
-pub use runway::{NoRunway, Outlook, Runway, RunwayEnd, runway};
+pub use runway::{NoRunway, Outlook, Runway, RunwayEnd, outlook, runway};
 pub use spend_cap::{CapStatus, SpendCap};
 pub use terms::{ExtraKind, Terms, UnitPrice};
-pub use usage_lines::{Counted, UsageDigest, UsagePrices, usage_lines};
+pub use usage_lines::{Counted, UsageDigest, UsagePrices, recount, usage_lines};
 pub use verify::{Balances, Mismatch, balances, first_gap, verify};
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ impl Books<'_> {
     }
 
     /// What follows from not paying, or from having paid: notices, suspension, resumption.
-    pub fn dun(&mut self) {
+    pub fn dun(&mut self) -> Done {
         let owed = self.account.unpaid().into_iter().filter(|invoice| invoice.purpose.is_for_running_services());
         let oldest = owed.filter_map(|invoice| invoice.first_failure_at).min();
         let standing = &self.account.standing;
@@ -189,9 +189,16 @@ impl Books<'_> {
             Phase::Suspended => self.suspend_services(),
             Phase::GoodStanding | Phase::Grace => self.resume_services(),
         }
-        if step.after.suspended != before.suspended {
-            self.notify(if before.suspended { Notice::Resumed } else { Notice::Suspended });
+        match (before.suspended, step.after.suspended) {
+            (false, true) => self.notify(Notice::Suspended),
+            (true, false) => {
+                self.notify(Notice::Resumed);
+                // What begins only when it is paid had to wait.
+                self.collect_all()?;
+            }
+            _ => {}
         }
+        Ok(())
     }
 
     /// All that work: also those that somebody resumed from maintenance meanwhile.

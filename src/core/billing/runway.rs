@@ -3,7 +3,9 @@
 //! Usage is owed day by day and paid on the 1st together with the next month. So each day takes its share of the
 //! balance, each 1st the renewal; and on each 1st the invoice must pass under the limit of its 28-day period.
 
+use super::account::Account;
 use super::escrow::EscrowMirror;
+use super::line::Line;
 use crate::core::calendar::{DAY_MS, Month, NotAMonth, UtcMillis};
 use crate::core::money::{MoneyOverflow, Usd};
 
@@ -23,6 +25,24 @@ pub struct Outlook {
     pub per_day: Usd,
     /// What each 1st costs besides usage.
     pub renewal: Usd,
+}
+
+/// The outlook of an account, for a rate of `per_day`.
+///
+/// # Errors
+/// [`MoneyOverflow`].
+pub fn outlook(account: &Account, per_day: Usd, now: UtcMillis) -> Result<Outlook, MoneyOverflow> {
+    let of_draft = |counts: fn(&Line) -> bool| {
+        let lines = account.draft().into_iter().flat_map(|draft| &draft.lines);
+        Usd::sum(lines.filter(|line| counts(line)).map(|line| line.amount))
+    };
+    Ok(Outlook {
+        credits: Usd::sum(account.credits.values().map(|credit| credit.usable(now)))?,
+        unpaid: Usd::sum(account.unpaid().iter().map(|invoice| invoice.amount))?,
+        used: of_draft(Line::is_usage)?,
+        per_day,
+        renewal: of_draft(Line::is_prepaid)?,
+    })
 }
 
 /// Why it ends.

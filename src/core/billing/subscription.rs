@@ -29,6 +29,9 @@ impl Books<'_> {
     pub fn subscribe(&mut self, service: Service, tier: Tier) -> Done {
         let account = self.account.service(service);
         let instance = account.instance.subscribe(tier, self.now)?;
+        if let Some(unpaid) = self.account.unpaid().first().filter(|_| self.account.standing.dunning.suspended) {
+            return Err(Refusal::UnpaidInvoice(unpaid.id).into());
+        }
         self.save_service(service, ServiceAccount { instance, ..account }, ServiceChange::Subscribed);
         self.bill_month_of(service, Purpose::Subscribe { service })
     }

@@ -117,6 +117,18 @@ impl Counted {
     }
 }
 
+/// What the hours of a line of usage come to by all that is known: their quantity and their digest; `None` for any other
+/// line. Both are those of the line if no usage came after it. A line of late usage has the digest of all hours, and
+/// only what was new of their quantity.
+pub fn recount(customer: CustomerId, line: &Line, hours: &[HourUsage]) -> Option<(u64, UsageDigest)> {
+    let (LineKind::Usage(measure) | LineKind::LateUsage(measure)) = line.kind else { return None };
+    let (window, _) = line.usage?;
+    let counted = Counted { customer, service: line.service?, measure, window };
+    let quantities = counted.quantities(hours);
+    let quantity = quantities.iter().fold(0, |sum: u64, (_, quantity)| sum.saturating_add(*quantity));
+    Some((quantity, counted.digest(&quantities)))
+}
+
 /// Stretches of a month with one price, oldest first: neighbours that cost the same are one.
 fn stretches(month: Month, periods: &[PricePeriod]) -> Vec<(Window, UnitPrice)> {
     let mut found: Vec<(Window, UnitPrice)> = Vec::new();
@@ -238,6 +250,18 @@ mod tests {
         ] {
             assert_ne!(digest(&other), known, "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_line_is_recounted_from_its_hours() {
+        let prices = UsagePrices { requests: vec![period(0, 900, 1_000_000)], bandwidth: vec![] };
+        let hours = [used(Service::Seal, 1, 5), used(Service::Seal, 2, 6), used(Service::Grpc, 2, 9)];
+        let line = usage_lines(customer(), month(), &hours, &prices).unwrap().remove(0);
+        let digest = line.usage.unwrap().1;
+        assert_eq!(recount(customer(), &line, &hours), Some((11, digest)));
+        let more = [hours.as_slice(), &[used(Service::Seal, 3, 1)]].concat();
+        assert!(recount(customer(), &line, &more).is_some_and(|(quantity, other)| quantity == 12 && other != digest));
+        assert_eq!(recount(customer(), &Line { kind: LineKind::Tax, ..line }, &hours), None);
     }
 
     #[test]

@@ -53,8 +53,7 @@ impl From<MoneyOverflow> for Mismatch {
 pub fn balances<'a>(entries: impl IntoIterator<Item = &'a Entry>, until: UtcMillis) -> Result<Balances, MoneyOverflow> {
     let mut balances = Balances::new();
     for posting in entries.into_iter().filter(|entry| entry.at <= until).flat_map(|entry| &entry.postings) {
-        let balance = balances.entry(posting.account).or_default();
-        *balance = balance.checked_add(posting.amount)?;
+        add(&mut balances, posting.account, posting.amount)?;
     }
     Ok(balances)
 }
@@ -63,8 +62,12 @@ pub fn balances<'a>(entries: impl IntoIterator<Item = &'a Entry>, until: UtcMill
 /// credits there ever were. Empty: the books are right.
 pub fn verify(account: &Account, entries: &[Entry]) -> Vec<Mismatch> {
     let mut found = entry_mismatches(account, entries);
+    let Ok(sums) = Sums::of(entries) else {
+        found.push(Mismatch::Overflow);
+        return found;
+    };
     for check in [escrow, credits, receivables, payments, revenue, invoices] {
-        match check(account, entries) {
+        match check(account, &sums) {
             Ok(more) => found.extend(more),
             Err(MoneyOverflow) => found.push(Mismatch::Overflow),
         }
@@ -103,22 +106,21 @@ fn entry_mismatches(account: &Account, entries: &[Entry]) -> Vec<Mismatch> {
     found
 }
 
-fn escrow(account: &Account, entries: &[Entry]) -> Found {
-    let books = owed_to_customer(&all(entries)?, AccountName::Escrow)?;
+fn escrow(account: &Account, sums: &Sums) -> Found {
+    let books = sums.owed(AccountName::Escrow)?;
     let mirror = account.escrow.map_or(Usd::ZERO, |escrow| escrow.balance);
     Ok(if books == mirror { vec![] } else { vec![Mismatch::Escrow { books, mirror }] })
 }
 
-fn credits(account: &Account, entries: &[Entry]) -> Found {
-    let balances = all(entries)?;
-    let posted = balances.keys().filter_map(|name| match name {
+fn credits(account: &Account, sums: &Sums) -> Found {
+    let posted = sums.balances.keys().filter_map(|name| match name {
         AccountName::Credit(credit) => Some(*credit),
         _ => None,
     });
     let credits: BTreeSet<CreditId> = posted.chain(account.credits.keys().copied()).collect();
     let mut found = Vec::new();
     for credit in credits {
-        let books = owed_to_customer(&balances, AccountName::Credit(credit))?;
+        let books = sums.owed(AccountName::Credit(credit))?;
         let grant = account.credits.get(&credit).map_or(Usd::ZERO, |credit| credit.remaining);
         if books != grant {
             found.push(Mismatch::Credit { credit, books, grant });
@@ -127,8 +129,8 @@ fn credits(account: &Account, entries: &[Entry]) -> Found {
     Ok(found)
 }
 
-fn receivables(account: &Account, entries: &[Entry]) -> Found {
-    let mut books = by_invoice(entries, |_| true)?;
+fn receivables(account: &Account, sums: &Sums) -> Found {
+    let mut books = sums.receivable.clone();
     let mut found = Vec::new();
     for invoice in account.invoices.values() {
         let books = books.remove(&invoice.id).unwrap_or_default();
@@ -143,11 +145,10 @@ fn receivables(account: &Account, entries: &[Entry]) -> Found {
 }
 
 /// A paid invoice was paid exactly, any other not at all.
-fn payments(account: &Account, entries: &[Entry]) -> Found {
-    let paid = by_invoice(entries, |entry| entry.reason == EntryReason::InvoicePaid)?;
+fn payments(account: &Account, sums: &Sums) -> Found {
     let mut found = Vec::new();
     for invoice in account.invoices.values() {
-        let books = paid.get(&invoice.id).copied().unwrap_or_default().checked_neg()?;
+        let books = sums.paid.get(&invoice.id).copied().unwrap_or_default().checked_neg()?;
         let amount = if invoice.state == InvoiceState::Paid { invoice.amount } else { Usd::ZERO };
         if books != amount {
             found.push(Mismatch::Paid { invoice: invoice.id, books, amount });
@@ -156,19 +157,17 @@ fn payments(account: &Account, entries: &[Entry]) -> Found {
     Ok(found)
 }
 
-fn revenue(account: &Account, entries: &[Entry]) -> Found {
+fn revenue(account: &Account, sums: &Sums) -> Found {
     let mut from_invoices: BTreeMap<RevenueKind, Usd> = BTreeMap::new();
     let counts = |invoice: &&Invoice| !matches!(invoice.state, InvoiceState::Draft | InvoiceState::Voided);
     for invoice in account.invoices.values().filter(counts) {
         for (kind, amount) in revenue_of(invoice)? {
-            let sum = from_invoices.entry(kind).or_default();
-            *sum = sum.checked_add(amount)?;
+            add(&mut from_invoices, kind, amount)?;
         }
     }
-    let balances = all(entries)?;
     let mut found = Vec::new();
     for kind in RevenueKind::OF_INVOICES {
-        let books = owed_to_customer(&balances, AccountName::Revenue(kind))?;
+        let books = sums.owed(AccountName::Revenue(kind))?;
         let invoices = from_invoices.get(&kind).copied().unwrap_or_default();
         if books != invoices {
             found.push(Mismatch::Revenue { kind, books, invoices });
@@ -177,7 +176,7 @@ fn revenue(account: &Account, entries: &[Entry]) -> Found {
     Ok(found)
 }
 
-fn invoices(account: &Account, _: &[Entry]) -> Found {
+fn invoices(account: &Account, _: &Sums) -> Found {
     let mut found: Vec<Mismatch> =
         account.invoices.values().filter_map(|invoice| invoice.verify().err()).map(Mismatch::from).collect();
     let drafts = account.invoices.values().filter(|invoice| invoice.state == InvoiceState::Draft).count();
@@ -187,24 +186,41 @@ fn invoices(account: &Account, _: &[Entry]) -> Found {
     Ok(found)
 }
 
-fn all(entries: &[Entry]) -> Result<Balances, MoneyOverflow> {
-    balances(entries, UtcMillis(i64::MAX))
+/// What entries come to, in one go.
+#[derive(Default)]
+struct Sums {
+    balances: Balances,
+    /// What is posted to `receivable` for each invoice.
+    receivable: BTreeMap<InvoiceId, Usd>,
+    /// Of that, by payments.
+    paid: BTreeMap<InvoiceId, Usd>,
 }
 
-/// A balance with the sign that it has when something is there.
-fn owed_to_customer(balances: &Balances, account: AccountName) -> Result<Usd, MoneyOverflow> {
-    balances.get(&account).copied().unwrap_or_default().checked_neg()
-}
-
-/// What entries post to `receivable` for each invoice.
-fn by_invoice(entries: &[Entry], counts: impl Fn(&Entry) -> bool) -> Result<BTreeMap<InvoiceId, Usd>, MoneyOverflow> {
-    let mut sums: BTreeMap<InvoiceId, Usd> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| counts(entry)) {
-        let Some(invoice) = entry.links.invoice else { continue };
-        for posting in entry.postings.iter().filter(|posting| posting.account == AccountName::Receivable) {
-            let sum = sums.entry(invoice).or_default();
-            *sum = sum.checked_add(posting.amount)?;
+impl Sums {
+    fn of(entries: &[Entry]) -> Result<Self, MoneyOverflow> {
+        let mut sums = Self::default();
+        for entry in entries {
+            for posting in &entry.postings {
+                add(&mut sums.balances, posting.account, posting.amount)?;
+                if let (AccountName::Receivable, Some(invoice)) = (posting.account, entry.links.invoice) {
+                    add(&mut sums.receivable, invoice, posting.amount)?;
+                    if entry.reason == EntryReason::InvoicePaid {
+                        add(&mut sums.paid, invoice, posting.amount)?;
+                    }
+                }
+            }
         }
+        Ok(sums)
     }
-    Ok(sums)
+
+    /// A balance with the sign that it has when something is there.
+    fn owed(&self, account: AccountName) -> Result<Usd, MoneyOverflow> {
+        self.balances.get(&account).copied().unwrap_or_default().checked_neg()
+    }
+}
+
+fn add<K: Ord>(sums: &mut BTreeMap<K, Usd>, key: K, amount: Usd) -> Result<(), MoneyOverflow> {
+    let sum = sums.entry(key).or_default();
+    *sum = sum.checked_add(amount)?;
+    Ok(())
 }

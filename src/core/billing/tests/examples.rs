@@ -145,3 +145,39 @@ fn a_month_is_closed_once_whoever_tries() {
     assert_eq!(desk.amounts(InvoiceState::Paid), [2_900, 3_023]);
     desk.check();
 }
+
+#[test]
+fn an_invoice_is_charged_once_whoever_asks_for_it_at_the_same_time() {
+    let mut desk = Desk::with_balance(at("2025-01-01"), cents(2_900));
+    desk.must(&subscribe(Tier::Pro));
+    desk.pay();
+    desk.close_quietly();
+    desk.must(&Event::LimitChanged(SpendingLimit::UNLIMITED));
+    let invoice = desk.account.unpaid()[0].id;
+    desk.now = desk.now.plus_ms(DAY_MS);
+    let event = ChainEventId { digest: "0xd".to_owned(), index: 1 };
+    let deposit = Event::Deposited(ChainMove { event, amount: cents(10_000), at: desk.now });
+    desk.must(&deposit);
+    desk.answer(false);
+    // The retry is due: the manager, the API and a deposit all decide by the same state, and all ask by the same key.
+    desk.now = next_due(&desk.account).unwrap();
+    let events = [Event::Tick, Event::Collect(invoice), Event::LimitChanged(SpendingLimit::UNLIMITED)];
+    let decisions: Vec<Decision> = events.iter().map(|event| desk.decide(event).unwrap()).collect();
+    for decision in &decisions {
+        let asked = |action: &Action| match action {
+            Action::SaveCharge(charge) => Some(charge.key.to_string()),
+            _ => None,
+        };
+        assert_eq!(decision.actions.iter().filter_map(asked).collect::<Vec<_>>(), [format!("invoice-{invoice}-2")]);
+    }
+    // One after the other, as the ledger writes, the first one asks and the others find it under way.
+    desk.must(&events[0]);
+    assert_eq!(desk.refused(&events[1]), Refusal::PaymentUnderWay);
+    assert_eq!(
+        desk.must(&events[2]).actions.iter().filter(|action| matches!(action, Action::SaveCharge(_))).count(),
+        0
+    );
+    assert_eq!(desk.must(&deposit).actions, [], "the chain tells it twice");
+    assert_eq!((desk.pay(), desk.outbox().len()), (cents(2_900), 0));
+    desk.check();
+}

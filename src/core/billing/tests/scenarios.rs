@@ -218,6 +218,7 @@ fn fourteen_days_after_the_first_failure_services_stop_until_all_is_paid() {
         assert_eq!(desk.state(SEAL), state, "{day}");
         assert_eq!(desk.notices.iter().filter(|notice| **notice == overdue).count(), notices, "{day}");
     }
+    assert!(matches!(desk.refused(&subscribe(GRPC, Tier::Pro)), Refusal::UnpaidInvoice(_)));
     // The months that begin while it is suspended are not charged for.
     desk.close_quietly();
     desk.now = at("2025-03-11");
@@ -261,6 +262,9 @@ fn usage_that_comes_late_is_charged_later_and_too_much_comes_back() {
     desk.now = at("2025-05-01T01:00");
     desk.must(&end(month("2025-04"), vec![usage(january, SEAL, 10_000)]));
     assert_eq!(desk.pay(), cents(2_900), "it is settled once");
+    desk.now = at("2025-06-01T01:00");
+    desk.must(&end(month("2025-05"), vec![usage(january, SEAL, 99_999)]));
+    assert_eq!(desk.pay(), cents(2_900), "and not after three months");
     desk.check();
 }
 
@@ -385,6 +389,47 @@ fn usage_moves_the_draft_and_the_cap_is_told() {
 }
 
 #[test]
+fn a_service_that_never_ran_waits_for_older_debts() {
+    let mut desk = penniless();
+    desk.must(&subscribe(GRPC, Tier::Starter));
+    desk.close_quietly();
+    let failed = desk.now;
+    tick_at(&mut desk, failed.plus_ms(14 * DAY_MS));
+    desk.deposit(cents(900));
+    assert_eq!(desk.outbox(), [], "it would be suspended at once");
+    desk.deposit(cents(2_900));
+    assert_eq!((desk.answer(true), desk.answer(true)), (cents(2_900), cents(900)));
+    assert_eq!((desk.state(SEAL), desk.state(GRPC)), (ServiceState::Disabled, ServiceState::Disabled));
+    desk.check();
+}
+
+#[test]
+fn a_clock_that_is_set_back_changes_no_price() {
+    let mut desk = Desk::with_balance(at("2025-01-01"), cents(100_000));
+    desk.must(&subscribe(SEAL, Tier::Starter));
+    desk.pay();
+    desk.close_quietly();
+    desk.pay();
+    desk.now = at("2025-01-30");
+    desk.must(&change(SEAL, Tier::Pro));
+    assert_eq!(desk.pay(), cents(2_000), "February is the month");
+    desk.must(&change(SEAL, Tier::Starter));
+    assert_eq!(desk.tier(SEAL), Some(Tier::Pro), "until March");
+    desk.check();
+}
+
+#[test]
+fn the_outlook_is_that_of_the_draft() {
+    let mut desk = penniless();
+    desk.must(&Event::GrantCredit { reason: CreditReason::Promo, amount: cents(500), expires_at: None });
+    desk.must(&Event::Usage(usage(month("2025-01"), SEAL, 12_345)));
+    desk.must(&subscribe(GRPC, Tier::Starter));
+    let found = outlook(&desk.account, cents(7), desk.now).unwrap();
+    let (credits, unpaid, used, per_day, renewal) = (cents(0), cents(400), cents(123), cents(7), cents(2_900));
+    assert_eq!(found, Outlook { credits, unpaid, used, per_day, renewal });
+}
+
+#[test]
 fn expired_credit_is_gone_and_posted() {
     let mut desk = penniless();
     let over = desk.now.plus_ms(DAY_MS);
@@ -395,6 +440,22 @@ fn expired_credit_is_gone_and_posted() {
     tick_at(&mut desk, over);
     assert_eq!(desk.credits(), [0]);
     assert_eq!(desk.balances[&AccountName::Revenue(RevenueKind::Expired)], -5_000_000);
+    desk.check();
+}
+
+#[test]
+fn the_draft_uses_no_credit_that_will_be_gone() {
+    let mut desk = penniless();
+    let grant = |expires_at: UtcMillis| {
+        let (reason, amount, expires_at) = (CreditReason::Promo, cents(500), Some(expires_at));
+        Event::GrantCredit { reason, amount, expires_at }
+    };
+    desk.must(&grant(at("2025-01-31")));
+    assert_eq!(desk.account.draft().unwrap().amount, cents(2_900));
+    desk.must(&grant(at("2025-02-02")));
+    assert_eq!(desk.account.draft().unwrap().amount, cents(2_400));
+    desk.close_quietly();
+    assert_eq!(desk.amounts(InvoiceState::Pending), [2_400]);
     desk.check();
 }
 

@@ -177,13 +177,25 @@ impl World {
         {
             self.close(month);
         }
-        self.carry_out(&Event::Tick).unwrap();
+        self.tick();
         if self.reachable {
             self.read_chain();
             self.send();
-            self.carry_out(&Event::Tick).unwrap();
+            self.tick();
             self.send();
         }
+    }
+
+    /// Before it is due it does nothing, and then it does everything.
+    fn tick(&mut self) {
+        let (now, due) = (self.desk.now, next_due(&self.desk.account));
+        if due.is_some_and(|due| now < due) {
+            let early = self.desk.decide(&Event::Tick).unwrap();
+            assert!(early.actions.is_empty(), "due at {due:?}, and at {now} already: {:?}", early.actions);
+        }
+        self.carry_out(&Event::Tick).unwrap();
+        let due = next_due(&self.desk.account).unwrap();
+        assert!(due > now, "it stays due at {due} after {now}");
     }
 
     pub fn read_chain(&mut self) {
