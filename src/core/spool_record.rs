@@ -13,8 +13,10 @@
 //! | 1 | a mark: how much of a remote gateway's stream the lines before it are (stream: u64, length: u64, within a line: u8) |
 //!
 //! Where bytes are damaged, reading goes on at the next place at which a whole record begins: no record that is intact is
-//! lost, and each byte is part of one record or of one damaged stretch. A line that holds the bytes of a record could be
-//! taken apart if what comes before these is damaged; who can send such a line could have sent the other one as well.
+//! lost, and each byte is part of one record or of one damaged stretch. No line holds a byte of 0, of which each length has
+//! at least one, so what is in a line is never taken for a record, whoever sent it.
+
+use std::borrow::Cow;
 
 use twox_hash::XxHash3_64;
 
@@ -26,6 +28,8 @@ pub const HEADER: [u8; 16] = *b"sfyspool\x01\0\0\0\0\0\0\0";
 /// The longest line in a record: one byte more than is ever parsed, so that what was cut is seen to be over-long.
 pub const MAX_RECORD_LINE_BYTES: usize = MAX_LINE_BYTES + 1;
 const FRAME_BYTES: usize = 8;
+/// Stands for a 0 in a line. It is a control character as well, so such a line is no request either way.
+const SUBSTITUTE: u8 = 0x1a;
 /// The longest record.
 pub const MAX_RECORD_BYTES: usize = FRAME_BYTES + MAX_RECORD_LINE_BYTES;
 
@@ -33,16 +37,23 @@ const LINE: u8 = 0;
 const MARK: u8 = 1;
 const MARK_BYTES: usize = 17;
 
-/// Appends one line as a record. Line ends around it are left out, what is over-long is cut, and an empty line is
-/// none. Tells whether there was anything.
+/// Appends one line as a record. Line ends around it are left out, what is over-long is cut, zeros in it are substituted,
+/// and an empty line is none. Tells whether there was anything.
 pub fn encode(line: &[u8], records: &mut Vec<u8>) -> bool {
     let end = line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r' | 0)).map_or(0, |last| last + 1);
-    let line = line.get(..end.min(MAX_RECORD_LINE_BYTES)).unwrap_or_default();
+    let line = without_zeros(line.get(..end.min(MAX_RECORD_LINE_BYTES)).unwrap_or_default());
     if line.is_empty() {
         return false;
     }
-    encode_as(LINE, line, records);
+    encode_as(LINE, &line, records);
     true
+}
+
+fn without_zeros(line: &[u8]) -> Cow<'_, [u8]> {
+    match memchr::memchr(0, line) {
+        None => Cow::Borrowed(line),
+        Some(_) => line.iter().map(|byte| if *byte == 0 { SUBSTITUTE } else { *byte }).collect(),
+    }
 }
 
 /// Appends a mark.
@@ -242,6 +253,25 @@ mod tests {
     fn what_a_crash_leaves_behind_is_no_record() {
         for bytes in [&[0; 64][..], &[0xff; 64], b"\x01\0\0\0\0\0\0\0x"] {
             assert_eq!(decode(bytes), Decoded::Broken);
+        }
+    }
+
+    #[test]
+    fn what_is_in_a_line_is_never_taken_for_a_record() {
+        let mut inner = Vec::new();
+        assert!(encode(b"<134>a line", &mut inner));
+        // A whole record, and one that would end with the first byte of the next record's length.
+        let next = vec![b'e'; usize::from(b'e')];
+        for tail in [0, 1] {
+            let outer = [b"outer ", &inner[..inner.len() - tail]].concat();
+            let mut records = Vec::new();
+            for line in [&outer, &next, &next] {
+                assert!(encode(line, &mut records));
+            }
+            let kept = b"outer \x0b\x1a\x1a\x1a\xe7\x09\xca\x5f<134>a line";
+            assert_eq!(lines(&records)[0], kept[..kept.len() - tail]);
+            records[3] ^= 1;
+            assert_eq!(lines(&records), [next.clone(), next.clone()]);
         }
     }
 
