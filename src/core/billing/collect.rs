@@ -6,7 +6,7 @@ use super::books::{Books, Done};
 use super::credit::{CreditReason, plan_use};
 use super::entry::{AccountName, EntryReason, Links, transfer};
 use super::error::{BillingError, Refusal};
-use super::escrow::{Ability, ChargeAnswer, EscrowMirror, Outcome};
+use super::escrow::{Ability, ChargeAnswer, Outcome};
 use super::ids::{ChargeKey, InvoiceId};
 use super::invoice::{Invoice, InvoiceState, Purpose};
 use super::payment::{Charge, ChargeState, LOOK_AGAIN_MS, PaymentMethod, next_method, retry_at};
@@ -159,13 +159,7 @@ impl Books<'_> {
     fn take_from_escrow(&mut self, amount: Usd, at: UtcMillis) -> Done {
         let missing = BillingError::Incomplete("escrow paid, but there is no account on the chain");
         let escrow = self.account.escrow.ok_or(missing)?;
-        let balance = escrow.balance.checked_sub(amount)?;
-        let period = escrow.period_at(at);
-        let paid = match period.cmp(&escrow.period) {
-            std::cmp::Ordering::Less => EscrowMirror { balance, ..escrow },
-            _ => EscrowMirror { balance, period, charged: escrow.charged_at(at).checked_add(amount)?, ..escrow },
-        };
-        self.act(Action::SaveEscrow(paid));
+        self.act(Action::SaveEscrow(escrow.after_charge(amount, at)?));
         Ok(())
     }
 

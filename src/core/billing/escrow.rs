@@ -3,7 +3,7 @@
 
 use super::ids::InvoiceId;
 use crate::core::calendar::{DAY_MS, UtcMillis};
-use crate::core::money::Usd;
+use crate::core::money::{MoneyOverflow, Usd};
 
 /// The contract's period: exactly 28 × 86 400 000 ms.
 pub const LIMIT_PERIOD_MS: i64 = 28 * DAY_MS;
@@ -80,6 +80,20 @@ impl EscrowMirror {
     /// What was charged in the period of an instant. A period that is older than the newest one known is over.
     pub fn charged_at(&self, at: UtcMillis) -> Usd {
         if self.period_at(at) > self.period { Usd::ZERO } else { self.charged }
+    }
+
+    /// The account after a charge that the chain made at an instant. One of a period that is over, of which it is only
+    /// learnt now, does not count against the limit of the newest.
+    ///
+    /// # Errors
+    /// [`MoneyOverflow`].
+    pub fn after_charge(&self, amount: Usd, at: UtcMillis) -> Result<Self, MoneyOverflow> {
+        let balance = self.balance.checked_sub(amount)?;
+        let period = self.period_at(at);
+        if period < self.period {
+            return Ok(Self { balance, ..*self });
+        }
+        Ok(Self { balance, period, charged: self.charged_at(at).checked_add(amount)?, ..*self })
     }
 
     /// Whether `amount` can be charged, if `asked` is under way already.
@@ -187,6 +201,20 @@ mod tests {
             assert_eq!(account.period_at(at), period, "{offset_ms}");
             assert_eq!(account.next_period_after(at), created.plus_ms((period + 1) * LIMIT_PERIOD_MS));
             assert_eq!(account.charged_at(at), if period > 2 { Usd::ZERO } else { cents(1) });
+        }
+    }
+
+    #[test]
+    fn a_charge_counts_in_the_period_that_it_was_made_in() {
+        let created = UtcMillis(1_700_000_000_123);
+        let mut account = EscrowMirror { balance: cents(1_000), ..EscrowMirror::created(created) };
+        for (number, at_period, charged, period, balance) in
+            [(1, 0, 100, 0, 900), (2, 0, 200, 0, 800), (3, 2, 100, 2, 700), (4, 0, 100, 2, 600), (5, 2, 200, 2, 500)]
+        {
+            let at = created.plus_ms(at_period * LIMIT_PERIOD_MS + number);
+            account = account.after_charge(cents(100), at).unwrap();
+            assert_eq!((account.charged, account.period), (cents(charged), period), "charge {number}");
+            assert_eq!(account.balance, cents(balance));
         }
     }
 
