@@ -10,7 +10,7 @@ use crate::core::id::{CustomerId, Service};
 use crate::core::money::Usd;
 use crate::core::tier::Tier;
 use crate::ledger::error::{LedgerError, failed, one_row};
-use crate::ledger::invoice_line::{StoredLine, insert_lines, lines_of, replace_lines};
+use crate::ledger::invoice_line::{StoredLine, lines_of, replace_lines};
 use crate::ledger::transaction::{ReadTx, WriteTx};
 use crate::ledger::values::{Count, optional_count, word_enums};
 
@@ -114,53 +114,27 @@ pub fn next_numbers(tx: &ReadTx<'_>) -> Result<NextNumbers, LedgerError> {
 /// Writes an invoice, in whatever state: a new one, or in place of what it was. All or nothing.
 ///
 /// # Errors
-/// [`LedgerError::NotThere`] for another customer or purpose than it has; [`LedgerError::LinesFixed`] for another line
-/// than a credit on an issued one; [`LedgerError::Statement`] for whatever else the tables refuse: another number than
-/// the next one, lines that do not sum to the amount, a second draft or a second invoice of the month, any change of a
-/// paid or voided one's amount.
+/// [`LedgerError::Statement`] for whatever the tables refuse: another number than the next one, lines that do not sum to
+/// the amount, a second draft or a second invoice of the month, another line than a credit on an issued invoice, any
+/// change of a paid or voided one's amount.
 pub fn put_invoice(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
     tx.together(|| {
-        let is_new = !has_invoice(tx, invoice.invoice)?;
-        if is_new {
-            insert_draft(tx, invoice, now)?;
-            insert_lines(tx, invoice.invoice, &invoice.lines)?;
-        } else {
+        insert_draft(tx, invoice, now)?;
+        // Most changes are of how it is paid: the lines stay.
+        if lines_of(tx, invoice.invoice)? != invoice.lines {
             replace_lines(tx, invoice.invoice, &invoice.lines)?;
         }
-        if is_new && *invoice == begun(invoice) { Ok(()) } else { update_invoice(tx, invoice, now) }
+        update_invoice(tx, invoice, now)
     })
 }
 
-/// What [`insert_draft`] writes of an invoice.
-fn begun(invoice: &StoredInvoice) -> StoredInvoice {
-    StoredInvoice {
-        state: StoredInvoiceState::Draft,
-        number: None,
-        credit_on_payment: Usd::ZERO,
-        completeness: None,
-        issued_at: None,
-        paid_at: None,
-        attempts: 0,
-        round: 0,
-        retries: 0,
-        retry_at: None,
-        first_failure_at: None,
-        credit_changes: 0,
-        ..invoice.clone()
-    }
-}
-
-fn has_invoice(tx: &ReadTx<'_>, invoice: u64) -> Result<bool, LedgerError> {
-    tx.first("SELECT 1 FROM invoices WHERE invoice_id = ?1", (Count(invoice),), |_| Ok(()))
-        .map(|found| found.is_some())
-        .map_err(failed("looking for invoice", invoice))
-}
-
+/// An empty draft, unless there is an invoice with this number of row.
 fn insert_draft(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
     tx.execute(
         "INSERT INTO invoices (invoice_id, customer_id, month, purpose, service, to_tier, state, amount_micros,
              usage_micros, updated_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'draft', ?7, ?8, ?9)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'draft', 0, 0, ?7)
+         ON CONFLICT (invoice_id) DO NOTHING",
         (
             Count(invoice.invoice),
             invoice.customer,
@@ -168,8 +142,6 @@ fn insert_draft(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Re
             invoice.purpose,
             invoice.service,
             invoice.to_tier.map(Tier::name),
-            invoice.amount,
-            invoice.usage,
             now,
         ),
     )
@@ -184,7 +156,7 @@ fn update_invoice(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> 
              credit_on_payment_micros = ?8, lines_received = ?9, lines_lost = ?10, issued_at_ms = ?11, paid_at_ms = ?12,
              attempts = ?13, round = ?14, retries = ?15, retry_at_ms = ?16, first_failure_at_ms = ?17,
              credit_changes = ?18, updated_at_ms = ?19
-         WHERE invoice_id = ?1 AND customer_id = ?2 AND purpose = ?20 AND service IS ?21 AND to_tier IS ?22",
+         WHERE invoice_id = ?1 AND customer_id = ?2",
         params![
             Count(invoice.invoice),
             invoice.customer,
@@ -205,9 +177,6 @@ fn update_invoice(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> 
             invoice.first_failure_at,
             invoice.credit_changes,
             now,
-            invoice.purpose,
-            invoice.service,
-            invoice.to_tier.map(Tier::name),
         ],
     );
     one_row("writing invoice", invoice.invoice)(written)

@@ -75,17 +75,6 @@ pub fn insert_charge(tx: &WriteTx<'_>, charge: &StoredCharge) -> Result<(), Ledg
     .map_err(failed("putting the charge into the outbox:", &charge.key))
 }
 
-/// Writes one as it is: a new one, and the answer if there is one. The same again changes nothing.
-///
-/// # Errors
-/// As for [`insert_charge`] and [`answer_charge`].
-pub fn put_charge(tx: &WriteTx<'_>, charge: &StoredCharge) -> Result<(), LedgerError> {
-    if find_charge(tx, &charge.key)?.is_none() {
-        insert_charge(tx, charge)?;
-    }
-    charge.answer.as_ref().map_or(Ok(()), |(answer, at)| answer_charge(tx, &charge.key, answer, *at))
-}
-
 /// At most `limit` that are to be sent, the longest waiting first.
 ///
 /// # Errors

@@ -60,16 +60,7 @@ pub struct StoredLine {
     pub usage: Option<UsageWindow>,
 }
 
-/// Gives lines to a draft that has none.
-///
-/// # Errors
-/// [`LedgerError::Statement`].
-pub(in crate::ledger) fn insert_lines(tx: &WriteTx<'_>, invoice: u64, lines: &[StoredLine]) -> Result<(), LedgerError> {
-    (0_u32..).zip(lines).try_for_each(|(position, line)| insert_line(tx, invoice, position, line))
-}
-
-/// Puts these lines in place of those that an invoice has. Of an issued one only credits may differ. Most changes of
-/// an invoice are of how it is paid, and leave its lines alone.
+/// Puts these lines in place of those that an invoice has. Of an issued one only credits may differ.
 ///
 /// # Errors
 /// [`LedgerError::LinesFixed`] for an issued invoice with other lines; [`LedgerError::Statement`].
@@ -78,9 +69,6 @@ pub(in crate::ledger) fn replace_lines(
     invoice: u64,
     lines: &[StoredLine],
 ) -> Result<(), LedgerError> {
-    if lines_of(tx, invoice)? == lines {
-        return Ok(());
-    }
     let removed = tx.execute(
         "DELETE FROM invoice_lines WHERE invoice_id = ?1
          AND (kind = 'credit' OR (SELECT state FROM invoices WHERE invoice_id = ?1) = 'draft')",
