@@ -321,7 +321,8 @@ CREATE TABLE credits (
     remaining_micros INTEGER NOT NULL CHECK (remaining_micros BETWEEN 0 AND granted_micros),
     granted_at_ms    INTEGER NOT NULL,
     expires_at_ms    INTEGER, -- none: never
-    invoice_id       INTEGER REFERENCES invoices (invoice_id) -- that it was granted for
+    invoice_id       INTEGER REFERENCES invoices (invoice_id), -- that it was granted for
+    note             TEXT NOT NULL
 ) STRICT;
 
 CREATE INDEX credits_of_customer ON credits (customer_id, credit_id);
@@ -338,36 +339,24 @@ BEGIN SELECT RAISE(ABORT, 'only what is left of a credit changes'); END;
 CREATE TRIGGER credits_no_delete BEFORE DELETE ON credits
 BEGIN SELECT RAISE(ABORT, 'credits are not deleted'); END;
 
--- What is given back of a paid invoice, as credit or to where it came from. The number is printed, and has no gaps.
--- One that is sent is an outbox, like a charge: it is sent again, with the same key, until there is an answer.
+-- What was taken off an invoice after it was issued. The number is printed, and has no gaps.
 CREATE TABLE credit_notes (
     credit_note_id INTEGER PRIMARY KEY CHECK (credit_note_id >= 1),
     customer_id    INTEGER NOT NULL REFERENCES customers (customer_id),
     invoice_id     INTEGER NOT NULL REFERENCES invoices (invoice_id),
     amount_micros  INTEGER NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
-    issued_at_ms   INTEGER NOT NULL,
-    state          TEXT NOT NULL CHECK (state IN ('sent', 'paid', 'credited')),
-    reference      TEXT CHECK (reference <> ''), -- the transaction on the chain
-    credit_id      INTEGER REFERENCES credits (credit_id),
-    send_at_ms     INTEGER NOT NULL, -- when to send it, or again
-    sends          INTEGER NOT NULL CHECK (sends >= 0),
-    last_error     TEXT,             -- of the last time without an answer
-    CHECK ((state = 'paid') = (reference IS NOT NULL)),
-    CHECK ((state = 'credited') = (credit_id IS NOT NULL))
+    reason         TEXT NOT NULL CHECK (reason <> ''),
+    issued_at_ms   INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX credit_notes_of_invoice ON credit_notes (invoice_id);
-CREATE INDEX credit_notes_outbox ON credit_notes (send_at_ms, credit_note_id) WHERE state = 'sent';
 
 CREATE TRIGGER credit_notes_issue BEFORE INSERT ON credit_notes
 WHEN NEW.credit_note_id <> (SELECT coalesce(max(credit_note_id), 0) + 1 FROM credit_notes)
 BEGIN SELECT RAISE(ABORT, 'credit notes are numbered without gaps'); END;
 
-CREATE TRIGGER credit_notes_stay BEFORE UPDATE ON credit_notes
-WHEN OLD.state <> 'sent'
-    OR (NEW.credit_note_id, NEW.customer_id, NEW.invoice_id, NEW.amount_micros, NEW.issued_at_ms)
-    IS NOT (OLD.credit_note_id, OLD.customer_id, OLD.invoice_id, OLD.amount_micros, OLD.issued_at_ms)
-BEGIN SELECT RAISE(ABORT, 'a credit note, and the answer to it, do not change'); END;
+CREATE TRIGGER credit_notes_no_update BEFORE UPDATE ON credit_notes
+BEGIN SELECT RAISE(ABORT, 'a credit note does not change'); END;
 
 CREATE TRIGGER credit_notes_no_delete BEFORE DELETE ON credit_notes
 BEGIN SELECT RAISE(ABORT, 'a credit note is not deleted'); END;
@@ -443,51 +432,20 @@ BEGIN SELECT RAISE(ABORT, 'the books are append-only'); END;
 CREATE TRIGGER ledger_postings_no_delete BEFORE DELETE ON ledger_postings
 BEGIN SELECT RAISE(ABORT, 'the books are append-only'); END;
 
--- How it stands with a customer's paying. No row: nothing was decided yet.
-CREATE TABLE billing_standings (
-    customer_id       INTEGER PRIMARY KEY REFERENCES customers (customer_id),
-    has_paid          INTEGER NOT NULL CHECK (has_paid IN (0, 1)), -- an invoice, ever
-    month             TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- whose beginning was decided
-    methods           TEXT NOT NULL, -- how the customer pays, in order: words, separated by blanks
-    dunning_since_ms  INTEGER,       -- the first failure that grace counts from; none: in good standing
-    dunning_notices   INTEGER NOT NULL CHECK (dunning_notices >= 0),
-    dunning_suspended INTEGER NOT NULL CHECK (dunning_suspended IN (0, 1)),
-    cap_micros        INTEGER CHECK (cap_micros > 0), -- what usage may cost in a month at most; none: no cap
-    cap_hard_stop     INTEGER NOT NULL CHECK (cap_hard_stop IN (0, 1)),
-    cap_month         TEXT NOT NULL CHECK (cap_month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- that the rest is about
-    cap_told_percent  INTEGER NOT NULL CHECK (cap_told_percent BETWEEN 0 AND 100),
-    cap_stopped       INTEGER NOT NULL CHECK (cap_stopped IN (0, 1)),
-    parked_because    TEXT CHECK (parked_because <> ''), -- the books do not add up: nothing is charged until a person
-    parked_since_ms   INTEGER,                           -- has looked
-    CHECK ((parked_because IS NULL) = (parked_since_ms IS NULL))
+-- Customers whose books do not add up, or differ from the chain: nothing is charged until a person has looked.
+CREATE TABLE parked_customers (
+    customer_id INTEGER PRIMARY KEY REFERENCES customers (customer_id),
+    reason      TEXT NOT NULL CHECK (reason <> ''),
+    since_ms    INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX billing_standings_parked ON billing_standings (parked_since_ms)
-WHERE parked_since_ms IS NOT NULL;
-CREATE INDEX billing_standings_dunning ON billing_standings (dunning_since_ms)
-WHERE dunning_since_ms IS NOT NULL;
-
--- The last month for which a service's subscription was put on an invoice.
-CREATE TABLE billed_subscriptions (
+-- How a customer pays, in the customer's order.
+CREATE TABLE payment_methods (
     customer_id INTEGER NOT NULL REFERENCES customers (customer_id),
-    service     INTEGER NOT NULL CHECK (service BETWEEN 1 AND 255),
-    month       TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
-    PRIMARY KEY (customer_id, service)
-) STRICT, WITHOUT ROWID;
-
--- What was billed of a month's usage in all, less corrections: what arrives later differs from it.
-CREATE TABLE billed_usage (
-    customer_id   INTEGER NOT NULL REFERENCES customers (customer_id),
-    month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
-    service       INTEGER NOT NULL CHECK (service BETWEEN 1 AND 255),
-    measure       TEXT NOT NULL CHECK (measure IN ('requests', 'bandwidth')),
-    from_ms       INTEGER NOT NULL, -- one stretch of one price
-    to_ms         INTEGER NOT NULL CHECK (to_ms > from_ms),
-    quantity      INTEGER NOT NULL CHECK (quantity >= 0),
-    price_micros  INTEGER NOT NULL CHECK (price_micros >= 0), -- for every price_per pieces
-    price_per     INTEGER NOT NULL CHECK (price_per > 0),
-    amount_micros INTEGER NOT NULL CHECK (amount_micros >= 0),
-    PRIMARY KEY (customer_id, month, service, measure, from_ms, to_ms)
+    position    INTEGER NOT NULL CHECK (position >= 0),
+    method      TEXT NOT NULL CHECK (method IN ('escrow')),
+    PRIMARY KEY (customer_id, position),
+    UNIQUE (customer_id, method)
 ) STRICT, WITHOUT ROWID;
 
 -- The outbox of payments. What is sent is sent again, with the same key, until there is an answer; an answer is final.
@@ -496,6 +454,7 @@ CREATE TABLE charges (
     idempotency_key TEXT NOT NULL UNIQUE CHECK (idempotency_key <> ''),
     customer_id     INTEGER NOT NULL REFERENCES customers (customer_id),
     invoice_id      INTEGER NOT NULL REFERENCES invoices (invoice_id),
+    direction       TEXT NOT NULL CHECK (direction IN ('charge', 'refund')),
     attempt         INTEGER NOT NULL CHECK (attempt >= 1),
     round           INTEGER NOT NULL CHECK (round >= 0),
     method          TEXT NOT NULL CHECK (method IN ('escrow')),
@@ -508,7 +467,7 @@ CREATE TABLE charges (
     answered_at_ms  INTEGER,
     reference       TEXT CHECK (reference <> ''), -- the transaction on the chain
     reason          TEXT CHECK (reason <> ''),    -- why it was declined
-    UNIQUE (invoice_id, attempt),
+    UNIQUE (invoice_id, direction, attempt),
     CHECK ((state = 'sent') = (answered_at_ms IS NULL)),
     CHECK ((state = 'succeeded') = (reference IS NOT NULL)),
     CHECK ((state = 'declined') = (reason IS NOT NULL))
@@ -516,7 +475,7 @@ CREATE TABLE charges (
 
 -- An invoice is charged once: nothing is asked for while there is no answer, or after it was paid.
 CREATE UNIQUE INDEX charges_once ON charges (invoice_id)
-WHERE state IN ('sent', 'succeeded');
+WHERE direction = 'charge' AND state IN ('sent', 'succeeded');
 CREATE INDEX charges_outbox ON charges (send_at_ms, charge_id) WHERE state = 'sent';
 CREATE INDEX charges_of_customer ON charges (customer_id, charge_id);
 
@@ -525,10 +484,10 @@ BEGIN SELECT RAISE(ABORT, 'a charge begins without an answer'); END;
 
 CREATE TRIGGER charges_stay BEFORE UPDATE ON charges
 WHEN OLD.state <> 'sent'
-    OR (NEW.charge_id, NEW.idempotency_key, NEW.customer_id, NEW.invoice_id, NEW.attempt, NEW.method,
+    OR (NEW.charge_id, NEW.idempotency_key, NEW.customer_id, NEW.invoice_id, NEW.direction, NEW.attempt, NEW.method,
         NEW.amount_micros)
-    IS NOT (OLD.charge_id, OLD.idempotency_key, OLD.customer_id, OLD.invoice_id, OLD.attempt, OLD.method,
-        OLD.amount_micros)
+    IS NOT (OLD.charge_id, OLD.idempotency_key, OLD.customer_id, OLD.invoice_id, OLD.direction, OLD.attempt,
+        OLD.method, OLD.amount_micros)
 BEGIN SELECT RAISE(ABORT, 'what is charged, and the answer, do not change'); END;
 
 CREATE TRIGGER charges_no_delete BEFORE DELETE ON charges
@@ -604,6 +563,25 @@ CREATE TABLE billing_runs (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX billing_runs_failed ON billing_runs (updated_at_ms) WHERE state = 'failed';
+
+-- What usage may cost in a month at most, as the customer wants it, and what has been said of it.
+CREATE TABLE spend_caps (
+    customer_id   INTEGER PRIMARY KEY REFERENCES customers (customer_id),
+    cap_micros    INTEGER CHECK (cap_micros > 0), -- none: no cap
+    hard_stop     INTEGER NOT NULL CHECK (hard_stop IN (0, 1)),
+    month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- that the rest is about
+    told_percent  INTEGER NOT NULL CHECK (told_percent BETWEEN 0 AND 100),
+    stopped       INTEGER NOT NULL CHECK (stopped IN (0, 1)),
+    updated_at_ms INTEGER NOT NULL
+) STRICT;
+
+-- Customers who do not pay. No row: in good standing.
+CREATE TABLE dunning (
+    customer_id INTEGER PRIMARY KEY REFERENCES customers (customer_id),
+    since_ms    INTEGER NOT NULL, -- the first failure that grace counts from
+    notices     INTEGER NOT NULL CHECK (notices >= 0),
+    suspended   INTEGER NOT NULL CHECK (suspended IN (0, 1))
+) STRICT;
 
 -- What customers were told, each once.
 CREATE TABLE billing_notices (

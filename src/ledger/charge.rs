@@ -13,6 +13,14 @@ use crate::ledger::transaction::{ReadTx, WriteTx};
 use crate::ledger::values::{Count, word_enums};
 
 word_enums! {
+    /// Which way money goes.
+    Direction {
+        /// From the customer.
+        Charge = "charge",
+        /// Back to the customer.
+        Refund = "refund",
+    }
+
     /// What a customer pays with.
     StoredPaymentMethod {
         Escrow = "escrow",
@@ -28,14 +36,15 @@ pub enum StoredAnswer {
     Declined { reason: String },
 }
 
-/// One demand.
+/// One demand, or one payment back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredCharge {
     /// Sent along, each time: `invoice-<id>-<attempt>`.
     pub key: String,
     pub customer: CustomerId,
     pub invoice: u64,
-    /// From 1, for each invoice.
+    pub direction: Direction,
+    /// From 1, for each invoice and direction.
     pub attempt: u32,
     pub round: u32,
     pub method: StoredPaymentMethod,
@@ -56,13 +65,14 @@ pub struct StoredCharge {
 /// [`LedgerError::Statement`], also while another one of the invoice has no answer, and after it was paid.
 pub fn insert_charge(tx: &WriteTx<'_>, charge: &StoredCharge) -> Result<(), LedgerError> {
     tx.execute(
-        "INSERT INTO charges (idempotency_key, customer_id, invoice_id, attempt, round, method, amount_micros,
+        "INSERT INTO charges (idempotency_key, customer_id, invoice_id, direction, attempt, round, method, amount_micros,
              state, asked_at_ms, send_at_ms, sends)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'sent', ?8, ?9, 0)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'sent', ?9, ?10, 0)",
         (
             &charge.key,
             charge.customer,
             Count(charge.invoice),
+            charge.direction,
             charge.attempt,
             charge.round,
             charge.method,
@@ -157,6 +167,7 @@ fn read_charge(row: &Row<'_>) -> rusqlite::Result<StoredCharge> {
         key: row.get("idempotency_key")?,
         customer: row.get("customer_id")?,
         invoice: row.get::<_, Count>("invoice_id")?.0,
+        direction: row.get("direction")?,
         attempt: row.get("attempt")?,
         round: row.get("round")?,
         method: row.get("method")?,

@@ -34,6 +34,8 @@ pub struct StoredCredit {
     pub expires_at: Option<UtcMillis>,
     /// That it was granted for.
     pub invoice: Option<u64>,
+    /// For the customer; may be empty.
+    pub note: String,
 }
 
 /// Writes a grant: a new one, or what is left of a known one.
@@ -43,8 +45,8 @@ pub struct StoredCredit {
 pub fn put_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerError> {
     let put = tx.execute(
         "INSERT INTO credits (credit_id, customer_id, reason, granted_micros, remaining_micros, granted_at_ms,
-             expires_at_ms, invoice_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             expires_at_ms, invoice_id, note)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (credit_id) DO UPDATE SET
              customer_id = excluded.customer_id,
              reason = excluded.reason,
@@ -62,6 +64,7 @@ pub fn put_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerE
             credit.granted_at,
             credit.expires_at,
             credit.invoice.map(Count),
+            &credit.note,
         ),
     );
     one_row("writing credit", credit.credit)(put)
@@ -127,5 +130,6 @@ fn read_credit(row: &Row<'_>) -> rusqlite::Result<StoredCredit> {
         granted_at: row.get("granted_at_ms")?,
         expires_at: row.get("expires_at_ms")?,
         invoice: optional_count(row, "invoice_id")?,
+        note: row.get("note")?,
     })
 }

@@ -8,17 +8,14 @@ use crate::ledger::billing_invoice::{
     find_invoice_by_number, invoices_of, next_numbers, open_invoices_of, put_invoice,
 };
 use crate::ledger::charge::{
-    StoredAnswer, StoredCharge, StoredPaymentMethod, answer_charge, charges_of_invoice, charges_to_send, find_charge,
-    insert_charge, note_no_answer, unanswered_charges_of,
+    Direction, StoredAnswer, StoredCharge, StoredPaymentMethod, answer_charge, charges_of_invoice, charges_to_send,
+    find_charge, insert_charge, note_no_answer, unanswered_charges_of,
 };
 use crate::ledger::credit::{
     StoredCredit, StoredCreditReason, credits_of, customers_with_expired_credits, find_credit, open_credits_of,
     put_credit,
 };
-use crate::ledger::credit_note::{
-    StoredCreditNote, StoredPayout, credit_notes_of, credit_notes_to_send, note_no_answer_to_credit_note,
-    put_credit_note,
-};
+use crate::ledger::credit_note::{StoredCreditNote, credit_notes_of, insert_credit_note};
 use crate::ledger::entry::{Currency, Entry, Links, Posting, append_entry};
 use crate::ledger::invoice_line::{StoredLine, StoredLineKind, UsageWindow};
 use crate::ledger::verify::{FindingKind, verify_ledger};
@@ -225,6 +222,7 @@ fn credit(number: u64, remaining_cents: i64, expires_at: Option<UtcMillis>) -> S
         granted_at: NOW,
         expires_at,
         invoice: None,
+        note: "welcome".to_owned(),
     }
 }
 
@@ -292,58 +290,32 @@ fn what_is_left_of_a_credit_is_what_its_account_says() {
 
 #[test]
 fn credit_notes_have_no_gaps_and_stay() {
-    let test = with_customers(2);
+    let test = with_customers(1);
     test.put(&issued(1, &draft(1, 1, Vec::new()))).unwrap();
-    test.write(|tx| put_credit(tx, &credit(1, 1_000, None))).unwrap();
-    let note = |number, payout| StoredCreditNote {
+    let note = |number| StoredCreditNote {
         credit_note: number,
         customer: id(1),
         invoice: 1,
         amount: cents(5),
+        reason: "an outage".to_owned(),
         issued_at: NOW,
-        payout,
     };
-    let paid = StoredPayout::Paid { reference: "digest".to_owned() };
-    let credited = StoredPayout::Credited { credit: 1 };
-    for (number, payout, accepted) in [
-        (2, StoredPayout::Sent, false),
-        (1, StoredPayout::Sent, true),
-        (1, StoredPayout::Sent, true),
-        (3, StoredPayout::Sent, false),
-        (1, paid.clone(), true),
-        (1, paid.clone(), true),
-        (1, credited.clone(), false),
-        (1, StoredPayout::Sent, false),
-        (2, credited.clone(), true),
-        (2, paid.clone(), false),
-        (3, StoredPayout::Sent, true),
-    ] {
-        let row = note(number, payout);
-        let outcome = test.write(move |tx| put_credit_note(tx, &row));
+    for (number, accepted) in [(2, false), (1, true), (1, false), (3, false), (2, true)] {
+        let outcome = test.write(move |tx| insert_credit_note(tx, &note(number)));
         assert_eq!(outcome.is_ok(), accepted, "{number}: {outcome:?}");
     }
-    let sent = note(3, StoredPayout::Sent);
-    assert_eq!(test.read(|tx| credit_notes_of(tx, 1)), [note(1, paid), note(2, credited), sent.clone()]);
-    assert_eq!(test.read(|tx| credit_notes_to_send(tx, NOW, 9)), [(sent.clone(), 0)]);
-    test.write(|tx| note_no_answer_to_credit_note(tx, 3, "silence", NOW.plus_ms(5))).unwrap();
-    test.write(|tx| note_no_answer_to_credit_note(tx, 1, "silence", NOW)).expect_err("there is an answer");
-    assert_eq!(test.read(|tx| credit_notes_to_send(tx, NOW, 9)), []);
-    assert_eq!(test.read(|tx| credit_notes_to_send(tx, NOW.plus_ms(5), 9)), [(sent.clone(), 1)]);
-    for wrong in [
-        StoredCreditNote { amount: cents(6), ..sent.clone() },
-        StoredCreditNote { customer: id(2), ..sent.clone() },
-        StoredCreditNote { issued_at: UtcMillis(0), ..sent },
-    ] {
-        assert!(test.write(move |tx| put_credit_note(tx, &wrong)).is_err());
+    assert_eq!(test.read(|tx| credit_notes_of(tx, 1)), [note(1), note(2)]);
+    for sql in ["UPDATE credit_notes SET reason = 'x'", "DELETE FROM credit_notes"] {
+        assert!(test.write(move |tx| Ok(tx.execute(sql, ()).is_err())).unwrap(), "{sql}");
     }
-    assert!(test.write(|tx| Ok(tx.execute("DELETE FROM credit_notes", ()).is_err())).unwrap());
 }
 
-fn charge(attempt: u32) -> StoredCharge {
+fn charge(attempt: u32, direction: Direction) -> StoredCharge {
     StoredCharge {
-        key: format!("invoice-1-{attempt}"),
+        key: format!("{}-1-{attempt}", if direction == Direction::Charge { "invoice" } else { "refund" }),
         customer: id(1),
         invoice: 1,
+        direction,
         attempt,
         round: 1,
         method: StoredPaymentMethod::Escrow,
@@ -367,13 +339,17 @@ fn an_invoice_is_charged_once_and_an_answer_stays() {
     };
     let declined = StoredAnswer::Declined { reason: "not enough".to_owned() };
     let succeeded = StoredAnswer::Succeeded { reference: "digest".to_owned() };
-    insert(charge(1)).unwrap();
-    insert(charge(2)).expect_err("the first has no answer");
-    assert_eq!(test.read(|tx| charges_to_send(tx, NOW, 9)), [charge(1)]);
+    insert(charge(1, Direction::Charge)).unwrap();
+    insert(charge(2, Direction::Charge)).expect_err("the first has no answer");
+    assert_eq!(test.read(|tx| charges_to_send(tx, NOW, 9)), [charge(1, Direction::Charge)]);
     test.write(|tx| note_no_answer(tx, "invoice-1-1", "silence", NOW.plus_ms(5))).unwrap();
     assert_eq!(test.read(|tx| charges_to_send(tx, NOW, 9)), []);
-    let waiting =
-        StoredCharge { sends: 1, last_error: Some("silence".to_owned()), send_at: NOW.plus_ms(5), ..charge(1) };
+    let waiting = StoredCharge {
+        sends: 1,
+        last_error: Some("silence".to_owned()),
+        send_at: NOW.plus_ms(5),
+        ..charge(1, Direction::Charge)
+    };
     assert_eq!(test.read(|tx| charges_to_send(tx, NOW.plus_ms(5), 9)), std::slice::from_ref(&waiting));
     assert_eq!(test.read(|tx| unanswered_charges_of(tx, id(1))), std::slice::from_ref(&waiting));
     answer("invoice-1-1", &declined).unwrap();
@@ -384,14 +360,16 @@ fn an_invoice_is_charged_once_and_an_answer_stays() {
     let first = StoredCharge { answer: Some((declined, NOW)), ..waiting };
     assert_eq!(test.read(|tx| find_charge(tx, "invoice-1-1")), Some(first.clone()));
 
-    insert(charge(1)).expect_err("the same attempt");
-    insert(charge(2)).unwrap();
+    insert(charge(1, Direction::Charge)).expect_err("the same attempt");
+    insert(charge(2, Direction::Charge)).unwrap();
     answer("invoice-1-2", &succeeded).unwrap();
-    insert(charge(3)).expect_err("it is paid");
-    assert_eq!(test.read(|tx| charges_of_invoice(tx, 1)).len(), 2);
+    insert(charge(3, Direction::Charge)).expect_err("it is paid");
+    insert(charge(1, Direction::Refund)).expect("money goes back");
+    insert(charge(2, Direction::Refund)).expect("in two parts");
+    assert_eq!(test.read(|tx| charges_of_invoice(tx, 1)).len(), 4);
     assert_eq!(test.read(|tx| charges_of_invoice(tx, 1))[0], first);
     for sql in [
-        "UPDATE charges SET amount_micros = 10000",
+        "UPDATE charges SET amount_micros = 10000 WHERE idempotency_key = 'refund-1-1'",
         "UPDATE charges SET state = 'sent', reference = NULL, answered_at_ms = NULL WHERE attempt = 2",
         "DELETE FROM charges",
     ] {

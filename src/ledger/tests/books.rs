@@ -306,6 +306,22 @@ fn the_verifier_finds_what_was_done_to_the_file() {
     }
 }
 
+#[test]
+fn who_is_parked_stays_so_for_the_first_reason() {
+    use crate::ledger::parked::{Parked, all_parked, park, parked, unpark};
+    let test = with_customers(1..=3);
+    let one =
+        |number, reason: &str, since| Parked { customer: id(number), reason: reason.into(), since: UtcMillis(since) };
+    for (row, new) in [(one(1, "first", 5), true), (one(1, "second", 6), false), (one(2, "other", 4), true)] {
+        assert_eq!(test.write(move |tx| park(tx, &row)).unwrap(), new);
+    }
+    assert_eq!(test.read(all_parked), [one(2, "other", 4), one(1, "first", 5)]);
+    assert!(test.write(|tx| unpark(tx, id(2))).unwrap());
+    assert!(!test.write(|tx| unpark(tx, id(2))).unwrap());
+    let both = test.read(|tx| Ok((parked(tx, id(1))?, parked(tx, id(2))?)));
+    assert_eq!(both, (Some(one(1, "first", 5)), None));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

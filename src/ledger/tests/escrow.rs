@@ -3,9 +3,6 @@
 use super::billing::{NOW, cents, with_customers};
 use super::*;
 use crate::core::money::Usd;
-use crate::ledger::billed::{
-    BilledUsage, StoredMeasure, billed_through, billed_usage_since, put_billed_usage, set_billed_through,
-};
 use crate::ledger::billing_notice::{BillingNotice, insert_notice, notices_of, read_notices};
 use crate::ledger::billing_run::{Step, customers_without_step, fail_step, failed_steps, finish_step, is_step_done};
 use crate::ledger::charge::StoredPaymentMethod;
@@ -13,9 +10,9 @@ use crate::ledger::escrow::{
     StoredChainEvent, StoredEscrowAccount, chain_cursor, chain_events_of, escrow_account_of, find_escrow_account,
     list_escrow_accounts, note_chain_event, put_escrow_account, set_chain_cursor,
 };
-use crate::ledger::standing::{
-    StoredCapStatus, StoredDunning, StoredSpendCap, StoredStanding, customers_before_month, customers_in_dunning,
-    parked_customers, put_standing, standing_of,
+use crate::ledger::payment_terms::{
+    StoredDunning, StoredSpendCap, customers_in_dunning, dunning_of, payment_methods_of, set_dunning,
+    set_payment_methods, set_spend_cap, spend_cap_of,
 };
 use crate::ledger::wallet_transaction::{
     Progress, StoredWalletAction, WalletTransaction, WalletTransactionState, advance_wallet_transaction,
@@ -158,74 +155,28 @@ fn a_step_of_the_cycle_is_done_once() {
 }
 
 #[test]
-fn how_it_stands_is_read_back() {
-    let test = with_customers(3);
-    let first = StoredStanding {
-        has_paid: false,
-        month: november(),
-        methods: vec![StoredPaymentMethod::Escrow],
-        dunning: StoredDunning::default(),
-        cap: None,
-        cap_status: StoredCapStatus { month: november(), told_percent: 0, stopped: false },
-        parked: None,
-    };
-    let december = "2026-12".parse().unwrap();
-    let second = StoredStanding {
-        has_paid: true,
-        month: december,
-        methods: Vec::new(),
-        dunning: StoredDunning { since: Some(NOW), notices: 2, suspended: true },
-        cap: Some(StoredSpendCap { amount: cents(5), hard_stop: true }),
-        cap_status: StoredCapStatus { month: december, told_percent: 100, stopped: true },
-        parked: Some(("the books do not add up".to_owned(), NOW)),
-    };
-    assert_eq!(test.read(|tx| standing_of(tx, id(1))), None);
-    for (standing, waiting) in [(first.clone(), 1), (second, 0), (first, 1)] {
-        let row = standing.clone();
-        test.write(move |tx| put_standing(tx, id(1), &row)).unwrap();
-        let is_late = standing.parked.is_some();
-        let parked: Vec<_> =
-            test.read(parked_customers).into_iter().map(|found| (found.because, found.since)).collect();
-        assert_eq!(parked, standing.parked.clone().into_iter().collect::<Vec<_>>());
-        assert_eq!(test.read(customers_in_dunning), vec![id(1); usize::from(is_late)]);
-        assert_eq!(test.read(|tx| standing_of(tx, id(1))), Some(standing));
-        let before = |month, after| test.read(move |tx| customers_before_month(tx, month, after, 9));
-        assert_eq!(before(december, None).len(), 2 + waiting);
-        assert_eq!(before(november(), Some(id(2))), [id(3)]);
-    }
-}
-
-#[test]
-fn what_was_billed_is_read_back() {
-    let test = with_customers(2);
-    let billed = |month: &str, quantity| BilledUsage {
-        month: month.parse().unwrap(),
-        service: Service::Grpc,
-        measure: StoredMeasure::Requests,
-        from: UtcMillis(0),
-        to: UtcMillis(9),
-        quantity,
-        price: cents(100),
-        price_per: 10_000,
-        amount: cents(3),
-    };
-    for row in [billed("2026-10", 1), billed("2026-11", 2), billed("2026-11", 5), billed("2026-12", 3)] {
-        test.write(move |tx| put_billed_usage(tx, id(1), &row)).unwrap();
-    }
-    let since = test.read(|tx| billed_usage_since(tx, id(1), november()));
-    assert_eq!(since, [billed("2026-11", 5), billed("2026-12", 3)]);
-    assert_eq!(test.read(|tx| billed_usage_since(tx, id(2), november())), []);
-    for (service, month) in
-        [(Service::Grpc, Some(november())), (Service::Seal, Some(november())), (Service::Grpc, None)]
-    {
-        test.write(move |tx| set_billed_through(tx, id(1), service, month)).unwrap();
-    }
-    assert_eq!(test.read(|tx| billed_through(tx, id(1))), [(Service::Seal, november())]);
-}
-
-#[test]
-fn what_was_told_is_told_once() {
+fn what_was_chosen_and_told_is_read_back() {
     let test = with_customers(1);
+    let escrow = StoredPaymentMethod::Escrow;
+    assert_eq!(test.read(|tx| payment_methods_of(tx, id(1))), []);
+    test.write(move |tx| set_payment_methods(tx, id(1), &[escrow])).unwrap();
+    test.write(move |tx| set_payment_methods(tx, id(1), &[escrow, escrow])).unwrap_err();
+    assert_eq!(test.read(|tx| payment_methods_of(tx, id(1))), [escrow]);
+
+    assert_eq!(test.read(|tx| spend_cap_of(tx, id(1))), None);
+    for (cap, told_percent) in [(Some(cents(5)), 50), (None, 0)] {
+        let cap = StoredSpendCap { cap, hard_stop: true, month: november(), told_percent, stopped: false };
+        test.write(move |tx| set_spend_cap(tx, id(1), cap, NOW)).unwrap();
+        assert_eq!(test.read(|tx| spend_cap_of(tx, id(1))), Some(cap));
+    }
+
+    let dunning = StoredDunning { since: NOW, notices: 2, suspended: true };
+    for (set, listed) in [(Some(dunning), 1), (Some(StoredDunning { notices: 3, ..dunning }), 1), (None, 0)] {
+        test.write(move |tx| set_dunning(tx, id(1), set)).unwrap();
+        assert_eq!(test.read(|tx| dunning_of(tx, id(1))), set);
+        assert_eq!(test.read(customers_in_dunning).len(), listed);
+    }
+
     let notice = |key: &str| BillingNotice {
         customer: id(1),
         key: key.to_owned(),

@@ -1,0 +1,149 @@
+//! What a customer has chosen about paying, and how it stands: methods in order, a cap, and what follows when nothing
+//! is paid.
+
+use crate::core::calendar::{Month, UtcMillis};
+use crate::core::id::CustomerId;
+use crate::core::money::Usd;
+use crate::ledger::charge::StoredPaymentMethod;
+use crate::ledger::error::{LedgerError, failed};
+use crate::ledger::transaction::{ReadTx, WriteTx};
+use crate::ledger::values::Count;
+
+/// What usage may cost in a month at most, and what has been said of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredSpendCap {
+    /// Absent: no cap.
+    pub cap: Option<Usd>,
+    pub hard_stop: bool,
+    /// That the rest is about.
+    pub month: Month,
+    pub told_percent: u8,
+    pub stopped: bool,
+}
+
+/// How it stands with a customer who does not pay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredDunning {
+    /// The first failure that grace counts from.
+    pub since: UtcMillis,
+    pub notices: u64,
+    pub suspended: bool,
+}
+
+/// A customer's payment methods, the first to ask first. Without any choice: none.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn payment_methods_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<StoredPaymentMethod>, LedgerError> {
+    tx.all("SELECT method FROM payment_methods WHERE customer_id = ?1 ORDER BY position", (customer,), |row| {
+        row.get("method")
+    })
+    .map_err(failed("listing the payment methods of customer", customer))
+}
+
+/// Sets them, in this order.
+///
+/// # Errors
+/// [`LedgerError::Statement`], also for a method twice.
+pub fn set_payment_methods(
+    tx: &WriteTx<'_>,
+    customer: CustomerId,
+    methods: &[StoredPaymentMethod],
+) -> Result<(), LedgerError> {
+    tx.together(|| {
+        tx.execute("DELETE FROM payment_methods WHERE customer_id = ?1", (customer,))
+            .map_err(failed("replacing the payment methods of customer", customer))?;
+        (0_u32..).zip(methods).try_for_each(|(position, method)| {
+            tx.execute(
+                "INSERT INTO payment_methods (customer_id, position, method) VALUES (?1, ?2, ?3)",
+                (customer, position, method),
+            )
+            .map(drop)
+            .map_err(failed("setting the payment methods of customer", customer))
+        })
+    })
+}
+
+/// A customer's cap, if one was ever set.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn spend_cap_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<StoredSpendCap>, LedgerError> {
+    tx.first("SELECT * FROM spend_caps WHERE customer_id = ?1", (customer,), |row| {
+        Ok(StoredSpendCap {
+            cap: row.get("cap_micros")?,
+            hard_stop: row.get("hard_stop")?,
+            month: row.get("month")?,
+            told_percent: row.get("told_percent")?,
+            stopped: row.get("stopped")?,
+        })
+    })
+    .map_err(failed("reading the spend cap of customer", customer))
+}
+
+/// Sets it.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn set_spend_cap(
+    tx: &WriteTx<'_>,
+    customer: CustomerId,
+    cap: StoredSpendCap,
+    now: UtcMillis,
+) -> Result<(), LedgerError> {
+    tx.execute(
+        "INSERT INTO spend_caps (customer_id, cap_micros, hard_stop, month, told_percent, stopped, updated_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (customer_id) DO UPDATE SET
+             cap_micros = excluded.cap_micros,
+             hard_stop = excluded.hard_stop,
+             month = excluded.month,
+             told_percent = excluded.told_percent,
+             stopped = excluded.stopped,
+             updated_at_ms = excluded.updated_at_ms",
+        (customer, cap.cap, cap.hard_stop, cap.month, cap.told_percent, cap.stopped, now),
+    )
+    .map(drop)
+    .map_err(failed("setting the spend cap of customer", customer))
+}
+
+/// How it stands; `None`: in good standing.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn dunning_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<StoredDunning>, LedgerError> {
+    tx.first("SELECT * FROM dunning WHERE customer_id = ?1", (customer,), |row| {
+        Ok(StoredDunning {
+            since: row.get("since_ms")?,
+            notices: row.get::<_, Count>("notices")?.0,
+            suspended: row.get("suspended")?,
+        })
+    })
+    .map_err(failed("reading the dunning of customer", customer))
+}
+
+/// Everybody who does not pay, in the order of their numbers.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn customers_in_dunning(tx: &ReadTx<'_>) -> Result<Vec<CustomerId>, LedgerError> {
+    tx.all("SELECT customer_id FROM dunning ORDER BY customer_id", (), |row| row.get("customer_id"))
+        .map_err(failed("listing", "customers who do not pay"))
+}
+
+/// Sets how it stands; `None`: in good standing.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn set_dunning(tx: &WriteTx<'_>, customer: CustomerId, dunning: Option<StoredDunning>) -> Result<(), LedgerError> {
+    let set = match dunning {
+        None => tx.execute("DELETE FROM dunning WHERE customer_id = ?1", (customer,)),
+        Some(dunning) => tx.execute(
+            "INSERT INTO dunning (customer_id, since_ms, notices, suspended) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (customer_id) DO UPDATE SET
+                 since_ms = excluded.since_ms, notices = excluded.notices, suspended = excluded.suspended",
+            (customer, dunning.since, Count(dunning.notices), dunning.suspended),
+        ),
+    };
+    set.map(drop).map_err(failed("setting the dunning of customer", customer))
+}
