@@ -69,6 +69,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
+use crate::app::billing::BillingFailure;
 use crate::chain::Chain;
 use crate::clock::Clock;
 use crate::core::access_token::BadToken;
@@ -132,6 +133,8 @@ pub enum AppError {
     Random(#[from] NoRandomness),
     #[error("a field of the ledger cannot be decrypted")]
     Cipher(#[from] CipherError),
+    #[error("billing has failed")]
+    Billing(#[source] Box<BillingFailure>),
     #[error("a token cannot be signed")]
     Token(#[from] BadToken),
 }

@@ -83,8 +83,8 @@ pub async fn run_storage(app: Arc<App>, interval: Duration) {
 
 /// What is due by the calendar rather than by news.
 async fn keep_house(app: &App) {
-    if let Err(error) = app.advance_due_services().await {
-        error!(error = %chain(&error), "scheduled changes of services could not be made");
+    if let Err(error) = app.tick_due().await {
+        error!(error = %chain(&error), "what is due in billing could not be done");
     }
     if let Err(error) = app.forget_what_has_ended().await {
         error!(error = %chain(&error), "ended sessions and old answers could not be forgotten");

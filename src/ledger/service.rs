@@ -148,19 +148,6 @@ pub fn packages_by_seal_key(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec
     .map_err(failed("counting the Seal keys of customer", customer))
 }
 
-/// At most `limit` services for which something is due, the longest due first.
-///
-/// # Errors
-/// [`LedgerError::Statement`].
-pub fn due_services(tx: &ReadTx<'_>, now: UtcMillis, limit: u32) -> Result<Vec<(CustomerId, Service)>, LedgerError> {
-    tx.all(
-        "SELECT customer_id, service FROM service_instances WHERE due_at_ms <= ?1 ORDER BY due_at_ms LIMIT ?2",
-        (now, limit),
-        |row| Ok((row.get("customer_id")?, row.get("service")?)),
-    )
-    .map_err(failed("listing services that are due at", now))
-}
-
 fn read_service(row: &Row<'_>) -> rusqlite::Result<ServiceInstance> {
     let scheduled_tier: Option<Tier> = row.get("scheduled_tier")?;
     let scheduled_at: Option<UtcMillis> = row.get("scheduled_at_ms")?;

@@ -8,6 +8,8 @@ mod carry_out;
 mod convert;
 mod failure;
 mod load;
+mod operator;
+mod refused;
 mod save;
 mod tariff;
 
@@ -17,4 +19,5 @@ mod tests;
 pub use carry_out::{carry_out, foresee};
 pub use failure::BillingFailure;
 pub use load::{entries_of_customer, load_account, load_whole};
+pub use operator::{GrantCredit, GrantedCredit};
 pub use tariff::{Included, Tariff};
