@@ -372,3 +372,9 @@ CREATE TABLE IF NOT EXISTS late_usage (
     month       TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
     PRIMARY KEY (customer_id, month)
 ) STRICT, WITHOUT ROWID;
+
+-- Customers whose drafts do not show all usage yet. News of the same customer are another row.
+CREATE TABLE IF NOT EXISTS stale_drafts (
+    news        INTEGER PRIMARY KEY AUTOINCREMENT,
+    customer_id INTEGER NOT NULL UNIQUE
+) STRICT;

@@ -64,6 +64,7 @@ pub use traffic::{
     TrafficSeriesParams, TrafficSummary, TrafficTimes, TrafficTop, TrafficTops, TrafficTopsParams,
 };
 
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -93,6 +94,8 @@ pub struct App {
     pub config_global: ArcSwap<LoadedConfig>,
     /// News of committed batches; closed when intake has stopped.
     pub committed: watch::Receiver<Committed>,
+    /// Milliseconds: everything that was written before to a source that can be read is stored.
+    pub delivered_to: Arc<AtomicI64>,
     /// How logs and spools fare.
     pub sources: Arc<Mutex<Vec<SourceStatus>>>,
     /// Signs people in, and keeps what is theirs.

@@ -38,7 +38,6 @@ pub mod entry;
 mod error;
 pub mod escrow;
 pub mod idempotency;
-pub mod invoice;
 pub mod invoice_line;
 mod migration;
 pub mod parked;
