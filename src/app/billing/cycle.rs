@@ -14,7 +14,7 @@ use super::park::park_customer;
 use super::save::CLOSE_STEP;
 use super::tariff::Tariff;
 use super::usage::{month_usage, usage_prices};
-use crate::core::billing::{Completeness, Event, MonthEnd, MonthUsage, UsagePrices};
+use crate::core::billing::{BillingError, Completeness, Event, MonthEnd, MonthUsage, UsagePrices};
 use crate::core::calendar::{HOUR_MS, MINUTE_MS, Month, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::core::rating::PricePerRequests;
@@ -53,8 +53,8 @@ pub struct Closed {
 struct Due {
     customer: CustomerId,
     seen: Option<StaleDraft>,
-    usage: MonthUsage,
-    earlier: Vec<MonthUsage>,
+    /// Or why it cannot be computed.
+    usage: Result<(MonthUsage, Vec<MonthUsage>), BillingError>,
 }
 
 /// Closes a month for everybody whose draft is of it. While the transaction of some is written, usage of the next ones is
@@ -111,10 +111,24 @@ fn read_one(
     prices: &UsagePrices,
 ) -> Result<Due, BillingFailure> {
     let seen = stale_draft_of(tx, customer)?;
+    match read_usage(tx, customer, closing, prices) {
+        Ok(usage) => Ok(Due { customer, seen, usage: Ok(usage) }),
+        Err(BillingFailure::Decision(error)) => Ok(Due { customer, seen, usage: Err(error) }),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Usage of the month, and of earlier ones of which some came late.
+fn read_usage(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    closing: &Closing,
+    prices: &UsagePrices,
+) -> Result<(MonthUsage, Vec<MonthUsage>), BillingFailure> {
     let usage = month_usage(tx, customer, closing.month, prices)?;
     let late = late_usage_of(tx, customer)?.into_iter().filter(|late| *late < closing.month);
     let earlier = late.map(|late| month_usage(tx, customer, late, &usage_prices(tx, late, closing.price)?));
-    Ok(Due { customer, seen, usage, earlier: earlier.collect::<Result<_, _>>()? })
+    Ok((usage, earlier.collect::<Result<_, _>>()?))
 }
 
 async fn write_closings(ledger: &Ledger, closing: &Arc<Closing>, due: Vec<Due>) -> Result<Closed, BillingFailure> {
@@ -152,7 +166,7 @@ fn close_one(tx: &WriteTx<'_>, due: &Due, closing: &Closing) -> Result<(), Billi
         Some(read_one(tx, customer, closing, &usage_prices(tx, closing.month, closing.price)?)?)
     };
     let due = fresh.as_ref().unwrap_or(due);
-    let (usage, earlier) = (due.usage.clone(), due.earlier.clone());
+    let (usage, earlier) = due.usage.clone()?;
     let event = Event::CloseMonth(MonthEnd { usage, earlier, completeness: closing.completeness });
     carry_out(tx, customer, &event, &closing.tariff, closing.now)?;
     // The next draft shows what was used since.

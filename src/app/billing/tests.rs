@@ -1,6 +1,8 @@
 //! Random histories of the core, carried out in a real ledger: what is loaded is what was in memory, and what is decided
 //! is the same.
 
+mod cycle;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
