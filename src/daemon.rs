@@ -141,7 +141,8 @@ impl Daemon {
             let outbox = jobs::run_outbox(app.clone(), interval);
             let config = jobs::run_config(app.clone());
             let storage = jobs::run_storage(app.clone(), interval);
-            let run = async { tokio::join!(manager, outbox, config, storage) };
+            let billing = jobs::run_billing(app.clone(), interval);
+            let run = async { tokio::join!(manager, outbox, config, storage, billing) };
             let stop = stop.clone();
             async move {
                 let _ = stop.run_until_cancelled(run).await;
@@ -235,6 +236,7 @@ fn open(
         kept: kept_for(&config.traffic),
         config_global: ArcSwap::from_pointee(config_global),
         committed: reading.intake().committed(),
+        delivered_to: reading.intake().delivered_to(),
         sources: reading.intake().sources(),
         accounts,
         chain: Chain::Sim(SimChain::default()),

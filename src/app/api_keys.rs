@@ -150,7 +150,7 @@ impl App {
     ) -> Result<CreatedApiKey, AppError> {
         let mint = self.mint();
         self.change(caller, once, move |change| {
-            let instance = current_service(change.tx, change.id(), service, change.now)?;
+            let instance = current_service(change, service)?;
             instance.may_create_keys().map_err(Refusal::from)?;
             let (live, created) = count_recent(change, service)?;
             let (name, network, expires_at) = new.read(live, change.now)?;
@@ -179,7 +179,7 @@ impl App {
         let (mint, id) = (self.mint(), read_id(key)?);
         self.change(caller, once, move |change| {
             let mut old = find(change, service, &id)?;
-            let instance = current_service(change.tx, change.id(), service, change.now)?;
+            let instance = current_service(change, service)?;
             instance.may_create_keys().map_err(Refusal::from)?;
             let rotated = old.times.rotated(rotation.overlap_s, change.now);
             let (live, created) = count_recent(change, service)?;

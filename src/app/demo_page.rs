@@ -11,7 +11,7 @@ use crate::core::log_line::TrafficClass;
 use crate::core::money::{MoneyOverflow, Usd};
 use crate::core::tier::Tier;
 use crate::core::usage::ServiceUsage;
-use crate::ledger::invoice::draft_of;
+use crate::ledger::billing_invoice::{StoredInvoice, draft_of};
 use crate::ledger::usage::usage_of_month;
 use crate::traffic::{Recent, RecentBucket, RecentQuery};
 
@@ -193,11 +193,11 @@ impl App {
             customers
                 .into_iter()
                 .map(|customer| {
-                    let draft = draft_of(tx, customer)?.map(|stored| stored.draft).filter(|draft| draft.month == month);
+                    let draft = draft_of(tx, customer)?.filter(|draft| draft.month == month);
                     let account = Account {
                         usage: usage_of_month(tx, customer, month)?,
-                        usage_total: draft.as_ref().map_or(Usd::ZERO, |draft| draft.usage_total),
-                        invoice_total: draft.as_ref().map_or(Usd::ZERO, |draft| draft.total),
+                        usage_total: draft.as_ref().map_or(Ok(Usd::ZERO), usage_total)?,
+                        invoice_total: draft.as_ref().map_or(Usd::ZERO, |draft| draft.amount),
                     };
                     Ok((customer, account))
                 })
@@ -234,6 +234,12 @@ impl App {
             series: series(customer.customer, buckets, window),
         }
     }
+}
+
+/// What the usage on a draft comes to, to the micro-dollar.
+fn usage_total(draft: &StoredInvoice) -> Result<Usd, MoneyOverflow> {
+    let usage = draft.lines.iter().filter(|line| line.usage.is_some());
+    usage.map(|line| line.amount.checked_add(line.remainder)).try_fold(Usd::ZERO, |sum, line| sum.checked_add(line?))
 }
 
 /// The last [`STEPS`] steps, aligned, up to the end of the one that is running.

@@ -1,33 +1,41 @@
-//! Usage from the traffic store to the ledger, and the draft invoices that follow from it.
+//! Usage from the traffic store to the ledger, and the drafts that follow from it.
 //!
 //! The traffic store owns the counts. Here they are copied hour by hour, set and never added, together with how far
-//! the copy goes, in one transaction: running it twice, or after a crash, changes nothing.
+//! the copy goes, in one transaction: running it twice, or after a crash, changes nothing. The same transaction marks
+//! the drafts of whoever has used something; [`App::draw_drafts`] draws those anew, some at a time, so that nobody waits
+//! for many.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::error;
 
+use super::billing::{BillingFailure, Tariff, carry_out, month_usage, usage_prices};
 use super::{App, AppError};
+use crate::core::billing::{Event, MonthUsage, UsagePrices};
 use crate::core::calendar::{Month, UtcMillis};
-use crate::core::config_global::{ConfigGlobal, PRICE_KEYS, PriceChange, PricePeriod, price_periods};
 use crate::core::id::CustomerId;
-use crate::core::invoice::{self, PricedUsage};
 use crate::core::rating::PricePerRequests;
-use crate::ledger::config_global::{config_changes_since, load_config_global};
+use crate::ledger::billed_usage::note_late_usage;
+use crate::ledger::billing_standing::standing_of;
 use crate::ledger::customer::find_customer;
-use crate::ledger::invoice::save_draft;
-use crate::ledger::usage::{metering_position, raise_usage, set_metering_position, set_usage, usage_between};
-use crate::ledger::{LedgerError, ReadTx, WriteTx};
+use crate::ledger::usage::{
+    StaleDraft, mark_stale, metering_position, raise_usage, set_metering_position, set_usage, stale_drafts,
+    unmark_stale,
+};
+use crate::ledger::{ReadTx, WriteTx};
 use crate::traffic::{Rebuild, Traffic, UsageChanges};
 
-/// Copies the usage that changed since the last time and brings the drafts of its customers up to date. Returns the
-/// newest batch of the traffic store that the ledger now knows.
+/// Drafts that are drawn in one transaction.
+const DRAWN_AT_ONCE: u32 = 64;
+
+/// Copies the usage that changed since the last time. Returns the newest batch of the traffic store that the ledger now
+/// knows.
 ///
 /// # Errors
 /// [`AppError`]; then the ledger is as it was.
 pub async fn meter(app: &App) -> Result<u64, AppError> {
-    let now = app.clock.now();
-    let month = Month::of(now)?;
+    let month = Month::of(app.clock.now())?;
     let store = app.traffic.store_id().to_owned();
     let position = {
         let store = store.clone();
@@ -39,8 +47,7 @@ pub async fn meter(app: &App) -> Result<u64, AppError> {
         return Ok(position);
     }
     let rebuild = app.query_traffic(Traffic::rebuild).await?;
-    let price = app.config_global.load().request_price();
-    app.ledger.write(move |tx| apply(tx, &store, &changes, rebuild, month, price, now)).await?;
+    app.ledger.write(move |tx| apply(tx, &store, &changes, rebuild, month)).await?;
     Ok(through_batch)
 }
 
@@ -50,58 +57,106 @@ fn apply(
     changes: &UsageChanges,
     rebuild: Option<Rebuild>,
     month: Month,
-    price: PricePerRequests,
-    now: UtcMillis,
-) -> Result<(), LedgerError> {
+) -> Result<(), AppError> {
+    let mut late = BTreeSet::new();
     for usage in &changes.hours {
         match rebuild {
-            Some(rebuild) if usage.hour < rebuild.billed_before => {}
+            Some(rebuild) if usage.hour < rebuild.billed_before => continue,
             // Of these hours the store may have forgotten what was billed.
             Some(rebuild) if usage.hour < rebuild.at => raise_usage(tx, usage)?,
             _ => set_usage(tx, usage)?,
         }
-    }
-    let periods = periods_of(tx, month, price)?;
-    let customers: BTreeSet<CustomerId> = changes.hours.iter().map(|usage| usage.customer).collect();
-    for customer in customers {
-        refresh_draft(tx, customer, month, &periods, now)?;
-    }
-    set_metering_position(tx, store, changes.through_batch)
-}
-
-/// The prices of a month, as the ledger has them at this moment; `known` if its table is not right.
-fn periods_of(tx: &ReadTx<'_>, month: Month, known: PricePerRequests) -> Result<Vec<PricePeriod>, LedgerError> {
-    let current = ConfigGlobal::from_table(&load_config_global(tx)?).map_or(known, |config| config.request_price());
-    let changes = config_changes_since(tx, PRICE_KEYS, month.start())?;
-    let changes: Vec<_> = changes
-        .into_iter()
-        .map(|change| PriceChange { at: change.at, key: change.key, old_value: change.old_value })
-        .collect();
-    Ok(price_periods(current, &changes, month.start(), month.end()))
-}
-
-/// Usage of a number that belongs to no customer is kept, and nobody is invoiced for it.
-fn refresh_draft(
-    tx: &WriteTx<'_>,
-    customer: CustomerId,
-    month: Month,
-    periods: &[PricePeriod],
-    now: UtcMillis,
-) -> Result<(), LedgerError> {
-    if find_customer(tx, customer)?.is_none() {
-        return Ok(());
-    }
-    let mut usage = Vec::new();
-    for PricePeriod { from, to, price } in periods {
-        let of_period = usage_between(tx, customer, *from, *to)?;
-        usage.extend(of_period.into_iter().map(|usage| PricedUsage { usage, price: *price }));
-    }
-    match invoice::draft(month, &usage) {
-        Ok(draft) => save_draft(tx, customer, &draft, now).map(drop),
-        // The other customers' usage is right all the same; this draft stays as it was.
-        Err(error) => {
-            error!(%customer, %month, %error, "a draft invoice cannot be computed");
-            Ok(())
+        if usage.hour < month.start() {
+            late.insert((usage.customer, Month::of(usage.hour)?));
         }
     }
+    for (customer, of) in late {
+        // What is on the draft yet is not late.
+        if standing_of(tx, customer)?.is_some_and(|standing| of < standing.draft_month) {
+            note_late_usage(tx, customer, of)?;
+        }
+    }
+    let customers: BTreeSet<CustomerId> = changes.hours.iter().map(|usage| usage.customer).collect();
+    customers.into_iter().try_for_each(|customer| mark_stale(tx, customer))?;
+    Ok(set_metering_position(tx, store, changes.through_batch)?)
+}
+
+/// A draft to draw, with the usage that it shows then. Nobody's usage is kept, and nobody is invoiced for it.
+type Drawing = (StaleDraft, Option<MonthUsage>);
+
+impl App {
+    /// Draws some of the drafts that do not show all usage. Tells whether there are more.
+    ///
+    /// # Errors
+    /// [`AppError::Ledger`]; the next run goes on.
+    pub async fn draw_drafts(&self) -> Result<bool, AppError> {
+        let (now, price) = (self.clock.now(), self.config_global.load().request_price());
+        let month = Month::of(now)?;
+        let drawings = self.ledger.read(move |tx| read_drawings(tx, month, price)).await?;
+        let is_full = u32::try_from(drawings.len()).is_ok_and(|count| count >= DRAWN_AT_ONCE);
+        if drawings.is_empty() {
+            return Ok(false);
+        }
+        let (tariff, all) = (self.tariff(), drawings.clone());
+        let drawn = self.ledger.write(move |tx| all.iter().try_for_each(|one| draw(tx, one, &tariff, now)));
+        if let Err(failure) = drawn.await {
+            error!(error = %failure, "drafts could not be drawn together; each is drawn by itself");
+            for drawing in drawings {
+                self.draw_alone(drawing, now).await?;
+            }
+        }
+        Ok(is_full)
+    }
+
+    /// What cannot be drawn is left as it was, until there is news.
+    async fn draw_alone(&self, drawing: Drawing, now: UtcMillis) -> Result<(), AppError> {
+        let (tariff, stale) = (self.tariff(), drawing.0);
+        let drawn = self.ledger.write(move |tx| draw(tx, &drawing, &tariff, now)).await;
+        if let Err(failure) = drawn {
+            error!(customer = %stale.customer, error = %failure, "a draft cannot be drawn");
+            self.ledger.write(move |tx| unmark_stale(tx, &stale)).await?;
+        }
+        Ok(())
+    }
+}
+
+fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Result<Vec<Drawing>, AppError> {
+    let mut prices: BTreeMap<Month, UsagePrices> = BTreeMap::new();
+    let mut drawings = Vec::new();
+    for stale in stale_drafts(tx, DRAWN_AT_ONCE)? {
+        let standing = standing_of(tx, stale.customer)?;
+        if standing.is_none() && find_customer(tx, stale.customer)?.is_none() {
+            drawings.push((stale, None));
+            continue;
+        }
+        let of = standing.map_or(month, |standing| standing.draft_month);
+        let prices = match prices.entry(of) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(usage_prices(tx, of, price)?),
+        };
+        match month_usage(tx, stale.customer, of, prices) {
+            Ok(usage) => drawings.push((stale, Some(usage))),
+            Err(BillingFailure::Ledger(error)) => return Err(error.into()),
+            // The other customers' drafts are right all the same; this one stays as it was.
+            Err(failure) => {
+                error!(customer = %stale.customer, error = %failure, "a draft cannot be computed");
+                drawings.push((stale, None));
+            }
+        }
+    }
+    Ok(drawings)
+}
+
+/// What billing refuses to decide leaves the draft as it is.
+fn draw(tx: &WriteTx<'_>, (stale, usage): &Drawing, tariff: &Tariff, now: UtcMillis) -> Result<(), BillingFailure> {
+    if let Some(usage) = usage {
+        match carry_out(tx, stale.customer, &Event::Usage(usage.clone()), tariff, now) {
+            Ok(_) => {}
+            Err(BillingFailure::Decision(error)) => {
+                tracing::debug!(customer = %stale.customer, %error, "a draft is not drawn");
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(unmark_stale(tx, stale)?)
 }

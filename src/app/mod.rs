@@ -5,6 +5,7 @@ mod activity;
 mod api_key_use;
 mod api_keys;
 mod api_tokens;
+pub mod billing;
 mod cache;
 mod caller;
 mod change;
@@ -63,11 +64,13 @@ pub use traffic::{
     TrafficSeriesParams, TrafficSummary, TrafficTimes, TrafficTop, TrafficTops, TrafficTopsParams,
 };
 
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
+use crate::app::billing::BillingFailure;
 use crate::chain::Chain;
 use crate::clock::Clock;
 use crate::core::access_token::BadToken;
@@ -91,6 +94,8 @@ pub struct App {
     pub config_global: ArcSwap<LoadedConfig>,
     /// News of committed batches; closed when intake has stopped.
     pub committed: watch::Receiver<Committed>,
+    /// Milliseconds: everything that was written before to a source that can be read is stored.
+    pub delivered_to: Arc<AtomicI64>,
     /// How logs and spools fare.
     pub sources: Arc<Mutex<Vec<SourceStatus>>>,
     /// Signs people in, and keeps what is theirs.
@@ -131,6 +136,8 @@ pub enum AppError {
     Random(#[from] NoRandomness),
     #[error("a field of the ledger cannot be decrypted")]
     Cipher(#[from] CipherError),
+    #[error("billing has failed")]
+    Billing(#[source] Box<BillingFailure>),
     #[error("a token cannot be signed")]
     Token(#[from] BadToken),
 }

@@ -250,7 +250,7 @@ impl App {
 }
 
 fn may_create(change: &Change<'_>) -> Result<(), AppError> {
-    let instance = current_service(change.tx, change.id(), Service::Seal, change.now)?;
+    let instance = current_service(change, Service::Seal)?;
     Ok(instance.may_create_keys().map_err(Refusal::from)?)
 }
 

@@ -1,6 +1,5 @@
-//! Services: subscribing, switching on and off, tiers, settings and cancelling.
-//!
-//! This version charges nothing for a subscription, so that a subscription counts as paid for when it begins.
+//! Services: subscribing, switching on and off, tiers, settings and cancelling. What costs something or ends it is
+//! decided by billing.
 
 use std::sync::Arc;
 
@@ -8,23 +7,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::app::billing::{Tariff, carry_out};
 use crate::app::change::{Change, Once};
 use crate::app::{App, AppError, Caller, Refusal};
-use crate::core::activity::Activity;
+use crate::core::billing::Event;
 use crate::core::calendar::UtcMillis;
 use crate::core::config_global::ConfigGlobal;
 use crate::core::error_code::Code;
 use crate::core::id::{CustomerId, Service};
-use crate::core::service_instance::{DueEvent, ServiceInstance, ServiceRefusal, ServiceState, SettingsChange};
+use crate::core::service_instance::{ServiceInstance, ServiceRefusal, SettingsChange};
 use crate::core::tier::Tier;
-use crate::ledger::activity::append_activity;
-use crate::ledger::api_key::delete_keys_of_service;
-use crate::ledger::seal_key::delete_seal_keys_of;
-use crate::ledger::service::{due_services, find_service, save_service};
-use crate::ledger::{ReadTx, WriteTx};
-
-/// Services that are looked at in one transaction.
-const DUE_AT_ONCE: u32 = 500;
+use crate::ledger::ReadTx;
+use crate::ledger::service::{find_service, save_service};
 
 /// A service of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -158,7 +152,8 @@ impl App {
     /// Does something to a service of the caller.
     ///
     /// # Errors
-    /// [`Code::ServiceState`], [`Code::PaymentPending`], [`Code::InvalidFields`].
+    /// [`Code::ServiceState`], [`Code::PaymentPending`], [`Code::InvalidFields`]; where money is needed
+    /// [`Code::CannotPay`], [`Code::InvoiceUnpaid`], [`Code::PaymentUnderWay`], [`Code::BillingOnHold`].
     pub async fn act_on_service(
         &self,
         caller: &Caller,
@@ -167,49 +162,37 @@ impl App {
         action: ServiceAction,
     ) -> Result<ServiceView, AppError> {
         self.change(caller, once, move |change| {
-            let before = current_service(change.tx, change.id(), service, change.now)?;
-            let after = decide(change, &before, &action)?;
-            if after != before {
-                save_service(change.tx, change.id(), service, &after, change.now)?;
-                if after.state == ServiceState::NotProvisioned {
-                    delete_keys(change.tx, change.id(), service, change.now)?;
+            let before = current_service(change, service)?;
+            let after = match action.event(service)? {
+                Some(event) => billed(change, service, &event)?,
+                None => {
+                    let after = decide(change, &before, &action)?;
+                    if after != before {
+                        save_service(change.tx, change.id(), service, &after, change.now)?;
+                    }
+                    after
                 }
+            };
+            if after != before {
                 change.note(action.name(), service.name(), difference(&before, &after))?;
             }
             Ok(view(service, &after, change.config, change.now))
         })
         .await
     }
-
-    /// Carries out what time has brought about for services: scheduled tiers, cancellations, clean-ups.
-    ///
-    /// # Errors
-    /// [`AppError::Ledger`]; the next run goes on.
-    pub async fn advance_due_services(&self) -> Result<(), AppError> {
-        let now = self.clock.now();
-        loop {
-            let due = self.ledger.read(move |tx| due_services(tx, now, DUE_AT_ONCE)).await?;
-            if due.is_empty() {
-                return Ok(());
-            }
-            let advance = move |tx: &WriteTx<'_>| -> Result<(), AppError> {
-                due.iter().try_for_each(|(customer, service)| current_service(tx, *customer, *service, now).map(drop))
-            };
-            self.ledger.write(advance).await?;
-        }
-    }
 }
 
+/// A service after an event of billing.
+fn billed(change: &Change<'_>, service: Service, event: &Event) -> Result<ServiceInstance, AppError> {
+    let decision = carry_out(change.tx, change.id(), event, &Tariff::of(change.config), change.now)?;
+    Ok(decision.account.service(service).instance)
+}
+
+/// What is none of billing's concern.
 fn decide(change: &Change<'_>, before: &ServiceInstance, action: &ServiceAction) -> Result<ServiceInstance, AppError> {
     let after = match action {
-        ServiceAction::Subscribe(choice) => {
-            before.subscribe(choice.read()?, change.now).and_then(|new| new.mark_paid())
-        }
         ServiceAction::Enable => before.enable(),
         ServiceAction::Disable => before.disable(),
-        ServiceAction::ChangeTier(choice) => before.change_tier(choice.read()?, change.now),
-        ServiceAction::Cancel => before.cancel(change.now),
-        ServiceAction::UndoCancel => before.undo_cancel(),
         ServiceAction::ChangeSettings(asked) => {
             if before.tier.is_none() {
                 return Err(Refusal::from(ServiceRefusal::NotProvisioned).into());
@@ -222,66 +205,19 @@ fn decide(change: &Change<'_>, before: &ServiceInstance, action: &ServiceAction)
             let settings = before.change_settings(&asked, change.config.max_ip_entries()).map_err(Refusal::from)?;
             Ok(ServiceInstance { settings, ..before.clone() })
         }
+        _ => Ok(before.clone()),
     };
     Ok(after.map_err(Refusal::from)?)
 }
 
 /// A service as it is now: what time has brought about since the manager last looked is carried out first, so that no
 /// decision is made on what is over.
-pub(super) fn current_service(
-    tx: &WriteTx<'_>,
-    customer: CustomerId,
-    service: Service,
-    now: UtcMillis,
-) -> Result<ServiceInstance, AppError> {
-    let instance = find_service(tx, customer, service)?;
-    if instance.due_at().is_some_and(|at| at <= now) {
-        return advance(tx, customer, service, instance, now);
+pub(super) fn current_service(change: &Change<'_>, service: Service) -> Result<ServiceInstance, AppError> {
+    let instance = find_service(change.tx, change.id(), service)?;
+    if instance.due_at().is_some_and(|at| at <= change.now) {
+        return billed(change, service, &Event::Tick);
     }
     Ok(instance)
-}
-
-fn advance(
-    tx: &WriteTx<'_>,
-    customer: CustomerId,
-    service: Service,
-    mut instance: ServiceInstance,
-    now: UtcMillis,
-) -> Result<ServiceInstance, AppError> {
-    while let Some((after, event)) = instance.due(now) {
-        let (action, details) = match event {
-            DueEvent::TierChanged { from, to } => {
-                ("service.tier_changed", json!({"from": from.name(), "to": to.name()}))
-            }
-            DueEvent::CancellationBegan => ("service.cancellation_began", json!({})),
-            DueEvent::CleanedUp => {
-                delete_keys(tx, customer, service, now)?;
-                ("service.cleaned_up", json!({}))
-            }
-        };
-        let activity = Activity {
-            customer: Some(customer),
-            at: now,
-            actor: "system".to_owned(),
-            ip: String::new(),
-            action: action.to_owned(),
-            subject: service.name().to_owned(),
-            details: details.to_string(),
-        };
-        append_activity(tx, activity)?;
-        instance = after;
-    }
-    save_service(tx, customer, service, &instance, now)?;
-    Ok(instance)
-}
-
-/// What a service leaves behind when it ends.
-fn delete_keys(tx: &WriteTx<'_>, customer: CustomerId, service: Service, now: UtcMillis) -> Result<(), AppError> {
-    delete_keys_of_service(tx, customer, service, now)?;
-    if service == Service::Seal {
-        delete_seal_keys_of(tx, customer, now)?;
-    }
-    Ok(())
 }
 
 impl TierChoice {
@@ -293,6 +229,17 @@ impl TierChoice {
 }
 
 impl ServiceAction {
+    /// What billing has to decide, if it is its concern.
+    fn event(&self, service: Service) -> Result<Option<Event>, Refusal> {
+        Ok(match self {
+            Self::Subscribe(choice) => Some(Event::Subscribe { service, tier: choice.read()? }),
+            Self::ChangeTier(choice) => Some(Event::ChangeTier { service, tier: choice.read()? }),
+            Self::Cancel => Some(Event::Cancel { service }),
+            Self::UndoCancel => Some(Event::UndoCancel { service }),
+            Self::Enable | Self::Disable | Self::ChangeSettings(_) => None,
+        })
+    }
+
     /// As the activity log names it.
     const fn name(&self) -> &'static str {
         match self {

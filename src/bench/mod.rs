@@ -1,6 +1,7 @@
 //! Benchmarks that ship with the program, so that an operator can measure the machine at hand.
 
 mod accounts;
+mod billing;
 mod generate;
 mod intake;
 mod ledger;
@@ -8,6 +9,7 @@ mod parse;
 mod query;
 
 pub use accounts::{AccountsReport, measure_accounts};
+pub use billing::{BillingReport, measure_billing};
 pub use generate::generate;
 pub use intake::{IntakeReport, measure_intake};
 pub use ledger::{LedgerReport, measure_ledger};
@@ -18,6 +20,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::app::billing::BillingFailure;
 use crate::core::log_line::Format;
 use crate::intake::IntakeError;
 use crate::ledger::LedgerError;
@@ -34,6 +37,10 @@ pub enum BenchError {
     Traffic(#[from] TrafficError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Billing(Box<BillingFailure>),
+    #[error("there are no prices")]
+    NoPrices,
     #[error("there is a ledger {path} already, and it is not touched: name an empty directory")]
     LedgerExists { path: PathBuf },
     #[error("the store has {rows} requests, and not {requests}: name an empty directory")]
@@ -50,6 +57,12 @@ pub enum BenchError {
     Made { format: Format, source: io::Error },
     #[error("{lines} lines of format {format} were made up, and only {parsed} could be parsed")]
     Unparsed { format: Format, lines: u64, parsed: u64 },
+}
+
+impl From<BillingFailure> for BenchError {
+    fn from(failure: BillingFailure) -> Self {
+        Self::Billing(Box::new(failure))
+    }
 }
 
 /// To whole parts of `steps`: for figures that people read.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
-use crate::bench::{IntakeReport, generate, measure_accounts, measure_intake, measure_parse, measure_queries};
+use crate::bench::{
+    IntakeReport, generate, measure_accounts, measure_billing, measure_intake, measure_parse, measure_queries,
+};
 use crate::config::Config;
 use crate::daemon::{intake_options, store_options};
 use crate::traffic::Options;
@@ -21,6 +23,9 @@ pub(super) enum BenchCommand {
     /// Fills a new ledger with customers, each with a key, and says how fast keys are found
     #[command(after_help = "Example: suiftly bench accounts /tmp/data --count 1000000 --json")]
     Accounts(AccountsArgs),
+    /// Fills a new ledger with customers, closes their month, and says how fast that was
+    #[command(after_help = "Example: suiftly bench billing --customers 100000 --json")]
+    Billing(BillingArgs),
     /// Fills a new store with made-up requests, and says how fast one customer's are found
     #[command(after_help = "Example: suiftly bench query --requests 5000000 --json")]
     Query(QueryArgs),
@@ -76,6 +81,18 @@ pub(super) struct AccountsArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct BillingArgs {
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    customers: u32,
+    /// Where the ledger is made, and removed again; by default the system's folder for temporary files
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct QueryArgs {
     /// Requests, spread over 30 days and 10,000 customers
     #[arg(long, default_value_t = 5_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
@@ -112,6 +129,7 @@ pub(super) fn run(command: &BenchCommand) -> Result<()> {
         BenchCommand::Intake(args) => intake(args),
         BenchCommand::Parse(args) => parse(args),
         BenchCommand::Accounts(args) => accounts(args),
+        BenchCommand::Billing(args) => billing(args),
         BenchCommand::Query(args) => query(args),
     }
 }
@@ -175,6 +193,18 @@ fn accounts(args: &AccountsArgs) -> Result<()> {
     println!("{} customers, {} keys", report.customers, report.keys);
     println!("a key is decoded and found in {} µs, 99 of 100 in {} µs", report.look_up_p50_us, report.look_up_p99_us);
     println!("of it, decoding takes {} µs", report.decode_p50_us);
+    Ok(())
+}
+
+fn billing(args: &BillingArgs) -> Result<()> {
+    let report = measure_billing(folder_in(args.folder.as_ref())?.path(), args.customers)?;
+    if args.json {
+        return super::print_json(&report);
+    }
+    println!("{} customers, made up in {} s", report.customers, report.fill_s);
+    println!("a month closed in {} s: {} customers a second", report.close_s, report.customers_per_second);
+    println!("a preview in {} µs, 99 of 100 within {} µs", report.preview_p50_us, report.preview_p99_us);
+    println!("{} entries verified in {} s", report.entries, report.verify_s);
     Ok(())
 }
 

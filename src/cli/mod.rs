@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bench;
+mod billing;
 mod config;
 mod demo;
 mod docs;
@@ -42,6 +43,9 @@ enum Command {
     /// Reads API keys
     #[command(subcommand, name = "apikey")]
     ApiKey(accounts::ApiKeyCommand),
+    /// What operators do to a customer's billing
+    #[command(subcommand)]
+    Billing(billing::BillingCommand),
     /// Checks the activity log
     #[command(subcommand)]
     Audit(accounts::AuditCommand),
@@ -91,6 +95,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Demo(args) => demo::demo(&args),
         Command::Init(args) => init::init(&args),
         Command::ApiKey(command) => accounts::api_key(&command),
+        Command::Billing(command) => billing::billing(&command),
         Command::Audit(command) => accounts::audit(&command),
         Command::Openapi => docs::openapi(),
         Command::CheckConfig(args) => config::check(&args.config),

@@ -342,6 +342,11 @@ fn parse_whole(text: &str) -> Option<u64> {
     if digits_only && one_spelling { text.parse().ok() } else { None }
 }
 
+/// An amount as people write it, such as `25.00`: decimal dollars, none below 0.
+pub fn parse_dollars(text: &str) -> Option<Usd> {
+    i64::try_from(parse_micros(text)?).ok().map(Usd::from_micros)
+}
+
 /// Decimal dollars to micro-dollars, digit by digit: a float would not hold 0.1.
 fn parse_micros(text: &str) -> Option<u64> {
     let (whole, decimals) = match text.split_once('.') {

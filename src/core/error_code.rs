@@ -75,6 +75,18 @@ codes! {
         "Change to the tier named in `detail` first.";
     PaymentPending = "payment_pending", "The first payment is still to come",
         "Keys can be created and the service enabled once it was paid for the first time.";
+    PaymentUnderWay = "payment_under_way", "A payment is under way",
+        "What is asked for depends on a payment that has no answer yet. Try again in a moment.";
+    InvoiceUnpaid = "invoice_unpaid", "An invoice is unpaid",
+        "Pay what is owed first: a deposit is used for it at once.";
+    CannotPay = "cannot_pay", "It cannot be paid at present",
+        "What is asked for is paid at once, and neither credits nor any payment method cover it: `detail` says how much it is. Deposit, or raise the spending limit, and ask again. Nothing was changed.";
+    BillingOnHold = "billing_on_hold", "Billing is on hold",
+        "Something in the books of the account has to be looked into. Nothing is charged until then.";
+    InvoiceState = "invoice_state", "The invoice is in a state that does not allow this",
+        "`detail` says which state.";
+    NoEscrowAccount = "no_escrow_account", "There is no account on the chain",
+        "The first deposit makes one.";
     LimitReached = "limit_reached", "The limit is reached",
         "There are as many as there can be: `detail` says how many. Delete one first.";
     CreationsLimited = "creations_limited", "Too many were created in the last hour",

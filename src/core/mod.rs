@@ -21,7 +21,6 @@ pub mod haproxy_config;
 pub mod haproxy_map;
 pub mod id;
 pub mod import_plan;
-pub mod invoice;
 pub mod ip_allowlist;
 pub mod latency_histogram;
 pub mod log_line;

@@ -70,6 +70,12 @@ pub(super) const fn status(code: Code) -> StatusCode {
         Code::ServiceState
         | Code::TierTooSmall
         | Code::PaymentPending
+        | Code::PaymentUnderWay
+        | Code::InvoiceUnpaid
+        | Code::CannotPay
+        | Code::BillingOnHold
+        | Code::InvoiceState
+        | Code::NoEscrowAccount
         | Code::LimitReached
         | Code::KeyState
         | Code::NotRevealable

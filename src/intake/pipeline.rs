@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -62,6 +62,7 @@ pub enum Until {
 pub struct Intake {
     stop: Arc<AtomicBool>,
     sources: Arc<Mutex<Vec<SourceStatus>>>,
+    delivered_to: Arc<AtomicI64>,
     committed: watch::Receiver<Committed>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -92,6 +93,7 @@ impl Intake {
         let (sender, receiver) = sync_channel(QUEUE_BATCHES);
         let (publish, committed) = watch::channel(Committed::default());
         let stored = Arc::new(AtomicU64::new(0));
+        let delivered_to = Arc::new(AtomicI64::new(i64::MIN));
         let wake = Wake::new(&sources.folders());
         sources.wake_by(&wake.sender);
         let room = options.room.clone();
@@ -104,13 +106,16 @@ impl Intake {
             wake,
             sent: 0,
             stored: stored.clone(),
+            clock: clock.clone(),
+            at_end: None,
+            delivered_to: delivered_to.clone(),
         };
         let appending = Appending { writer, clock, room, stop: stop.clone(), publish, stored };
         let threads = vec![
             spawn("intake-read", move || reading.run(sources, batch))?,
             spawn("intake-append", move || appending.run(&receiver))?,
         ];
-        Ok(Self { stop, sources: statuses, committed, threads })
+        Ok(Self { stop, sources: statuses, delivered_to, committed, threads })
     }
 
     /// News of every committed batch; closed when intake has stopped, by itself or because it was asked.
@@ -121,6 +126,12 @@ impl Intake {
     /// A handle to ask how the sources fare.
     pub fn sources(&self) -> Arc<Mutex<Vec<SourceStatus>>> {
         self.sources.clone()
+    }
+
+    /// The instant (milliseconds) before which everything that was written to a source that can be read is stored; it
+    /// goes on while nothing comes, too. The least number there is until that is known.
+    pub fn delivered_to(&self) -> Arc<AtomicI64> {
+        self.delivered_to.clone()
     }
 
     /// Appends what has been read, checkpoints, and ends the threads. Blocks.
@@ -153,6 +164,10 @@ struct Reading {
     /// Batches given to the other thread, and those that it has stored.
     sent: u64,
     stored: Arc<AtomicU64>,
+    clock: Clock,
+    /// When every source was read to its end, and how many batches have to be stored until that counts.
+    at_end: Option<(UtcMillis, u64)>,
+    delivered_to: Arc<AtomicI64>,
 }
 
 impl Reading {
@@ -172,6 +187,7 @@ impl Reading {
             let now = Instant::now();
             let pause = (first_line.unwrap_or(now) + self.options.flush_after).max(now + BREATH);
             let any = sources.read(&mut batch, self.options.max_batch_rows, pause);
+            self.note_end(any, &batch);
             let is_behind = any && Instant::now() >= pause;
             *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = sources.statuses();
             if batch.lines() > 0 {
@@ -197,6 +213,21 @@ impl Reading {
         let _ = self.send(&mut batch, &mut sources);
         if self.until == Until::EndOfFile {
             self.await_stored(&mut sources);
+        }
+    }
+
+    /// Notes how far everything has been delivered: an end that was seen counts once all that was read before it is
+    /// stored.
+    fn note_end(&mut self, any: bool, batch: &Batch) {
+        if let Some((at, batches)) = self.at_end
+            && self.stored.load(Ordering::Acquire) >= batches
+        {
+            self.delivered_to.store(at.0, Ordering::Release);
+            self.at_end = None;
+        }
+        if !any && self.at_end.is_none() {
+            let unsent = u64::from(!batch.is_empty());
+            self.at_end = Some((self.clock.now(), self.sent.saturating_add(unsent)));
         }
     }
 

@@ -21,7 +21,9 @@ pub async fn run(app: Arc<App>, interval: Duration, metered: watch::Sender<u64>)
     let mut committed = app.committed.clone();
     let mut housekeeping_due = Instant::now();
     loop {
-        match meter(&app).await {
+        let metered_to = meter(&app).await;
+        let is_more = draw_drafts(&app).await;
+        match metered_to {
             Ok(batch) => drop(metered.send_if_modified(|last| std::mem::replace(last, batch) != batch)),
             Err(error) => error!(error = %chain(&error), "usage could not be metered"),
         }
@@ -30,6 +32,9 @@ pub async fn run(app: Arc<App>, interval: Duration, metered: watch::Sender<u64>)
             housekeeping_due = Instant::now() + interval;
         }
         tokio::time::sleep(LEAST_INTERVAL).await;
+        if is_more {
+            continue;
+        }
         // An error means that intake has stopped: then only the clock is left to wait for.
         if let Ok(Err(_)) = tokio::time::timeout(interval, committed.changed()).await {
             tokio::time::sleep(interval).await;
@@ -70,6 +75,26 @@ pub async fn run_config(app: Arc<App>) {
     }
 }
 
+/// Closes months, carries out what is due in billing, and verifies the books of those for whom something was posted, at
+/// least once in `interval`, until cancelled. Apart from the others, because a month of many customers takes seconds.
+pub async fn run_billing(app: Arc<App>, interval: Duration) {
+    // All books once, from the first entry on; from then on what is new.
+    let mut verified = 0;
+    loop {
+        if let Err(error) = app.run_billing().await {
+            error!(error = %chain(&error), "billing could not go on; the next run does");
+        }
+        let before = verified;
+        match app.verify_books(verified).await {
+            Ok(last) => verified = last,
+            Err(error) => error!(error = %chain(&error), "books could not be verified"),
+        }
+        if verified == before {
+            tokio::time::sleep(interval).await;
+        }
+    }
+}
+
 /// Seals and drops old requests at least once in `interval`, until cancelled. Apart from the others, because it can take
 /// minutes.
 pub async fn run_storage(app: Arc<App>, interval: Duration) {
@@ -81,11 +106,16 @@ pub async fn run_storage(app: Arc<App>, interval: Duration) {
     }
 }
 
+/// Whether there are more to draw.
+async fn draw_drafts(app: &App) -> bool {
+    app.draw_drafts().await.unwrap_or_else(|error| {
+        error!(error = %chain(&error), "drafts could not be drawn");
+        false
+    })
+}
+
 /// What is due by the calendar rather than by news.
 async fn keep_house(app: &App) {
-    if let Err(error) = app.advance_due_services().await {
-        error!(error = %chain(&error), "scheduled changes of services could not be made");
-    }
     if let Err(error) = app.forget_what_has_ended().await {
         error!(error = %chain(&error), "ended sessions and old answers could not be forgotten");
     }

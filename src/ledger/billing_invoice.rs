@@ -241,6 +241,21 @@ pub fn open_invoices_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<Sto
     found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
 }
 
+/// The draft of a customer.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn draft_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<StoredInvoice>, LedgerError> {
+    let found = tx
+        .first(
+            "SELECT * FROM invoices WHERE customer_id = ?1 AND state = 'draft' AND purpose = 'monthly'",
+            (customer,),
+            read_invoice,
+        )
+        .map_err(failed("finding the draft of customer", customer))?;
+    found.map(|invoice| with_lines(tx, invoice)).transpose()
+}
+
 /// At most `limit` customers with an invoice that is to be tried again, the longest waiting first.
 ///
 /// # Errors

@@ -74,6 +74,21 @@ pub fn is_step_done(tx: &ReadTx<'_>, step: Step<'_>) -> Result<bool, LedgerError
     .map_err(failed("asking for a step of billing of customer", step.customer))
 }
 
+/// Whether a step could not be done, and that was at `since` or later.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn has_failed_since(tx: &ReadTx<'_>, step: Step<'_>, since: UtcMillis) -> Result<bool, LedgerError> {
+    tx.first(
+        "SELECT 1 FROM billing_runs
+         WHERE customer_id = ?1 AND month = ?2 AND step = ?3 AND state = 'failed' AND updated_at_ms >= ?4",
+        (step.customer, step.month, step.step, since),
+        |_| Ok(()),
+    )
+    .map(|found| found.is_some())
+    .map_err(failed("asking for a failed step of billing of customer", step.customer))
+}
+
 /// At most `limit` customers for whom a step of a month is not done, in the order of their numbers, those after `after`
 /// or from the first.
 ///

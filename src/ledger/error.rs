@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use crate::core::customer::WalletAddress;
 use crate::core::id::CustomerId;
-use crate::core::invoice::InvoiceError;
 
 /// Names the operation and its subject; the cause is chained.
 #[derive(Debug, thiserror::Error)]
@@ -57,9 +56,6 @@ pub enum LedgerError {
     #[error("another customer has the wallet {0}")]
     WalletTaken(WalletAddress),
 
-    #[error("no customer has the number {0}")]
-    NoSuchCustomer(CustomerId),
-
     /// Nothing of it is written.
     #[error("the entry {key} cannot be in the books: {broken}")]
     EntryRefused { key: String, broken: &'static str },
@@ -74,10 +70,6 @@ pub enum LedgerError {
     /// Somebody else has done it, or it cannot be done in the state that the row has.
     #[error("{operation} ({subject}): no such row, or not in the state for it")]
     NotThere { operation: &'static str, subject: String },
-
-    /// An amount that does not add up is neither written nor handed out.
-    #[error(transparent)]
-    Invoice(#[from] InvoiceError),
 
     /// The work panicked. Its transaction was rolled back and the thread goes on.
     #[error("work on the ledger panicked and was rolled back: {message}")]

@@ -85,6 +85,29 @@ pub fn all_usage(tx: &ReadTx<'_>) -> Result<Vec<HourUsage>, LedgerError> {
     tx.all("SELECT * FROM usage_records", (), read_hour).map_err(failed("reading", "all usage"))
 }
 
+/// The hours of a customer that begin from `from` until before `to`, by service and then by time.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn hours_between(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    from: UtcMillis,
+    to: UtcMillis,
+) -> Result<Vec<HourUsage>, LedgerError> {
+    let of_service = |service| {
+        tx.all(
+            "SELECT * FROM usage_records
+             WHERE customer_id = ?1 AND service = ?2 AND hour_ms >= ?3 AND hour_ms < ?4 ORDER BY hour_ms",
+            (customer, service, from, to),
+            read_hour,
+        )
+    };
+    // One service at a time, so that the primary key bounds the hours and other months are not read.
+    let hours: rusqlite::Result<Vec<Vec<HourUsage>>> = Service::ALL.into_iter().map(of_service).collect();
+    hours.map(|hours| hours.concat()).map_err(failed("reading the hours of customer", customer))
+}
+
 fn read_hour(row: &Row<'_>) -> rusqlite::Result<HourUsage> {
     Ok(HourUsage {
         customer: row.get("customer_id")?,
@@ -169,4 +192,68 @@ pub fn set_metering_position(tx: &WriteTx<'_>, traffic_store: &str, batch: u64) 
     )
     .map(drop)
     .map_err(failed("setting the metering position of", traffic_store))
+}
+
+/// Whether a customer has used anything in hours that begin at `from` or later.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn has_usage_since(tx: &ReadTx<'_>, customer: CustomerId, from: UtcMillis) -> Result<bool, LedgerError> {
+    tx.first(
+        "SELECT 1 FROM usage_records WHERE customer_id = ?1 AND service IN (1, 2, 3) AND hour_ms >= ?2",
+        (customer, from),
+        |_| Ok(()),
+    )
+    .map(|found| found.is_some())
+    .map_err(failed("asking for newer usage of customer", customer))
+}
+
+/// A customer whose draft does not show all usage, and which news of it that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StaleDraft {
+    pub customer: CustomerId,
+    /// Higher with each news.
+    pub news: i64,
+}
+
+/// Marks a customer's draft as not showing all usage. News of a customer who is marked are another mark.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn mark_stale(tx: &WriteTx<'_>, customer: CustomerId) -> Result<(), LedgerError> {
+    tx.execute("INSERT OR REPLACE INTO stale_drafts (customer_id) VALUES (?1)", (customer,))
+        .map(drop)
+        .map_err(failed("marking the draft of customer", customer))
+}
+
+/// At most `limit` marked drafts, those that had news longest ago first.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn stale_drafts(tx: &ReadTx<'_>, limit: u32) -> Result<Vec<StaleDraft>, LedgerError> {
+    tx.all("SELECT news, customer_id FROM stale_drafts ORDER BY news LIMIT ?1", (limit,), read_stale)
+        .map_err(failed("listing", "stale drafts"))
+}
+
+/// The mark of a customer's draft.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn stale_draft_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<StaleDraft>, LedgerError> {
+    tx.first("SELECT news, customer_id FROM stale_drafts WHERE customer_id = ?1", (customer,), read_stale)
+        .map_err(failed("asking for news of the usage of customer", customer))
+}
+
+/// Takes a mark off, unless there was news since.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn unmark_stale(tx: &WriteTx<'_>, stale: &StaleDraft) -> Result<(), LedgerError> {
+    tx.execute("DELETE FROM stale_drafts WHERE news = ?1 AND customer_id = ?2", (stale.news, stale.customer))
+        .map(drop)
+        .map_err(failed("taking the mark off the draft of customer", stale.customer))
+}
+
+fn read_stale(row: &Row<'_>) -> rusqlite::Result<StaleDraft> {
+    Ok(StaleDraft { customer: row.get("customer_id")?, news: row.get("news")? })
 }

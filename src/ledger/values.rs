@@ -7,7 +7,6 @@ use crate::core::api_key::ProcessGroup;
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::customer::{CustomerStatus, WalletAddress};
 use crate::core::id::{ApiKeyId, ApiTokenId, CustomerId, Network, SealKeyId, SealPackageId, Service, SessionId};
-use crate::core::invoice::LineKind;
 use crate::core::money::Usd;
 use crate::core::seal_key::registration::RegistrationState;
 use crate::core::seal_key::{ObjectId, PackageAddress};
@@ -94,18 +93,6 @@ impl ToSql for CustomerStatus {
 }
 
 impl FromSql for CustomerStatus {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        word(value, Self::from_name)
-    }
-}
-
-impl ToSql for LineKind {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.name().into())
-    }
-}
-
-impl FromSql for LineKind {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         word(value, Self::from_name)
     }

@@ -15,7 +15,7 @@ const KEYS: &str = "/api/services/grpc/api-keys";
 
 /// A customer with a service on.
 fn customer(server: &Server) -> SignedIn<'_> {
-    let person = Wallet::new().sign_in(server);
+    let person = Wallet::new().sign_in(server).with_credit(1000);
     let answer = person.send("POST", "/api/services/grpc/subscribe", Some(json!({"tier": "pro"})));
     assert_eq!((answer.status, answer.body["state"].as_str()), (200, Some("disabled")), "{answer:?}");
     assert_eq!(person.send("POST", "/api/services/grpc/enable", None).body["keys_work"], true);
@@ -33,7 +33,7 @@ fn id(answer: &Answer) -> String {
 #[test]
 fn a_service_is_subscribed_to_switched_and_cancelled() {
     let server = Server::start();
-    let person = Wallet::new().sign_in(&server);
+    let person = Wallet::new().sign_in(&server).with_credit(1000);
     let states = |person: &SignedIn<'_>| {
         let items = person.get("/api/services").body["items"].as_array().unwrap().clone();
         items.iter().map(|item| item["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()

@@ -46,7 +46,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "traffic",
         ],
     ),
-    ("bench", &["clock", "core", "intake", "ledger", "traffic"]),
+    ("bench", &["app", "clock", "core", "intake", "ledger", "traffic"]),
     ("demo", &["app", "clock", "config", "core", "daemon", "gateway", "ledger", "random", "telemetry"]),
     (
         "cli",

@@ -125,7 +125,7 @@ struct Owner<'s> {
 
 impl<'s> Owner<'s> {
     fn new(server: &'s Server) -> Self {
-        let person = Wallet::new().sign_in(server);
+        let person = Wallet::new().sign_in(server).with_credit(1000);
         assert_eq!(person.send("POST", "/api/services/grpc/subscribe", Some(json!({"tier": "pro"}))).status, 200);
         let key = person.send("POST", "/api/services/grpc/api-keys", Some(json!({"is_revealable": true})));
         assert_eq!(key.status, 201, "{key:?}");

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use suiftly::app::{App, change_config_global, meter};
+use suiftly::app::{App, AppError, change_config_global};
 use suiftly::clock::Clock;
 use suiftly::core::calendar::{Month, UtcMillis};
 use suiftly::core::customer::Customer;
 use suiftly::core::id::CustomerId;
 use suiftly::core::log_line;
 use suiftly::ledger::LedgerError;
+use suiftly::ledger::billing_invoice::draft_of;
 use suiftly::ledger::customer::insert_customer;
-use suiftly::ledger::invoice::draft_of;
 use suiftly::ledger::usage::usage_of_month;
 use suiftly::traffic::{Batch, Traffic, Writer};
 use tempfile::TempDir;
@@ -62,9 +62,16 @@ impl Books {
             Ok::<_, LedgerError>((usage_of_month(tx, customer(), month)?, draft_of(tx, customer())?))
         };
         let (usage, draft) = self.app.ledger.read(read).await.unwrap();
-        let draft = draft.map(|stored| (stored.draft.usage_total.micros(), stored.draft.total.micros()));
+        let draft = draft.map(|draft| (draft.usage.micros(), draft.amount.micros()));
         (usage.iter().map(|usage| usage.billable_requests).sum(), draft)
     }
+}
+
+/// Copies usage and draws the drafts.
+async fn meter(app: &App) -> Result<u64, AppError> {
+    let metered = suiftly::app::meter(app).await?;
+    while app.draw_drafts().await? {}
+    Ok(metered)
 }
 
 fn customer() -> CustomerId {

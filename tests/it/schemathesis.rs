@@ -45,7 +45,7 @@ fn no_request_makes_the_server_answer_with_what_its_document_does_not_say() {
     let server = Server::start_with(
         "limits.sign_in_ip_per_min = 1000000\nlimits.ip_per_min = 10000000\nlimits.customer_per_min = 10000000\n",
     );
-    let person = Wallet::new().sign_in(&server);
+    let person = Wallet::new().sign_in(&server).with_credit(1000);
     for service in ["seal", "grpc"] {
         let path = format!("/api/services/{service}/subscribe");
         assert_eq!(person.send("POST", &path, Some(json!({"tier": "enterprise"}))).status, 200);

@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 use suiftly::app::{App, Caller, Credential, NewSealKey, SealKeyAction, ServiceAction};
 use suiftly::chain::{Chain, Fault, SimChain};
 use suiftly::clock::Clock;
+use suiftly::core::billing::{CreditReason, Event};
 use suiftly::core::calendar::UtcMillis;
 use suiftly::core::customer::Customer;
 use suiftly::core::id::{CustomerId, SealKeyId, Service, SessionId};
+use suiftly::core::money::Usd;
 use suiftly::ledger::customer::insert_customer;
 use tempfile::TempDir;
 
@@ -25,7 +27,7 @@ fn address(digit: char) -> String {
 }
 
 fn customer(server: &Server) -> SignedIn<'_> {
-    let person = Wallet::new().sign_in(server);
+    let person = Wallet::new().sign_in(server).with_credit(1000);
     assert_eq!(person.send("POST", "/api/services/seal/subscribe", Some(json!({"tier": "pro"}))).status, 200);
     person
 }
@@ -129,6 +131,9 @@ impl Owner {
         let id = CustomerId::new(CUSTOMER).unwrap();
         let customer = Customer::new(id, format!("0x{CUSTOMER:064x}").parse().unwrap(), UtcMillis(FIRST_LINE_MS));
         app.ledger.write(move |tx| insert_customer(tx, &customer)).await.unwrap();
+        let credit =
+            Event::GrantCredit { reason: CreditReason::Promo, amount: Usd::from_dollars(1000), expires_at: None };
+        app.bill(id, credit).await.unwrap();
         let credential = Credential::Session(SessionId::new([0; 15]));
         let caller = Caller { customer: id, credential, ip: IpAddr::from([127, 0, 0, 1]) };
         let subscribe = ServiceAction::Subscribe(serde_json::from_value(json!({"tier": "pro"})).unwrap());

@@ -1,6 +1,7 @@
 //! What several tests need.
 
 use std::path::Path;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -81,6 +82,7 @@ pub fn app(folder: &Path, clock: Clock) -> (App, Writer) {
         kept: KeptFor { chunk_days: 7, seal_after_days: 7, retention_days: 90 },
         config_global: ArcSwap::from_pointee(prices),
         committed: watch::channel(Committed::default()).1,
+        delivered_to: Arc::new(AtomicI64::new(i64::MIN)),
         sources: Arc::new(Mutex::new(Vec::new())),
         accounts: accounts(),
         chain: Chain::Sim(SimChain::default()),

@@ -64,6 +64,16 @@ impl<'s> SignedIn<'s> {
         Self { server, access: take(ACCESS), refresh: take(REFRESH), view: answer.body.clone() }
     }
 
+    /// Has the operator grant so many dollars of credit, which pays for subscriptions.
+    pub fn with_credit(self, dollars: u32) -> Self {
+        let customer = self.view["customer_id"].to_string();
+        let mut command = std::process::Command::new(crate::support::binary());
+        command.args(["billing", "credit", "--customer", &customer, "--amount", &dollars.to_string()]);
+        command.args(["--reason", "promo", "--config"]).arg(self.server.config());
+        assert!(command.output().unwrap().status.success());
+        self
+    }
+
     /// A request with the access cookie.
     pub fn send(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         self.send_with(method, path, &[], body)

@@ -105,4 +105,4 @@ pub use usage_lines::{Counted, UsageDigest, UsagePrices, recount, usage_lines};
 pub use verify::{Balances, Mismatch, balances, first_gap, verify};
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -1,13 +1,9 @@
-//! Customers, configuration, usage and drafts in their tables.
+//! Customers, configuration, usage and what is marked in their tables.
 
 use super::*;
 use crate::core::config_global::{ConfigGlobal, KEYS};
-use crate::core::invoice::{DraftInvoice, PricedUsage, draft};
 use crate::core::money::Usd;
-use crate::core::rating::PricePerRequests;
 use crate::core::usage::ServiceUsage;
-
-const DOLLAR_PER_10_000: PricePerRequests = PricePerRequests { amount: Usd::from_dollars(1), per: 10_000 };
 
 #[test]
 fn customers_are_found_and_listed_by_their_numbers() {
@@ -116,44 +112,6 @@ fn each_traffic_store_has_its_position() {
     assert_eq!(position("a"), Some(8));
 }
 
-fn drafted(month: &str, requests: &[(Service, u64)]) -> DraftInvoice {
-    let priced = |(service, requests): &(Service, u64)| PricedUsage {
-        usage: ServiceUsage { service: *service, requests: *requests, billable_requests: *requests, billable_bytes: 0 },
-        price: DOLLAR_PER_10_000,
-    };
-    draft(month.parse().unwrap(), &requests.iter().map(priced).collect::<Vec<_>>()).unwrap()
-}
-
-#[test]
-fn a_customer_has_one_draft_which_is_replaced() {
-    let test = TestLedger::new();
-    test.write(|tx| [1, 2].into_iter().try_for_each(|n| customer::insert_customer(tx, &customer(n)))).unwrap();
-    let other = drafted("2026-11", &[(Service::Seal, 5)]);
-    test.write(move |tx| invoice::save_draft(tx, id(2), &other, UtcMillis(1))).unwrap();
-    assert_eq!(test.read(|tx| invoice::draft_of(tx, id(1))), None);
-
-    let mut ids = Vec::new();
-    for (now, expected) in [
-        (1, drafted("2026-11", &[(Service::Seal, 12_345), (Service::Grpc, 7)])),
-        (2, drafted("2026-11", &[(Service::Seal, 12_345), (Service::Grpc, 7)])),
-        (3, drafted("2026-11", &[(Service::Seal, 12_346)])),
-        (4, drafted("2026-12", &[])),
-        (5, drafted("2026-12", &[(Service::Graphql, 100)])),
-    ] {
-        let saved = expected.clone();
-        let invoice_id = test.write(move |tx| invoice::save_draft(tx, id(1), &saved, UtcMillis(now))).unwrap();
-        let stored = test.read(|tx| invoice::draft_of(tx, id(1))).unwrap();
-        assert_eq!(stored, invoice::StoredDraft { invoice_id, draft: expected, updated_at: UtcMillis(now) });
-        ids.push(invoice_id);
-    }
-    ids.dedup();
-    assert_eq!(ids.len(), 1, "{ids:?}");
-    let left = test.read(|tx| {
-        Ok(tx.connection().query_row("SELECT count(*) FROM invoice_lines", (), |row| row.get::<_, i64>(0)).unwrap())
-    });
-    assert_eq!(left, 2, "one line of each customer");
-}
-
 #[test]
 fn the_table_itself_holds_one_draft_per_customer() {
     let test = TestLedger::new();
@@ -172,39 +130,25 @@ fn the_table_itself_holds_one_draft_per_customer() {
 }
 
 #[test]
-fn only_customers_who_exist_have_drafts_but_anybody_has_usage() {
+fn anybody_has_usage() {
     let test = TestLedger::new();
     test.write(|tx| usage::set_usage(tx, &usage(9, Service::Seal, 0, 1))).unwrap();
-    let draft = drafted("2026-11", &[(Service::Seal, 1)]);
-    let error = test.write(move |tx| invoice::save_draft(tx, id(9), &draft, UtcMillis(0))).unwrap_err();
-    assert!(matches!(error, LedgerError::NoSuchCustomer(missing) if missing == id(9)), "{error:?}");
+    assert_eq!(test.read(|tx| usage::usage_of_month(tx, id(9), november())).len(), 1);
 }
 
 #[test]
-fn a_draft_that_does_not_add_up_is_neither_written_nor_handed_out() {
+fn a_draft_that_became_stale_again_stays_marked() {
     let test = TestLedger::new();
-    test.write(|tx| customer::insert_customer(tx, &customer(1))).unwrap();
-    let good = drafted("2026-11", &[(Service::Seal, 12_345)]);
-    let mut wrong = good.clone();
-    wrong.total = Usd::from_dollars(99);
-    let error = test.write(move |tx| invoice::save_draft(tx, id(1), &wrong, UtcMillis(0))).unwrap_err();
-    assert!(matches!(error, LedgerError::Invoice(_)), "{error:?}");
-    assert_eq!(test.read(|tx| invoice::draft_of(tx, id(1))), None);
-
-    test.write(move |tx| invoice::save_draft(tx, id(1), &good, UtcMillis(0))).unwrap();
-    for tampering in [
-        "UPDATE invoices SET amount_micros = 0",
-        "UPDATE invoices SET usage_micros = usage_micros + 1",
-        "UPDATE invoice_lines SET quantity = 1",
-        "UPDATE invoice_lines SET remainder_micros = 0",
-        "DELETE FROM invoice_lines",
-    ] {
-        // The error rolls the tampering back.
-        let read = test.write(move |tx| {
-            tx.execute(tampering, ()).unwrap();
-            invoice::draft_of(tx, id(1)).map(drop)
-        });
-        assert!(matches!(read, Err(LedgerError::Invoice(_))), "{tampering}: {read:?}");
-    }
-    assert!(test.read(|tx| invoice::draft_of(tx, id(1))).is_some());
+    test.write(|tx| [1, 2].into_iter().try_for_each(|n| customer::insert_customer(tx, &customer(n)))).unwrap();
+    let mark = |number| test.write(move |tx| usage::mark_stale(tx, id(number))).unwrap();
+    mark(1);
+    mark(2);
+    let seen = test.read(|tx| usage::stale_drafts(tx, 9));
+    assert_eq!(seen.iter().map(|stale| stale.customer).collect::<Vec<_>>(), [id(1), id(2)], "the oldest first");
+    mark(1);
+    let drawn = seen.clone();
+    test.write(move |tx| drawn.iter().try_for_each(|stale| usage::unmark_stale(tx, stale))).unwrap();
+    let left = test.read(|tx| usage::stale_drafts(tx, 9));
+    assert_eq!(left.iter().map(|stale| stale.customer).collect::<Vec<_>>(), [id(1)]);
+    assert_ne!(left[0], seen[0]);
 }

@@ -178,7 +178,7 @@ fn of_work_that_waits_together_what_fails_leaves_no_trace_and_the_rest_stays() {
             test.ledger.write(move |tx| -> Result<u32, LedgerError> {
                 customer::insert_customer(tx, &customer(number))?;
                 match number % 4 {
-                    0 => Err(LedgerError::NoSuchCustomer(id(number))),
+                    0 => Err(LedgerError::CustomerIdTaken(id(number))),
                     1 => panic!("on purpose"),
                     2 => tx.together(|| Err::<(), _>(LedgerError::Closed)).map_or(Ok(number), |()| Ok(0)),
                     _ => Ok(number),
@@ -207,7 +207,7 @@ fn of_work_that_waits_together_what_fails_leaves_no_trace_and_the_rest_stays() {
     });
     for (number, outcome) in (1..).zip(outcomes) {
         match number % 4 {
-            0 => assert!(matches!(outcome, Err(LedgerError::NoSuchCustomer(_))), "{number}: {outcome:?}"),
+            0 => assert!(matches!(outcome, Err(LedgerError::CustomerIdTaken(_))), "{number}: {outcome:?}"),
             1 => assert!(matches!(outcome, Err(LedgerError::Panicked { .. })), "{number}: {outcome:?}"),
             2 => assert!(matches!(outcome, Err(LedgerError::NotCommitted { .. })), "{number}: {outcome:?}"),
             _ => assert_eq!(outcome.unwrap(), number),
@@ -224,7 +224,7 @@ fn a_customers_version_rises_with_each_write_that_touches_it() {
         test.write(move |tx| {
             tx.touch(id(1));
             customer::insert_customer(tx, &customer(1))?;
-            if fails { Err(LedgerError::NoSuchCustomer(id(1))) } else { Ok(()) }
+            if fails { Err(LedgerError::CustomerIdTaken(id(1))) } else { Ok(()) }
         })
     };
     write(true).unwrap_err();

@@ -22,6 +22,16 @@ pub struct Chain {
     seed: u64,
 }
 
+/// One decision, with all that it was made from.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    pub event: Event,
+    pub loaded: Account,
+    pub terms: Terms,
+    pub now: UtcMillis,
+    pub decision: Decision,
+}
+
 /// Why the program stops here.
 pub struct Crash;
 
@@ -35,6 +45,8 @@ pub struct World {
     pub cursor: usize,
     /// Whether the chain answers at all.
     pub reachable: bool,
+    /// What was decided, in order, if somebody wants to know.
+    pub decided: Option<Vec<Decided>>,
     crashes: Option<fastrand::Rng>,
     pub crashed: u64,
 }
@@ -91,7 +103,12 @@ impl World {
         let chain = Chain { seed, ..Chain::default() };
         let crashes = crashes.map(fastrand::Rng::with_seed);
         let (used, cursor, reachable) = (BTreeMap::new(), 0, true);
-        Self { desk: Desk::open(now), chain, used, cursor, reachable, crashes, crashed: 0 }
+        Self { desk: Desk::open(now), chain, used, cursor, reachable, decided: None, crashes, crashed: 0 }
+    }
+
+    /// A world without crashes of which every decision is kept.
+    pub fn told(seed: u64, now: UtcMillis) -> Self {
+        Self { decided: Some(Vec::new()), ..Self::new(seed, now, None) }
     }
 
     /// A place where the program may die.
@@ -129,6 +146,10 @@ impl World {
             Err(error) => panic!("{event:?}: {error}"),
         };
         self.may_crash()?;
+        if let Some(decided) = &mut self.decided {
+            let (loaded, terms, now) = (self.desk.loaded(event), self.desk.terms.clone(), self.desk.now);
+            decided.push(Decided { event: event.clone(), loaded, terms, now, decision: decision.clone() });
+        }
         assert!(self.desk.commit(&decision), "an entry was made twice by {event:?}");
         self.check(&decision);
         // What is delivered again after a crash changes nothing. What a customer asked for is not: the answer is kept.

@@ -1,0 +1,149 @@
+//! What the rest of the application does with billing.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+use tracing::{debug, error, info};
+
+use super::carry_out::{carry_out, foresee};
+use super::cycle::{Closing, close_month, tick_due};
+use super::failure::BillingFailure;
+use super::park::{mismatch_of, park_customer};
+use super::tariff::Tariff;
+use crate::app::{App, AppError, meter};
+use crate::core::billing::watermark::{Finality, SourceMark, finality};
+use crate::core::billing::{Completeness, Decision, Event, Preview};
+use crate::core::calendar::{Month, UtcMillis};
+use crate::core::id::CustomerId;
+use crate::core::source::SourceState;
+use crate::ledger::ReadTx;
+use crate::ledger::billing_standing::oldest_draft_before;
+use crate::ledger::entry::entries_after;
+
+/// Entries whose customers are verified in one go.
+const VERIFIED_AT_ONCE: u32 = 1000;
+
+impl App {
+    /// Carries out an event of a customer's billing. If the customer's books contradict themselves, the customer is
+    /// parked.
+    ///
+    /// # Errors
+    /// [`BillingFailure`]; then nothing of it is done.
+    pub async fn bill(&self, customer: CustomerId, event: Event) -> Result<Decision, BillingFailure> {
+        let (now, tariff) = (self.clock.now(), self.tariff());
+        let done = self.ledger.write(move |tx| carry_out(tx, customer, &event, &tariff, now)).await;
+        if let Err(failure) = &done
+            && failure.is_for_a_person()
+        {
+            self.park(customer, failure.to_string()).await?;
+        }
+        done
+    }
+
+    /// What [`Self::bill`] would do, without doing it.
+    ///
+    /// # Errors
+    /// As [`Self::bill`]; what cannot be paid is shown.
+    pub async fn preview(&self, customer: CustomerId, event: Event) -> Result<Preview, BillingFailure> {
+        let (now, tariff) = (self.clock.now(), self.tariff());
+        self.ledger.read(move |tx| foresee(tx, customer, &event, &tariff, now)).await
+    }
+
+    /// Prices and limits as they are.
+    pub fn tariff(&self) -> Tariff {
+        Tariff::of(&self.config_global.load())
+    }
+
+    /// Charges a customer nothing until a person has looked. Works whatever the state of the books.
+    async fn park(&self, customer: CustomerId, reason: String) -> Result<(), BillingFailure> {
+        let now = self.clock.now();
+        error!(%customer, reason, "the books of a customer do not add up: nothing is charged until a person has looked");
+        self.ledger.write(move |tx| park_customer(tx, customer, reason, now)).await
+    }
+
+    /// Closes every month that is over and final, oldest first, and carries out what is due. Repeats harmlessly.
+    ///
+    /// # Errors
+    /// [`AppError`]; the next run goes on.
+    pub async fn run_billing(&self) -> Result<(), AppError> {
+        let now = self.clock.now();
+        let current = Month::of(now)?;
+        let mut month = self.ledger.read(move |tx| oldest_draft_before(tx, current)).await?.unwrap_or(current);
+        while month < current && self.is_final(month, now) {
+            // What has been delivered until here is in the ledger before anybody is billed for it.
+            meter(self).await?;
+            let completeness = self.completeness(month).await?;
+            let price = self.config_global.load().request_price();
+            let closing = Closing { month, completeness, tariff: self.tariff(), price, now };
+            let closed = close_month(&self.ledger, closing).await?;
+            if closed.customers > 0 || closed.failures > 0 {
+                info!(%month, customers = closed.customers, failures = closed.failures, %completeness, "a month was closed");
+            }
+            month = month.next()?;
+        }
+        Ok(tick_due(&self.ledger, &self.tariff(), now).await?)
+    }
+
+    /// Whether everything that was logged in a month has come, or has been waited for long enough.
+    fn is_final(&self, month: Month, now: UtcMillis) -> bool {
+        match finality(month, &self.source_marks(), now) {
+            Finality::Running { .. } => false,
+            Finality::Waiting { behind, until } => {
+                debug!(%month, ?behind, %until, "a month waits for sources of log lines");
+                false
+            }
+            Finality::Final { behind } => {
+                if !behind.is_empty() {
+                    info!(%month, ?behind, "a month is closed without some sources; what they bring follows as late usage");
+                }
+                true
+            }
+        }
+    }
+
+    /// How far each source has delivered.
+    fn source_marks(&self) -> Vec<SourceMark> {
+        let delivered_to = UtcMillis(self.delivered_to.load(Ordering::Acquire));
+        let sources = self.sources.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mark = |status: &crate::core::source::SourceStatus| SourceMark {
+            source: status.name.clone(),
+            delivered_to: match status.state {
+                SourceState::Unreadable(_) => UtcMillis(i64::MIN),
+                SourceState::Waiting | SourceState::Reading => delivered_to,
+            },
+        };
+        sources.iter().map(mark).collect()
+    }
+
+    async fn completeness(&self, month: Month) -> Result<Completeness, AppError> {
+        let hours = self.query_traffic(move |traffic| traffic.lines_by_hour(month.start(), month.end())).await?;
+        Ok(hours.iter().fold(Completeness::default(), |sum, hour| Completeness {
+            received: sum.received.saturating_add(hour.received),
+            lost: sum.lost.saturating_add(hour.lost),
+        }))
+    }
+
+    /// Recomputes the books of those who had entries after entry `after`, and parks whose books do not add up. Returns
+    /// the last entry that was looked at.
+    ///
+    /// # Errors
+    /// [`BillingFailure::Ledger`]; the next run goes on.
+    pub async fn verify_books(&self, after: u64) -> Result<u64, BillingFailure> {
+        let (now, included) = (self.clock.now(), self.tariff().included);
+        let check = move |tx: &ReadTx<'_>| {
+            let entries = entries_after(tx, after, VERIFIED_AT_ONCE)?;
+            let last = entries.last().map_or(after, |entry| entry.number);
+            let customers: BTreeSet<CustomerId> = entries.iter().map(|entry| entry.entry.customer).collect();
+            let mut found = Vec::new();
+            for customer in customers {
+                found.extend(mismatch_of(tx, customer, &included, now)?.map(|mismatch| (customer, mismatch)));
+            }
+            Ok::<_, BillingFailure>((last, found))
+        };
+        let (last, found) = self.ledger.read(check).await?;
+        for (customer, mismatch) in found {
+            self.park(customer, mismatch).await?;
+        }
+        Ok(last)
+    }
+}

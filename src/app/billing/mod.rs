@@ -1,0 +1,28 @@
+//! Billing with the ledger: one write transaction for each event, in which the account is loaded, [`core::billing`]
+//! decides and its actions are written. What then waits to be done outside lies in the ledger's outbox.
+//!
+//! [`core::billing`]: crate::core::billing
+
+mod bill;
+mod carry_out;
+mod convert;
+mod cycle;
+mod failure;
+mod load;
+mod operator;
+mod park;
+mod refused;
+mod save;
+mod tariff;
+mod usage;
+
+#[cfg(test)]
+mod tests;
+
+pub use carry_out::{carry_out, foresee};
+pub use cycle::{Closed, Closing, close_month, tick_due};
+pub use failure::BillingFailure;
+pub use load::{entries_of_customer, load_account, load_whole};
+pub use operator::{GrantCredit, GrantedCredit};
+pub use tariff::{Included, Tariff};
+pub use usage::{month_usage, usage_prices};

@@ -1,0 +1,49 @@
+//! What a customer is told when billing refuses something.
+
+use super::failure::BillingFailure;
+use crate::app::{AppError, Refusal};
+use crate::core::billing::{self, BillingError};
+use crate::core::error_code::Code;
+use crate::core::field_error::FieldErrors;
+
+impl From<BillingFailure> for AppError {
+    fn from(failure: BillingFailure) -> Self {
+        match failure {
+            BillingFailure::Ledger(error) => Self::Ledger(error),
+            BillingFailure::Decision(BillingError::Refused(refusal)) => Refusal::from(refusal).into(),
+            BillingFailure::Decision(BillingError::CatchUpFirst(month)) => {
+                Refusal::new(Code::NotReady, format!("the invoice of {month} is being made: try again in a moment"))
+                    .into()
+            }
+            BillingFailure::NoSuchCustomer(_) => Refusal::new(Code::NotFound, failure).into(),
+            failure => Self::Billing(Box::new(failure)),
+        }
+    }
+}
+
+impl From<billing::Refusal> for Refusal {
+    fn from(refusal: billing::Refusal) -> Self {
+        use billing::Refusal as Why;
+        let code = match &refusal {
+            Why::Service(refusal) => return refusal.clone().into(),
+            Why::PaymentUnderWay => Code::PaymentUnderWay,
+            Why::UnpaidInvoice(_) => Code::InvoiceUnpaid,
+            Why::CannotPay(_) => Code::CannotPay,
+            Why::Parked => Code::BillingOnHold,
+            Why::NoSuchInvoice(_) | Why::NoSuchCreditNote(_) => Code::NotFound,
+            Why::InvoiceState(_) => Code::InvoiceState,
+            Why::NoEscrow => Code::NoEscrowAccount,
+            Why::BadAmount | Why::MoreThanPaid(_) => return in_field("amount", refusal),
+            Why::Expired => return in_field("expires_at", refusal),
+            Why::BadMethods => return in_field("methods", refusal),
+            Why::SpendingLimit(_) => return in_field("limit", refusal),
+        };
+        Self::new(code, refusal)
+    }
+}
+
+fn in_field(field: &str, refusal: billing::Refusal) -> Refusal {
+    let mut errors = FieldErrors::new();
+    errors.add(field, refusal);
+    errors.into()
+}
