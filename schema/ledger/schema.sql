@@ -154,6 +154,7 @@ CREATE TABLE service_instances (
     burst                     INTEGER NOT NULL CHECK (burst IN (0, 1)),
     ip_allowlist_enabled      INTEGER NOT NULL CHECK (ip_allowlist_enabled IN (0, 1)),
     ip_allowlist              TEXT NOT NULL, -- addresses and networks, separated by blanks
+    billed_through            TEXT CHECK (billed_through GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- the last month billed
     updated_at_ms             INTEGER NOT NULL,
     PRIMARY KEY (customer_id, service),
     CHECK ((state = 'not_provisioned') = (tier IS NULL))
@@ -321,6 +322,7 @@ CREATE TABLE credits (
     remaining_micros INTEGER NOT NULL CHECK (remaining_micros BETWEEN 0 AND granted_micros),
     granted_at_ms    INTEGER NOT NULL,
     expires_at_ms    INTEGER, -- none: never
+    expirations      INTEGER NOT NULL DEFAULT 0 CHECK (expirations >= 0), -- how often what was left has expired
     invoice_id       INTEGER REFERENCES invoices (invoice_id), -- that it was granted for
     note             TEXT NOT NULL
 ) STRICT;
@@ -346,7 +348,12 @@ CREATE TABLE credit_notes (
     invoice_id     INTEGER NOT NULL REFERENCES invoices (invoice_id),
     amount_micros  INTEGER NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
     reason         TEXT NOT NULL CHECK (reason <> ''),
-    issued_at_ms   INTEGER NOT NULL
+    issued_at_ms   INTEGER NOT NULL,
+    state          TEXT NOT NULL DEFAULT 'sent' CHECK (state IN ('sent', 'paid', 'credited')),
+    reference      TEXT CHECK (reference <> ''),               -- the transaction on the chain that paid it back
+    credit_id      INTEGER REFERENCES credits (credit_id),     -- that it became
+    CHECK ((state = 'paid') = (reference IS NOT NULL)),
+    CHECK ((state = 'credited') = (credit_id IS NOT NULL))
 ) STRICT;
 
 CREATE INDEX credit_notes_of_invoice ON credit_notes (invoice_id);
@@ -355,7 +362,10 @@ CREATE TRIGGER credit_notes_issue BEFORE INSERT ON credit_notes
 WHEN NEW.credit_note_id <> (SELECT coalesce(max(credit_note_id), 0) + 1 FROM credit_notes)
 BEGIN SELECT RAISE(ABORT, 'credit notes are numbered without gaps'); END;
 
-CREATE TRIGGER credit_notes_no_update BEFORE UPDATE ON credit_notes
+CREATE TRIGGER credit_notes_stay BEFORE UPDATE ON credit_notes
+WHEN OLD.state <> 'sent'
+    OR (NEW.credit_note_id, NEW.customer_id, NEW.invoice_id, NEW.amount_micros, NEW.reason, NEW.issued_at_ms)
+    IS NOT (OLD.credit_note_id, OLD.customer_id, OLD.invoice_id, OLD.amount_micros, OLD.reason, OLD.issued_at_ms)
 BEGIN SELECT RAISE(ABORT, 'a credit note does not change'); END;
 
 CREATE TRIGGER credit_notes_no_delete BEFORE DELETE ON credit_notes
@@ -596,3 +606,37 @@ CREATE TABLE billing_notices (
 ) STRICT;
 
 CREATE INDEX billing_notices_of_customer ON billing_notices (customer_id, billing_notice_id);
+
+-- How far billing is with each customer. A row from the first decision on.
+CREATE TABLE billing_standing (
+    customer_id INTEGER PRIMARY KEY REFERENCES customers (customer_id),
+    month       TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- whose beginning was carried out
+    draft_month TEXT NOT NULL CHECK (draft_month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- to be closed next
+    has_paid    INTEGER NOT NULL CHECK (has_paid IN (0, 1)), -- whether an invoice was ever paid
+    next_due_ms INTEGER -- when time brings something about next
+) STRICT;
+
+CREATE INDEX billing_standing_due ON billing_standing (next_due_ms) WHERE next_due_ms IS NOT NULL;
+CREATE INDEX billing_standing_to_close ON billing_standing (draft_month, customer_id);
+
+-- What was billed of usage, corrections taken off: one row for each stretch of time with one price.
+CREATE TABLE billed_usage (
+    customer_id   INTEGER NOT NULL REFERENCES customers (customer_id),
+    month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
+    service       INTEGER NOT NULL CHECK (service BETWEEN 1 AND 255),
+    measure       TEXT NOT NULL CHECK (measure IN ('requests', 'bandwidth')),
+    from_ms       INTEGER NOT NULL,
+    to_ms         INTEGER NOT NULL CHECK (to_ms > from_ms),
+    quantity      INTEGER NOT NULL CHECK (quantity >= 0),
+    price_micros  INTEGER NOT NULL CHECK (price_micros >= 0), -- for every price_per pieces
+    price_per     INTEGER NOT NULL CHECK (price_per > 0),
+    amount_micros INTEGER NOT NULL CHECK (amount_micros >= 0),
+    PRIMARY KEY (customer_id, month, service, measure, from_ms, to_ms)
+) STRICT, WITHOUT ROWID;
+
+-- Months of which usage became known after they were billed: to be settled with the next invoice.
+CREATE TABLE late_usage (
+    customer_id INTEGER NOT NULL REFERENCES customers (customer_id),
+    month       TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
+    PRIMARY KEY (customer_id, month)
+) STRICT, WITHOUT ROWID;

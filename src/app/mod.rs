@@ -5,6 +5,7 @@ mod activity;
 mod api_key_use;
 mod api_keys;
 mod api_tokens;
+pub mod billing;
 mod cache;
 mod caller;
 mod change;

@@ -32,6 +32,8 @@ pub struct StoredCredit {
     pub granted_at: UtcMillis,
     /// Absent: never.
     pub expires_at: Option<UtcMillis>,
+    /// How often what was left has expired.
+    pub expirations: u32,
     /// That it was granted for.
     pub invoice: Option<u64>,
     /// For the customer; may be empty.
@@ -45,8 +47,8 @@ pub struct StoredCredit {
 pub fn put_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerError> {
     let put = tx.execute(
         "INSERT INTO credits (credit_id, customer_id, reason, granted_micros, remaining_micros, granted_at_ms,
-             expires_at_ms, invoice_id, note)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             expires_at_ms, invoice_id, note, expirations)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT (credit_id) DO UPDATE SET
              customer_id = excluded.customer_id,
              reason = excluded.reason,
@@ -54,7 +56,8 @@ pub fn put_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerE
              remaining_micros = excluded.remaining_micros,
              granted_at_ms = excluded.granted_at_ms,
              expires_at_ms = excluded.expires_at_ms,
-             invoice_id = excluded.invoice_id",
+             invoice_id = excluded.invoice_id,
+             expirations = excluded.expirations",
         (
             Count(credit.credit),
             credit.customer,
@@ -65,6 +68,7 @@ pub fn put_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerE
             credit.expires_at,
             credit.invoice.map(Count),
             &credit.note,
+            credit.expirations,
         ),
     );
     one_row("writing credit", credit.credit)(put)
@@ -128,6 +132,7 @@ fn read_credit(row: &Row<'_>) -> rusqlite::Result<StoredCredit> {
         remaining: row.get("remaining_micros")?,
         granted_at: row.get("granted_at_ms")?,
         expires_at: row.get("expires_at_ms")?,
+        expirations: row.get("expirations")?,
         invoice: optional_count(row, "invoice_id")?,
         note: row.get("note")?,
     })

@@ -81,6 +81,16 @@ pub fn spend_cap_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<Stor
     .map_err(failed("reading the spend cap of customer", customer))
 }
 
+/// Forgets it: there is no cap, and nothing was said of one.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn clear_spend_cap(tx: &WriteTx<'_>, customer: CustomerId) -> Result<(), LedgerError> {
+    tx.execute("DELETE FROM spend_caps WHERE customer_id = ?1", (customer,))
+        .map(drop)
+        .map_err(failed("clearing the spend cap of customer", customer))
+}
+
 /// Sets it.
 ///
 /// # Errors

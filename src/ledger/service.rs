@@ -2,13 +2,14 @@
 
 use rusqlite::Row;
 
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::{CustomerId, Service};
 use crate::core::ip_allowlist::IpAllowlist;
 use crate::core::service_instance::{ServiceInstance, ServiceSettings, ServiceState};
 use crate::core::tier::Tier;
-use crate::ledger::error::{LedgerError, failed};
+use crate::ledger::error::{LedgerError, failed, one_row};
 use crate::ledger::transaction::{ReadTx, WriteTx};
+use crate::ledger::values::Count;
 
 /// A service of a customer; one that nobody has subscribed to if there is no row.
 ///
@@ -39,10 +40,25 @@ pub fn save_service(
     let (scheduled_tier, scheduled_at) = instance.scheduled_tier.unzip();
     let settings = &instance.settings;
     tx.execute(
-        "INSERT OR REPLACE INTO service_instances (customer_id, service, state, tier, paid_once,
-            enabled_before_suspension, scheduled_tier, scheduled_at_ms, cancel_at_ms, pending_until_ms,
-            cooldown_until_ms, due_at_ms, burst, ip_allowlist_enabled, ip_allowlist, updated_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        "INSERT INTO service_instances (customer_id, service, state, tier, paid_once, enabled_before_suspension,
+            scheduled_tier, scheduled_at_ms, cancel_at_ms, pending_until_ms, cooldown_until_ms, due_at_ms, burst,
+            ip_allowlist_enabled, ip_allowlist, updated_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+         ON CONFLICT (customer_id, service) DO UPDATE SET
+            state = excluded.state,
+            tier = excluded.tier,
+            paid_once = excluded.paid_once,
+            enabled_before_suspension = excluded.enabled_before_suspension,
+            scheduled_tier = excluded.scheduled_tier,
+            scheduled_at_ms = excluded.scheduled_at_ms,
+            cancel_at_ms = excluded.cancel_at_ms,
+            pending_until_ms = excluded.pending_until_ms,
+            cooldown_until_ms = excluded.cooldown_until_ms,
+            due_at_ms = excluded.due_at_ms,
+            burst = excluded.burst,
+            ip_allowlist_enabled = excluded.ip_allowlist_enabled,
+            ip_allowlist = excluded.ip_allowlist,
+            updated_at_ms = excluded.updated_at_ms",
         rusqlite::params![
             customer,
             service,
@@ -64,6 +80,72 @@ pub fn save_service(
     )
     .map(drop)
     .map_err(failed("saving a service of customer", customer))
+}
+
+/// A service as billing sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BilledService {
+    pub service: Service,
+    pub instance: ServiceInstance,
+    /// The last month for which a subscription was put on an invoice.
+    pub billed_through: Option<Month>,
+}
+
+/// All services that a customer has or had, in the order of their numbers.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn services_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<BilledService>, LedgerError> {
+    tx.all("SELECT * FROM service_instances WHERE customer_id = ?1 ORDER BY service", (customer,), |row| {
+        let (service, billed_through) = (row.get("service")?, row.get("billed_through")?);
+        Ok(BilledService { service, instance: read_service(row)?, billed_through })
+    })
+    .map_err(failed("listing the services of customer", customer))
+}
+
+/// Notes through which month a service is billed.
+///
+/// # Errors
+/// [`LedgerError::NotThere`] for a service without a row.
+pub fn set_billed_through(
+    tx: &WriteTx<'_>,
+    customer: CustomerId,
+    service: Service,
+    month: Option<Month>,
+) -> Result<(), LedgerError> {
+    let set = tx.execute(
+        "UPDATE service_instances SET billed_through = ?3 WHERE customer_id = ?1 AND service = ?2",
+        (customer, service, month),
+    );
+    one_row("noting how far a service is billed of customer", customer)(set)
+}
+
+/// How many API keys each service of a customer has.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn api_keys_by_service(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<(Service, u64)>, LedgerError> {
+    tx.all(
+        "SELECT service, count(*) AS keys FROM api_keys WHERE customer_id = ?1 AND deleted_at_ms IS NULL
+         GROUP BY service",
+        (customer,),
+        |row| Ok((row.get("service")?, row.get::<_, Count>("keys")?.0)),
+    )
+    .map_err(failed("counting the API keys of customer", customer))
+}
+
+/// How many packages each Seal key of a customer has: an entry for each key.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn packages_by_seal_key(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<u64>, LedgerError> {
+    tx.all(
+        "SELECT (SELECT count(*) FROM seal_packages WHERE seal_packages.seal_key_id = seal_keys.seal_key_id) AS packages
+         FROM seal_keys WHERE customer_id = ?1 AND deleted_at_ms IS NULL",
+        (customer,),
+        |row| Ok(row.get::<_, Count>("packages")?.0),
+    )
+    .map_err(failed("counting the Seal keys of customer", customer))
 }
 
 /// At most `limit` services for which something is due, the longest due first.

@@ -75,6 +75,29 @@ pub fn all_usage(tx: &ReadTx<'_>) -> Result<Vec<HourUsage>, LedgerError> {
     tx.all("SELECT * FROM usage_records", (), read_hour).map_err(failed("reading", "all usage"))
 }
 
+/// The hours of a customer that begin from `from` until before `to`, by service and then by time.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn hours_between(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    from: UtcMillis,
+    to: UtcMillis,
+) -> Result<Vec<HourUsage>, LedgerError> {
+    let of_service = |service| {
+        tx.all(
+            "SELECT * FROM usage_records
+             WHERE customer_id = ?1 AND service = ?2 AND hour_ms >= ?3 AND hour_ms < ?4 ORDER BY hour_ms",
+            (customer, service, from, to),
+            read_hour,
+        )
+    };
+    // One service at a time, so that the primary key bounds the hours and other months are not read.
+    let hours: rusqlite::Result<Vec<Vec<HourUsage>>> = Service::ALL.into_iter().map(of_service).collect();
+    hours.map(|hours| hours.concat()).map_err(failed("reading the hours of customer", customer))
+}
+
 fn read_hour(row: &Row<'_>) -> rusqlite::Result<HourUsage> {
     Ok(HourUsage {
         customer: row.get("customer_id")?,

@@ -154,7 +154,8 @@ impl Books<'_> {
         invoice: Option<InvoiceId>,
     ) -> CreditId {
         let (id, granted_at) = (self.counters.take_credit(), self.now);
-        let credit = Credit { id, reason, granted: amount, remaining: amount, granted_at, expires_at, invoice };
+        let (granted, remaining, expirations) = (amount, amount, 0);
+        let credit = Credit { id, reason, granted, remaining, granted_at, expires_at, expirations, invoice };
         self.act(Action::SaveCredit(credit));
         id
     }
@@ -164,12 +165,11 @@ impl Books<'_> {
         let is_over = |credit: &&Credit| credit.is_expired(self.now) && credit.remaining > Usd::ZERO;
         let expired: Vec<Credit> = self.account.credits.values().filter(is_over).cloned().collect();
         for credit in expired {
-            let (id, amount, now) = (credit.id, credit.remaining, self.now);
+            let (id, amount, expirations) = (credit.id, credit.remaining, credit.expirations.saturating_add(1));
             let gone = transfer(AccountName::Credit(id), AccountName::Revenue(RevenueKind::Expired), amount)?;
-            self.act(Action::SaveCredit(Credit { remaining: Usd::ZERO, ..credit }));
+            self.act(Action::SaveCredit(Credit { remaining: Usd::ZERO, expirations, ..credit }));
             let links = Links { credit: Some(id), ..Links::default() };
-            // What came back after the expiry expires anew, at another time.
-            self.post(format!("credit-{id}-expired-{}", now.0), EntryReason::CreditExpired, links, gone)?;
+            self.post(format!("credit-{id}-expired-{expirations}"), EntryReason::CreditExpired, links, gone)?;
             self.notify(Notice::CreditExpired { credit: id, amount });
         }
         Ok(())

@@ -56,6 +56,8 @@ pub struct Credit {
     pub granted_at: UtcMillis,
     /// From this instant it cannot be used; absent = never.
     pub expires_at: Option<UtcMillis>,
+    /// How often something of it expired: what comes back later expires later.
+    pub expirations: u32,
     /// The invoice that it is for.
     pub invoice: Option<InvoiceId>,
 }
@@ -113,6 +115,7 @@ mod tests {
             remaining: amount,
             granted_at: UtcMillis(granted_at),
             expires_at: expires_at.map(UtcMillis),
+            expirations: 0,
             invoice: None,
         }
     }

@@ -64,11 +64,11 @@ fn without_superseded(actions: Vec<Action>) -> Vec<Action> {
 }
 
 impl Books<'_> {
-    /// Before anything is decided about them, credits that are over are gone and services are as they are now.
+    /// Services are as they are now, and credits that are over are gone, also those that have just come back.
     fn prepare(&mut self) -> Done {
-        self.expire_credits()?;
         self.advance_services(self.now);
-        self.renew_unpaid()
+        self.renew_unpaid()?;
+        self.expire_credits()
     }
 
     fn handle(&mut self, event: &Event) -> Done {

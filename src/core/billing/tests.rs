@@ -1,11 +1,11 @@
 //! Billing as a whole: decisions, one after the other, with everything that they lead to.
 
-mod desk;
+pub mod desk;
 mod examples;
-mod histories;
+pub mod histories;
 mod previews;
 mod scenarios;
-mod world;
+pub mod world;
 
 use super::*;
 use crate::core::calendar::{DAY_MS, HOUR_MS, MINUTE_MS, Month, UtcMillis};

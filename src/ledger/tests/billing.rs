@@ -15,7 +15,7 @@ use crate::ledger::credit::{
     StoredCredit, StoredCreditReason, credits_of, customers_with_expired_credits, find_credit, open_credits_of,
     put_credit,
 };
-use crate::ledger::credit_note::{StoredCreditNote, credit_notes_of, insert_credit_note};
+use crate::ledger::credit_note::{StoredCreditNote, StoredNoteState, credit_notes_of, insert_credit_note};
 use crate::ledger::entry::{Currency, Entry, Links, Posting, append_entry};
 use crate::ledger::invoice_line::{StoredLine, StoredLineKind, UsageWindow};
 use crate::ledger::verify::{FindingKind, verify_ledger};
@@ -221,6 +221,7 @@ fn credit(number: u64, remaining_cents: i64, expires_at: Option<UtcMillis>) -> S
         remaining: cents(remaining_cents),
         granted_at: NOW,
         expires_at,
+        expirations: 0,
         invoice: None,
         note: "welcome".to_owned(),
     }
@@ -299,6 +300,7 @@ fn credit_notes_have_no_gaps_and_stay() {
         amount: cents(5),
         reason: "an outage".to_owned(),
         issued_at: NOW,
+        state: StoredNoteState::Sent,
     };
     for (number, accepted) in [(2, false), (1, true), (1, false), (3, false), (2, true)] {
         let outcome = test.write(move |tx| insert_credit_note(tx, &note(number)));

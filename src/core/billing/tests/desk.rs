@@ -69,25 +69,33 @@ impl Desk {
 
     /// What a real ledger would load: see [`Account`].
     pub fn loaded(&self, event: &Event) -> Account {
-        let mut account = self.account.clone();
+        let all = &self.account;
         let named = match event {
             Event::ChargeAnswered(answer) => Some(answer.invoice),
             Event::VoidInvoice(invoice) | Event::Collect(invoice) => Some(*invoice),
             Event::IssueCreditNote { invoice, .. } => Some(*invoice),
-            Event::RefundAnswered(answer) => account.credit_notes.get(&answer.note).map(|note| note.invoice),
+            Event::RefundAnswered(answer) => all.credit_notes.get(&answer.note).map(|note| note.invoice),
             _ => None,
         };
-        account.invoices.retain(|id, invoice| {
-            invoice.state.is_unpaid() || invoice.state == InvoiceState::Draft || Some(*id) == named
-        });
-        let invoices = &account.invoices;
-        account.charges.retain(|key, _| invoices.contains_key(&key.invoice));
-        account.credit_notes.retain(|_, note| Some(note.invoice) == named);
-        let used = |id: &CreditId| {
-            invoices.values().any(|invoice| invoice.credits().unwrap().iter().any(|(credit, _)| credit == id))
-        };
-        account.credits.retain(|id, credit| credit.remaining > Usd::ZERO || used(id));
-        account
+        let is_open = |invoice: &Invoice| invoice.state.is_unpaid() || invoice.state == InvoiceState::Draft;
+        let invoices = all.invoices.iter().filter(|(id, invoice)| is_open(invoice) || Some(**id) == named);
+        let invoices: BTreeMap<_, _> = invoices.map(|(id, invoice)| (*id, invoice.clone())).collect();
+        let used: Vec<CreditId> =
+            invoices.values().flat_map(|invoice| invoice.credits().unwrap()).map(|(credit, _)| credit).collect();
+        let charges = all.charges.iter().filter(|(key, _)| invoices.contains_key(&key.invoice));
+        let credits = all.credits.iter().filter(|(id, credit)| credit.remaining > Usd::ZERO || used.contains(id));
+        let notes = all.credit_notes.iter().filter(|(_, note)| Some(note.invoice) == named);
+        Account {
+            customer: all.customer,
+            standing: all.standing.clone(),
+            services: all.services.clone(),
+            charges: charges.map(|(key, charge)| (*key, charge.clone())).collect(),
+            credits: credits.map(|(id, credit)| (*id, credit.clone())).collect(),
+            credit_notes: notes.map(|(id, note)| (*id, note.clone())).collect(),
+            billed: all.billed.clone(),
+            escrow: all.escrow,
+            invoices,
+        }
     }
 
     /// Only decides.

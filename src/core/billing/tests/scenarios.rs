@@ -111,7 +111,7 @@ fn a_payment_under_way_over_the_end_of_a_month_counts_for_the_old_one() {
     assert_eq!(desk.refused(&Event::Cancel { service: SEAL }), Refusal::PaymentUnderWay);
     assert_eq!(desk.refused(&Event::VoidInvoice(asked.key.invoice)), Refusal::PaymentUnderWay);
     desk.close_quietly();
-    assert_eq!(desk.outbox(), [asked.clone()]);
+    assert_eq!(desk.outbox(), std::slice::from_ref(&asked));
     desk.now = at("2025-02-02");
     desk.must(&answer_to(&asked, true, desk.now));
     // January is paid and brings its credit back; February is billed in full, less one day.
@@ -387,12 +387,12 @@ fn usage_moves_the_draft_and_the_cap_is_told() {
 #[test]
 fn expired_credit_is_gone_and_posted() {
     let mut desk = penniless();
-    let expires_at = Some(desk.now.plus_ms(DAY_MS));
+    let over = desk.now.plus_ms(DAY_MS);
     let grant = |expires_at| Event::GrantCredit { reason: CreditReason::Promo, amount: cents(500), expires_at };
     assert_eq!(desk.refused(&grant(Some(desk.now))), Refusal::Expired);
-    desk.must(&grant(expires_at));
-    assert_eq!(next_due(&desk.account), expires_at);
-    tick_at(&mut desk, expires_at.unwrap());
+    desk.must(&grant(Some(over)));
+    assert_eq!(next_due(&desk.account), Some(over));
+    tick_at(&mut desk, over);
     assert_eq!(desk.credits(), [0]);
     assert_eq!(desk.balances[&AccountName::Revenue(RevenueKind::Expired)], -5_000_000);
     desk.check();

@@ -1,0 +1,20 @@
+//! Billing with the ledger: one write transaction for each event, in which the account is loaded, [`core::billing`]
+//! decides and its actions are written. What then waits to be done outside lies in the ledger's outbox.
+//!
+//! [`core::billing`]: crate::core::billing
+
+mod bill;
+mod carry_out;
+mod convert;
+mod failure;
+mod load;
+mod save;
+mod tariff;
+
+#[cfg(test)]
+mod tests;
+
+pub use carry_out::{carry_out, foresee};
+pub use failure::BillingFailure;
+pub use load::{entries_of_customer, load_account, load_whole};
+pub use tariff::{Included, Tariff};
