@@ -46,6 +46,8 @@ pub struct Config {
     pub traffic: TrafficConfig,
     /// `[ledger]`
     pub ledger: LedgerConfig,
+    /// `[billing]`
+    pub billing: BillingConfig,
     /// `[jobs]`
     pub jobs: JobsConfig,
 }
@@ -156,6 +158,17 @@ pub struct LedgerConfig {
     pub readers: usize,
 }
 
+/// What is printed on invoices, and the tax on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillingConfig {
+    /// Who issues invoices; empty is not set.
+    pub issuer_name: String,
+    /// The issuer's address, line by line, with whatever else the law asks for: a tax number.
+    pub issuer_address: Vec<String>,
+    /// Hundredths of a per cent of all charges; 0 = no tax and no line for it.
+    pub tax_basis_points: u64,
+}
+
 /// The periodic tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobsConfig {
@@ -203,6 +216,7 @@ impl Default for Config {
                 threads: 1,
             },
             ledger: LedgerConfig { readers: 2 },
+            billing: BillingConfig { issuer_name: String::new(), issuer_address: Vec::new(), tax_basis_points: 0 },
             jobs: JobsConfig { interval_s: 300 },
         }
     }

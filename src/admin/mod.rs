@@ -21,7 +21,7 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::billing::{GrantCredit, GrantedCredit};
-use crate::app::{App, AppError, TrafficStatus, ask_sql, verify_traffic};
+use crate::app::{App, InvoiceCheck, TrafficStatus, ask_sql, verify_traffic};
 use crate::telemetry::chain;
 use crate::traffic::{SqlAnswer, VerifyReport};
 
@@ -34,6 +34,13 @@ pub struct AskSql {
     pub sql: String,
     pub max_rows: usize,
     pub within_ms: u64,
+}
+
+/// The invoice to check.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct AskInvoice {
+    /// As printed on it.
+    pub number: u64,
 }
 
 /// Why something was not done.
@@ -67,6 +74,7 @@ pub async fn serve(listener: UnixListener, app: Arc<App>, stop: CancellationToke
         .route("/traffic/sql", post(sql))
         .route("/traffic/status", post(status))
         .route("/traffic/verify", post(verify))
+        .route("/invoice/verify", post(verify_invoice))
         .with_state(app);
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
@@ -88,9 +96,13 @@ async fn verify(State(app): State<Arc<App>>) -> Answer<VerifyReport> {
     answer(verify_traffic(&app.traffic).await)
 }
 
+async fn verify_invoice(State(app): State<Arc<App>>, Json(ask): Json<AskInvoice>) -> Answer<InvoiceCheck> {
+    answer(app.check_invoice(ask.number).await)
+}
+
 type Answer<T> = Result<Json<T>, (StatusCode, Json<Refused>)>;
 
 /// Operators are told everything.
-fn answer<T>(result: Result<T, AppError>) -> Answer<T> {
+fn answer<T>(result: Result<T, impl std::error::Error>) -> Answer<T> {
     result.map(Json).map_err(|error| (StatusCode::UNPROCESSABLE_ENTITY, Json(Refused { error: chain(&error) })))
 }

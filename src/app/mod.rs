@@ -6,6 +6,7 @@ mod api_key_use;
 mod api_keys;
 mod api_tokens;
 pub mod billing;
+mod books;
 mod cache;
 mod caller;
 mod change;
@@ -13,6 +14,8 @@ mod config_global;
 mod customer;
 mod demo_page;
 mod forgetting;
+mod invoice_check;
+pub mod invoice_document;
 mod key_list;
 mod metering;
 mod operator;
@@ -35,6 +38,7 @@ pub use api_keys::{
     ApiKeyAction, ApiKeyChange, ApiKeyPage, ApiKeyView, CreatedApiKey, NewApiKey, RevealedApiKey, Rotation,
 };
 pub use api_tokens::{ApiTokenList, ApiTokenView, CreatedApiToken, NewApiToken};
+pub use books::{AccountTotal, BookFinding, BooksReport, verify_books};
 pub use caller::{Caller, Credential};
 pub use change::Once;
 pub use config_global::{
@@ -45,6 +49,7 @@ pub use demo_page::{
     DemoCounts, DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice,
     OverviewSeries, OverviewTotal,
 };
+pub use invoice_check::{CheckError, Difference, HourDifference, InvoiceCheck, LineCheck, Verdict, check_invoice};
 pub use metering::meter;
 pub use operator::{GatewayLines, IntakeStatus, TrafficStatus, ask_sql, traffic_status, verify_traffic};
 pub use readiness::{KeptReadiness, Readiness, check_readiness};

@@ -8,9 +8,11 @@ mod demo;
 mod docs;
 mod import;
 mod init;
+mod ledger;
 mod serve;
 mod traffic;
 mod traffic_status;
+mod verify_invoice;
 
 use std::path::PathBuf;
 
@@ -49,6 +51,12 @@ enum Command {
     /// Checks the activity log
     #[command(subcommand)]
     Audit(accounts::AuditCommand),
+    /// Checks and shows the books: what every customer has, owes and was charged
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
+    /// Makes an invoice's usage anew from the hours and requests it was made of, and says where it differs
+    #[command(after_help = "Examples: suiftly verify-invoice 42\n          suiftly verify-invoice INV-000042 --json")]
+    VerifyInvoice(verify_invoice::VerifyInvoiceArgs),
     /// Prints the API's description (OpenAPI 3.1, JSON)
     #[command(after_help = "Example: suiftly openapi > openapi.json")]
     Openapi,
@@ -97,6 +105,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::ApiKey(command) => accounts::api_key(&command),
         Command::Billing(command) => billing::billing(&command),
         Command::Audit(command) => accounts::audit(&command),
+        Command::Ledger(command) => ledger::ledger(&command),
+        Command::VerifyInvoice(args) => verify_invoice::verify_invoice(&args),
         Command::Openapi => docs::openapi(),
         Command::CheckConfig(args) => config::check(&args.config),
         Command::Config(command) => config::config_global(command),

@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::fields::Fields;
 use super::{
-    ChainConfig, Config, HttpConfig, IntakeConfig, JobsConfig, LedgerConfig, LimitsConfig, LogConfig, LogFormat,
-    PublicUrl, TrafficConfig,
+    BillingConfig, ChainConfig, Config, HttpConfig, IntakeConfig, JobsConfig, LedgerConfig, LimitsConfig, LogConfig,
+    LogFormat, PublicUrl, TrafficConfig,
 };
 use crate::core::id::Network;
 
@@ -30,6 +30,7 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Config {
         intake: read_intake(fields, default.intake),
         traffic: read_traffic(fields, default.traffic),
         ledger: LedgerConfig { readers: fields.integer("ledger.readers", default.ledger.readers, 1..=16) },
+        billing: read_billing(fields, default.billing),
         jobs: JobsConfig { interval_s: fields.integer("jobs.interval_s", default.jobs.interval_s, 1..=86_400) },
     }
 }
@@ -120,6 +121,36 @@ fn read_traffic(fields: &mut Fields<'_>, default: TrafficConfig) -> TrafficConfi
         min_free_mib: fields.integer("traffic.min_free_mib", default.min_free_mib, 0..=1_048_576),
         threads: fields.integer("traffic.threads", default.threads, 1..=64),
     }
+}
+
+const ISSUER_ALLOWED: &str = "one line of at most 120 characters, or \"\" for none";
+const ADDRESS_ALLOWED: &str = "at most 8 lines of at most 120 characters, separated by semicolons, or \"\" for none";
+
+/// Lines of an address, at most: more would leave no room for the invoice.
+const ADDRESS_LINES: usize = 8;
+/// Characters of a line, at most: as many as fit beside each other.
+const LINE_CHARS: usize = 120;
+
+fn read_billing(fields: &mut Fields<'_>, default: BillingConfig) -> BillingConfig {
+    BillingConfig {
+        issuer_name: fields.text("billing.issuer_name", default.issuer_name, ISSUER_ALLOWED, printed_line),
+        issuer_address: fields.text("billing.issuer_address", default.issuer_address, ADDRESS_ALLOWED, printed_lines),
+        tax_basis_points: fields.integer("billing.tax_basis_points", default.tax_basis_points, 0..=10_000),
+    }
+}
+
+fn printed_line(text: &str) -> Option<String> {
+    let line = text.trim();
+    let is_right = !line.chars().any(char::is_control) && line.chars().count() <= LINE_CHARS;
+    is_right.then(|| line.to_owned())
+}
+
+fn printed_lines(text: &str) -> Option<Vec<String>> {
+    if text.trim().is_empty() {
+        return Some(Vec::new());
+    }
+    let lines: Vec<String> = text.split(';').map(printed_line).collect::<Option<_>>()?;
+    (lines.len() <= ADDRESS_LINES && lines.iter().all(|line| !line.is_empty())).then_some(lines)
 }
 
 /// A bare word must be a level: the filter itself would take a misspelt level for the name of a module. Spaces around

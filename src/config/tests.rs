@@ -83,6 +83,9 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
         ("traffic.min_free_mib", "0"),
         ("traffic.threads", "64"),
         ("ledger.readers", "16"),
+        ("billing.issuer_name", "Example GmbH"),
+        ("billing.issuer_address", "Hauptstraße 1; 10115 Berlin"),
+        ("billing.tax_basis_points", "1900"),
         ("jobs.interval_s", "86400"),
     ];
     assert_eq!(values.map(|(key, _)| key).as_slice(), Config::keys());
@@ -126,6 +129,12 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
     };
     assert_eq!(from_file.traffic, traffic);
     assert_eq!((from_file.ledger.readers, from_file.jobs.interval_s), (16, 86_400));
+    let billing = BillingConfig {
+        issuer_name: "Example GmbH".to_owned(),
+        issuer_address: ["Hauptstraße 1", "10115 Berlin"].map(str::to_owned).into(),
+        tax_basis_points: 1900,
+    };
+    assert_eq!(from_file.billing, billing);
 }
 
 #[test]

@@ -238,6 +238,26 @@ pub fn entries_of(
     found.into_iter().map(|entry| with_postings(tx, entry)).collect()
 }
 
+/// At most `limit` entries of a customer, oldest first, those after entry `after`.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn entries_of_after(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<NumberedEntry>, LedgerError> {
+    let found = tx
+        .all(
+            "SELECT * FROM ledger_entries WHERE customer_id = ?1 AND entry_id > ?2 ORDER BY entry_id LIMIT ?3",
+            (customer, Count(after), limit),
+            read_entry,
+        )
+        .map_err(failed("listing the entries of customer", customer))?;
+    found.into_iter().map(|entry| with_postings(tx, entry)).collect()
+}
+
 /// At most `limit` entries of everybody, oldest first, those after entry `after`.
 ///
 /// # Errors

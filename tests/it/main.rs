@@ -14,6 +14,7 @@ mod demo;
 mod exactly_once;
 mod fuzz_seeds;
 mod import;
+mod ledger_cli;
 mod log_formats;
 mod metering;
 mod openapi;

@@ -5,7 +5,7 @@
 
 mod bill;
 mod carry_out;
-mod convert;
+pub(in crate::app) mod convert;
 mod cycle;
 mod failure;
 mod load;
