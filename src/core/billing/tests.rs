@@ -4,6 +4,7 @@ pub mod desk;
 mod examples;
 pub mod histories;
 mod previews;
+mod records;
 mod scenarios;
 pub mod world;
 
