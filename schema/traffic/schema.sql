@@ -9,7 +9,8 @@ CREATE TABLE IF NOT EXISTS traffic_store (
     merged_batch UBIGINT NOT NULL, -- batches up to this one are in the sums of hours and days
     first_shape  UBIGINT NOT NULL, -- shapes before this one are given to no further rows
     rebuilt_at   TIMESTAMP, -- if it was made anew after damage: earlier hours may lack what only the old one knew
-    billed_before TIMESTAMP -- and hours before this were all billed: what they have more is history
+    billed_before TIMESTAMP, -- and hours before this were all billed: what they have more is history,
+    rebuilt_batch UBIGINT -- as far as these batches brought it
 );
 
 -- Logs that are followed. Files beside a log that is not yet here are history; later ones are its rotated files.

@@ -47,13 +47,14 @@ pub async fn meter(app: &App) -> Result<u64, AppError> {
         return Ok(position);
     }
     let rebuild = app.query_traffic(Traffic::rebuild).await?;
-    app.ledger.write(move |tx| apply(tx, &store, &changes, rebuild, month)).await?;
+    app.ledger.write(move |tx| apply(tx, &store, position, &changes, rebuild, month)).await?;
     Ok(through_batch)
 }
 
 fn apply(
     tx: &WriteTx<'_>,
     store: &str,
+    position: u64,
     changes: &UsageChanges,
     rebuild: Option<Rebuild>,
     month: Month,
@@ -61,7 +62,7 @@ fn apply(
     let mut late = BTreeSet::new();
     for usage in &changes.hours {
         match rebuild {
-            Some(rebuild) if usage.hour < rebuild.billed_before => continue,
+            Some(rebuild) if usage.hour < rebuild.billed_before && position < rebuild.batch => continue,
             // Of these hours the store may have forgotten what was billed.
             Some(rebuild) if usage.hour < rebuild.at => raise_usage(tx, usage)?,
             _ => set_usage(tx, usage)?,

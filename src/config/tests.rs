@@ -195,7 +195,7 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
         ("[trafic]\nthreads = 1", "line 1: [trafic]: there is no such section; did you mean [traffic]?"),
         (
             "[kubernetes]",
-            "line 1: [kubernetes]: there is no such section; known are chain, http, intake, jobs, ledger, limits, log, traffic",
+            "line 1: [kubernetes]: there is no such section; known are billing, chain, http, intake, jobs, ledger, limits, log, traffic",
         ),
     ] {
         check_mistake(text, expected);

@@ -9,13 +9,13 @@ use super::{DaemonError, lock_data_dir};
 use crate::app::{UnrestoredHours, hours_not_restored};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::core::calendar::HOUR_MS;
+use crate::core::calendar::{HOUR_MS, UtcMillis};
 use crate::intake::{
     Imports, Inputs, Intake, IntakeError, Until, counted_logs, gateway_spools, imported_files, logs_of, packed_siblings,
 };
 use crate::ledger::Ledger;
 use crate::ledger::usage::{first_hour, last_hour};
-use crate::traffic::{Options, Rebuild, Traffic, Writer, is_set_aside, put_in_place, remove_store, set_aside};
+use crate::traffic::{Options, Traffic, Writer, is_set_aside, put_in_place, remove_store, set_aside};
 
 const STORE: &str = "traffic.duckdb";
 /// Where it is made anew; begun again if that was not finished.
@@ -96,10 +96,11 @@ fn rebuild(config: &Config, ledger: &Ledger, clock: &Clock) -> Result<Rebuilt, D
     let (traffic, mut writer) = Traffic::open(&temporary, &store_options(config))?;
     // Files beside the logs may be older than the first start; nobody was billed for what is in them.
     let now = clock.now();
-    let since = ledger.read_blocking(first_hour)?.unwrap_or_else(|| now.hour());
-    // What was counted before the damage may not have been billed yet, but by then it was at most minutes old.
-    let billed_before = ledger.read_blocking(last_hour)?.unwrap_or(since).plus_ms(-HOUR_MS);
-    writer.settle_rebuilt(&traffic, since, Rebuild { billed_before, at: now })?;
+    let since = ledger.read_blocking(first_hour)?.unwrap_or(UtcMillis(0));
+    // What was counted before the damage may not have been billed yet, but by then it was at most minutes old. A clock may
+    // have been ahead.
+    let last = ledger.read_blocking(last_hour)?.map_or(now.hour(), |last| last.min(now.hour()));
+    writer.settle_rebuilt(&traffic, since, last.plus_ms(-HOUR_MS), now)?;
     let rows = traffic.line_counts()?.0;
     let missing = hours_not_restored(ledger, &traffic)?;
     drop((traffic, writer));

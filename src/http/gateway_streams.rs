@@ -26,6 +26,7 @@ use tracing::{debug, error};
 use super::gate::BEARER;
 use super::{HttpState, Problem};
 use crate::app::Refusal;
+use crate::core::calendar::DAY_MS;
 use crate::core::error_code::Code;
 use crate::core::gateway_stream::{MAX_STREAM, PieceRefusal};
 use crate::intake::{AppendError, GatewayStreams, StreamError};
@@ -46,6 +47,8 @@ const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 /// A gateway that has shown its token, with a place for one request.
 pub(super) struct Gateway {
     number: u8,
+    /// The highest number that a stream may have at present.
+    highest: u64,
     streams: Arc<GatewayStreams>,
     _seat: OwnedSemaphorePermit,
 }
@@ -62,7 +65,10 @@ impl FromRequestParts<HttpState> for Gateway {
             let detail = format!("gateway {number} sends more at once than is taken");
             Problem::from(Refusal::new(Code::RateLimited, detail).retry_after(BUSY_RETRY_S))
         })?;
-        Ok(Self { number, streams, _seat: seat })
+        // One slip, and no later stream could be begun.
+        let tomorrow = state.app.clock.now().plus_ms(DAY_MS);
+        let highest = u64::try_from(tomorrow.0).unwrap_or(0).min(MAX_STREAM);
+        Ok(Self { number, highest, streams, _seat: seat })
     }
 }
 
@@ -76,7 +82,7 @@ pub(super) struct Length {
 
 /// Tells how much of a stream is kept: 0 if it is not begun.
 pub(super) async fn length(gateway: Gateway, Path(stream): Path<String>) -> Result<Response, Problem> {
-    let stream = stream_number(&stream)?;
+    let stream = gateway.stream_number(&stream)?;
     match gateway.streams.length(gateway.number, stream).await {
         Ok(length) => Ok((at(length), Json(Length { stream, length })).into_response()),
         Err(error) => Ok(refusal(gateway.number, error)),
@@ -90,7 +96,7 @@ pub(super) async fn append(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let stream = stream_number(&stream)?;
+    let stream = gateway.stream_number(&stream)?;
     let offset = upload_offset(&headers)?;
     let is_packed = is_packed(&headers)?;
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -113,9 +119,12 @@ pub(super) async fn append(
     }
 }
 
-fn stream_number(text: &str) -> Result<u64, Problem> {
-    let number = text.parse().ok().filter(|number| (1..=MAX_STREAM).contains(number));
-    number.ok_or_else(|| Problem::new(Code::InvalidParameter, format!("a stream is a number from 1 to {MAX_STREAM}")))
+impl Gateway {
+    fn stream_number(&self, text: &str) -> Result<u64, Problem> {
+        let number = text.parse().ok().filter(|number| (1..=self.highest).contains(number));
+        let detail = || format!("a stream is a number from 1 to the time in ms, here at most {}", self.highest);
+        number.ok_or_else(|| Problem::new(Code::InvalidParameter, detail()))
+    }
 }
 
 fn upload_offset(headers: &HeaderMap) -> Result<u64, Problem> {

@@ -161,7 +161,7 @@ impl Follower {
         let mut any = false;
         let mut index = 0;
         while index < self.open.len() {
-            if batch.lines() >= max_lines || (any && Instant::now() >= due) {
+            if batch.is_full(max_lines) || (any && Instant::now() >= due) {
                 return true;
             }
             if self.open.get(index).is_some_and(|open| self.waits(open)) {

@@ -30,6 +30,12 @@ pub(super) struct Origins {
 }
 
 impl Origins {
+    /// Forgets all matches but these.
+    pub(super) fn keep(&mut self, is_there: impl Fn(&Path) -> bool) {
+        self.elsewhere.retain(|path, _| is_there(path));
+        self.short.retain(|path, _| is_there(path));
+    }
+
     /// Whether a match is to be followed. What cannot be told is looked at again.
     pub(super) fn is_own(&mut self, path: &Path, logs: &[Follower], traffic: &Traffic) -> bool {
         match self.find(path, logs, traffic) {

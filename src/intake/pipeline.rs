@@ -195,7 +195,7 @@ impl Reading {
             }
             let waited = first_line.map_or(Duration::ZERO, |at| at.elapsed());
             let longest = if is_behind { FILL_FOR.max(self.options.flush_after) } else { self.options.flush_after };
-            if batch.lines() >= self.options.max_batch_rows || waited >= longest {
+            if batch.is_full(self.options.max_batch_rows) || waited >= longest {
                 if self.send(&mut batch, &mut sources).is_err() {
                     return;
                 }

@@ -58,7 +58,7 @@ impl Reader {
         let chunk = self.buffer.get(..length).unwrap_or_default();
         let taken = memchr::memrchr(b'\n', chunk).map_or(0, |newline| newline + 1);
         take_lines(log, chunk.get(..taken).unwrap_or_default(), batch, max_lines, &mut self.detection);
-        if batch.lines() >= max_lines {
+        if batch.is_full(max_lines) {
             return Ok(ReadOutcome::Progress);
         }
         if length - taken > MAX_LINE_BYTES {
@@ -144,7 +144,7 @@ fn take_lines(log: &mut LogFile, lines: &[u8], batch: &mut Batch, max_lines: usi
         take_line(line, &place, batch, detection);
         start = newline + 1;
         // Exactly full, because the store writes whole row groups several times faster than odd ones.
-        if batch.lines() >= max_lines {
+        if batch.is_full(max_lines) {
             break;
         }
     }

@@ -5,7 +5,7 @@
 //!                                                   │ (core::gateway_stream, intake::spool)
 //!                                                   └─▶ read like any spool: rows and position in one transaction
 //! ```
-//! Every line counts once: a piece is kept whole or not at all, what comes again is passed over, and pieces of one
+//! Every line counts once: of a piece whole lines are kept, with the mark that counts them; what comes again is passed over, and pieces of one
 //! gateway are taken one after the other. A line that says it is another gateway's goes to quarantine.
 
 use std::collections::{BTreeMap, BTreeSet};

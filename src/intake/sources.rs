@@ -137,7 +137,9 @@ impl Sources {
 
     fn find_logs(&mut self) {
         // Links last: what they lead to is followed under its own name.
-        for (_, path) in self.patterns.iter().flat_map(|pattern| matches(pattern)).collect::<BTreeSet<_>>() {
+        let found: BTreeSet<_> = self.patterns.iter().flat_map(|pattern| matches(pattern)).collect();
+        self.origins.keep(|path| found.iter().any(|(_, found)| found == path));
+        for (_, path) in found {
             let is_followed = self.logs.iter().any(|log| log.log() == path);
             if is_followed || !self.origins.is_own(&path, &self.logs, &self.traffic) {
                 continue;

@@ -16,6 +16,9 @@ use crate::core::rollup::Rollup;
 /// How many bytes of a rejected line are kept.
 pub const QUARANTINE_HEAD_BYTES: usize = 512;
 
+/// Bytes of paths that a batch takes, about: they are the only columns whose length others choose.
+const MAX_PATHS_BYTES: usize = 16 << 20;
+
 /// How far a log file has been read, and how to recognise it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilePosition {
@@ -137,6 +140,11 @@ impl Batch {
     /// Lines in it, parsed and rejected.
     pub fn lines(&self) -> usize {
         self.requests.rows() + self.quarantined.len()
+    }
+
+    /// Whether it should be committed: it has so many lines, or takes as much memory as it may.
+    pub fn is_full(&self, max_lines: usize) -> bool {
+        self.lines() >= max_lines || self.requests.path_bytes() >= MAX_PATHS_BYTES
     }
 
     /// Whether committing it would change nothing.

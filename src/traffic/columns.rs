@@ -43,6 +43,11 @@ impl RequestColumns {
         self.ts.len()
     }
 
+    /// Of paths that are in the rows.
+    pub(super) fn path_bytes(&self) -> usize {
+        self.own_path.values_slice().len()
+    }
+
     pub(super) fn push(&mut self, line: &RequestLine<'_>, shapes: &mut Shapes) {
         self.ts.push(line.ts.micros());
         self.idle_ms.push(line.idle_ms);

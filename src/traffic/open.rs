@@ -76,7 +76,7 @@ fn name_store(connection: &Connection) -> Result<(), TrafficError> {
     getrandom::fill(&mut name).map_err(|source| TrafficError::Random { source })?;
     connection
         .execute(
-            "INSERT INTO traffic_store SELECT ?, 0, 0, 0, NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM traffic_store)",
+            "INSERT INTO traffic_store SELECT ?, 0, 0, 0, NULL, NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM traffic_store)",
             params![data_encoding::HEXLOWER.encode(&name)],
         )
         .map_err(failed("name the store"))?;

@@ -45,8 +45,10 @@ const DAMAGE: [&str; 8] = [
 pub struct Rebuild {
     /// Earlier hours may lack what only the damaged store knew.
     pub at: UtcMillis,
-    /// Hours before this were all billed, and what this store has more of them is history that was never counted.
+    /// Hours before this were all billed: what the rebuild found more of them is history that was never counted.
     pub billed_before: UtcMillis,
+    /// The last batch of the rebuild; what came later is none of it.
+    pub batch: u64,
 }
 
 impl TrafficError {
@@ -147,13 +149,13 @@ impl Traffic {
     /// # Errors
     /// [`TrafficError::Query`].
     pub fn rebuild(&self) -> Result<Option<Rebuild>, TrafficError> {
-        let read = |row: &Row<'_>| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?));
-        self.read(|connection| {
-            connection
-                .query_row("SELECT epoch_ms(rebuilt_at), epoch_ms(billed_before) FROM traffic_store", [], read)
-                .map(|times| times.map(|(at, before)| Rebuild { at: UtcMillis(at), billed_before: UtcMillis(before) }))
-                .map_err(failed("read when the store was made anew"))
-        })
+        let read = |row: &Row<'_>| {
+            let times = row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?);
+            let batch = row.get::<_, Option<u64>>(2)?.unwrap_or(0);
+            Ok(times.map(|(at, before)| Rebuild { at: UtcMillis(at), billed_before: UtcMillis(before), batch }))
+        };
+        let sql = "SELECT epoch_ms(rebuilt_at), epoch_ms(billed_before), rebuilt_batch FROM traffic_store";
+        self.read(|connection| connection.query_row(sql, [], read).map_err(failed("read when the store was made anew")))
     }
 }
 
@@ -167,7 +169,8 @@ impl Writer {
         &mut self,
         traffic: &Traffic,
         since: UtcMillis,
-        rebuild: Rebuild,
+        billed_before: UtcMillis,
+        now: UtcMillis,
     ) -> Result<(), TrafficError> {
         let settling = failed("settle a rebuilt store");
         let files = registered_files(&self.connection, &traffic.chunks)?;
@@ -190,12 +193,12 @@ impl Writer {
         self.connection
             .execute(
                 "UPDATE traffic_store SET last_batch = ?, merged_batch = ?, rebuilt_at = make_timestamp(?),
-                     billed_before = make_timestamp(?)",
-                params![number, self.last_batch, rebuild.at.micros(), rebuild.billed_before.micros()],
+                     billed_before = make_timestamp(?), rebuilt_batch = ?",
+                params![number, self.last_batch, now.micros(), billed_before.micros(), number],
             )
             .map_err(&settling)?;
         self.last_batch = number;
-        self.compact(rebuild.at)?;
+        self.compact(now)?;
         self.checkpoint()
     }
 }

@@ -1,7 +1,7 @@
-//! What repeats in almost every request as one number: sixteen columns that need not be appended and compressed for each.
+//! What repeats in almost every request as one number: fourteen columns that need not be appended and compressed for each.
 //!
 //! A [`Shapes`] gives numbers out and remembers the newest; it begins empty at every start and again when it is full, and
-//! no number is given out twice. So shapes before its first one are given to no further rows, and those of them that
+//! no number that a row has is given out twice. So shapes before its first one are given to no further rows, and those of them that
 //! no row has any more can go ([`forget`]).
 
 use std::borrow::Cow;
@@ -19,8 +19,12 @@ use crate::core::log_line::RequestLine;
 
 /// Remembered ones. Readers join with the table, which has these and those of rows that are not sealed yet.
 const MOST: usize = 16_384;
-/// New ones in a batch, after which paths are put into the rows: clients choose them, so they can all be different.
-const FRESH_PATHS: usize = 4_096;
+/// New ones at once, and rows for each further one, beyond which paths are put into the rows: clients choose them, so they
+/// can all be different, and every reader joins with all shapes that are in use.
+const FRESH_PATHS: u64 = 4_096;
+const ROWS_PER_FRESH_PATH: u64 = 1_000;
+/// A longer path is put into its row, too: it is hardly that of many.
+const MAX_PATH_BYTES: usize = 256;
 
 /// Clients choose the method, so only these are told apart; HAProxy writes the last for what is not HTTP.
 const METHODS: [&str; 11] =
@@ -56,6 +60,8 @@ pub struct Shapes {
     hasher: DefaultHashBuilder,
     /// So many of `known` are in the store, or on the way to it.
     taken: usize,
+    /// Rows that new paths may still be charged to.
+    allowance: u64,
 }
 
 /// A request's shape.
@@ -75,17 +81,26 @@ pub(super) struct FreshShapes {
 
 impl Shapes {
     fn starting_at(first: u64) -> Self {
-        Self { first, known: Vec::new(), places: HashTable::new(), hasher: DefaultHashBuilder::default(), taken: 0 }
+        Self {
+            first,
+            known: Vec::new(),
+            places: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            taken: 0,
+            allowance: FRESH_PATHS * ROWS_PER_FRESH_PATH,
+        }
     }
 
     pub(super) fn shape_of<'a>(&mut self, line: &RequestLine<'a>) -> Found<'a> {
         let path = line.path.as_plain().map_or_else(|| Cow::Owned(line.path.to_string()), Cow::Borrowed);
         let shape = shape(line, &path);
+        self.allowance = (self.allowance + 1).min(FRESH_PATHS * ROWS_PER_FRESH_PATH);
         let hash = self.hasher.hash_one(&shape);
         if let Some(place) = self.find(hash, &shape) {
             return Found { number: self.number(place), own_path: None };
         }
-        if self.known.len().saturating_sub(self.taken) < FRESH_PATHS {
+        if path.len() <= MAX_PATH_BYTES && self.allowance >= ROWS_PER_FRESH_PATH {
+            self.allowance -= ROWS_PER_FRESH_PATH;
             return Found { number: self.add(hash, &shape), own_path: None };
         }
         let pathless = Shape { path: "", ..shape };
@@ -120,7 +135,7 @@ impl Shapes {
         let taken = FreshShapes { first: self.first, rows: rows(self.number(self.taken), fresh)? };
         self.taken = self.known.len();
         if self.taken > MOST {
-            *self = Self::starting_at(self.number(self.taken));
+            *self = Self { allowance: self.allowance, ..Self::starting_at(self.number(self.taken)) };
         }
         Ok(taken)
     }

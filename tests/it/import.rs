@@ -95,6 +95,20 @@ fn a_file_is_counted_once_whatever_it_is_packed_in_and_whatever_its_name() {
     assert_eq!((stored(folder.path()), read_twice(folder.path())), ((2010, 0), 0));
 }
 
+/// Their lines have no counter by which they would be recognised.
+#[test]
+fn equal_files_in_one_go_count_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, config) = (|name: &str| folder.path().join(name), write_config(folder.path(), ""));
+    let line = "::1:5 [23/Nov/2026:09:00:00.000] seal b/s 0/0/0/4/5 200 2 - - ---- 1/1/0/0/0 0/0 \"GET /a HTTP/1.1\"\n";
+    let text = line.repeat(100);
+    let files = [plain(&path("a"), text.as_bytes()), gzip(&path("b.gz"), text.as_bytes())];
+    let (code, said) = import(&config, &files);
+    assert_eq!((code, said.matches("already imported").count()), (0, 1), "{said}");
+    let counts = Traffic::open(&folder.path().join("data/traffic.duckdb"), &STORE).unwrap().0.line_counts().unwrap();
+    assert_eq!(counts, (100, 0), "{said}");
+}
+
 #[test]
 fn what_is_wrong_with_a_file_is_said_and_nothing_of_it_is_counted() {
     let folder = tempfile::tempdir().unwrap();

@@ -75,12 +75,13 @@ pub(super) enum Step {
 }
 
 impl ImportFile {
-    /// Opens a file and finds out what is known of it. `is_there` tells whether a followed file still is; where it is not,
+    /// Opens a file and finds out what is known of it, by the store or by what is `noted` since. `is_there` tells whether a followed file still is; where it is not,
     /// its position goes on with the import, in case it comes back.
     pub(super) fn open(
         path: &Path,
         gateway: Option<u8>,
         traffic: &Traffic,
+        noted: &[ImportPosition],
         is_there: impl Fn(&FilePosition) -> Option<bool>,
     ) -> Result<Self, Failure> {
         let mut content = Unpacked::open(path)?;
@@ -93,7 +94,10 @@ impl ImportFile {
             head_bytes >= LEAST_HEAD && head.is_some_and(|head| hash(head) == head_hash)
         };
         let imports = traffic.imports()?;
-        let before = imports.into_iter().filter(|import| begins_so(import.head_bytes, import.head_hash));
+        let before = imports
+            .into_iter()
+            .chain(noted.iter().cloned())
+            .filter(|import| begins_so(import.head_bytes, import.head_hash));
         let before = before.max_by_key(|import| import.read_offset);
         let (mut known, mut abandoned) = (Vec::new(), Vec::new());
         for file in traffic.followed_files()? {
@@ -149,6 +153,11 @@ impl ImportFile {
         }
     }
 
+    /// How far it was read.
+    pub(super) fn position(&self) -> ImportPosition {
+        ImportPosition { content_hash: self.hash.finish(), ..self.position.clone() }
+    }
+
     /// Lines that were counted now, and before.
     pub(super) fn lines(&self) -> (u64, u64) {
         (self.new_lines, self.position.lines.saturating_sub(self.new_lines))
@@ -171,7 +180,7 @@ impl ImportFile {
         self.pass_over_what_was_imported()?;
         if self.before.is_none() {
             self.take_lines(batch, max_lines);
-            if batch.lines() >= max_lines {
+            if batch.is_full(max_lines) {
                 return Ok(Step::More);
             }
         }
@@ -206,7 +215,7 @@ impl ImportFile {
 
     fn take_lines(&mut self, batch: &mut Batch, max_lines: usize) {
         let begun = (self.position.read_offset, batch.lines());
-        while batch.lines() < max_lines {
+        while !batch.is_full(max_lines) {
             let rest = self.buffer.get(self.from..self.to).unwrap_or_default();
             let Some(newline) = memchr::memchr(b'\n', rest) else { break };
             let (offset, line) = (self.position.read_offset, rest.get(..newline).unwrap_or_default());

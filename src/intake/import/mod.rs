@@ -30,7 +30,7 @@ use tracing::{info, warn};
 
 use self::file::{Failure, ImportFile, Step};
 use super::listing;
-use crate::traffic::{Batch, FilePosition, Traffic};
+use crate::traffic::{Batch, FilePosition, ImportPosition, Traffic};
 
 /// Before a file that is being rotated away is looked at again.
 const UNDECIDED_PAUSE: Duration = Duration::from_secs(5);
@@ -111,6 +111,8 @@ pub(super) struct Importer {
     current: Option<(PathBuf, ImportFile)>,
     /// Files that were read, with the batch that their last rows are in, once it is known.
     ending: Vec<(Option<u64>, PathBuf, Outcome)>,
+    /// How far files were read, whether or not that is stored yet: another one may begin like one of them.
+    noted: Vec<ImportPosition>,
     not_before: Option<Instant>,
     /// Since when files wait for a log that is not where it was.
     undecided: BTreeMap<PathBuf, Instant>,
@@ -128,6 +130,7 @@ impl Importer {
             traffic: traffic.clone(),
             current: None,
             ending: Vec::new(),
+            noted: Vec::new(),
             not_before: None,
             undecided: BTreeMap::new(),
             followed: BTreeSet::new(),
@@ -156,7 +159,7 @@ impl Importer {
     /// Reads until the batch has `max_lines`, nothing is left, or the batch is due. Tells whether there was anything.
     pub(super) fn read(&mut self, batch: &mut Batch, max_lines: usize, due: Instant) -> bool {
         let mut any = false;
-        while batch.lines() < max_lines && !(any && Instant::now() >= due) {
+        while !(batch.is_full(max_lines) || any && Instant::now() >= due) {
             let Some((path, mut file)) = self.current.take().or_else(|| self.begin()) else { break };
             any = true;
             match file.step(batch, max_lines) {
@@ -165,10 +168,12 @@ impl Importer {
                     let (lines, before) = file.lines();
                     let nothing_new = lines == 0 && (before > 0 || file.was_counted());
                     let outcome = if nothing_new { Outcome::AlreadyCounted } else { Outcome::Imported { lines } };
+                    self.noted.push(file.position());
                     self.ending.push((None, path, outcome));
                 }
                 Err(failure) => {
                     let lines = file.lines().0;
+                    self.noted.push(file.position());
                     self.ending.push((None, path, Outcome::Failed { reason: failure.to_string(), lines }));
                 }
             }
@@ -189,7 +194,8 @@ impl Importer {
             let gateway = self.imports.gateways.get(&path).copied();
             let (since, most) = (self.undecided.get(&path), self.imports.undecided_at_most);
             let is_overdue = since.is_some_and(|since| since.elapsed() >= most);
-            match ImportFile::open(&path, gateway, &self.traffic, |position| self.is_there(position, is_overdue)) {
+            let is_there = |position: &FilePosition| self.is_there(position, is_overdue);
+            match ImportFile::open(&path, gateway, &self.traffic, &self.noted, is_there) {
                 Ok(file) => {
                     self.undecided.remove(&path);
                     info!(path = %path.display(), "importing a file");

@@ -56,7 +56,7 @@ impl Journal {
         counted: Option<SpoolPosition>,
     ) -> io::Result<(Self, StreamPosition)> {
         let spool = open_spool(name, Some(gateway), folder, max_bytes)?;
-        let (first_last, mut position) = (spool.last_segment(), StreamPosition::default());
+        let (first_last, mut position, mut is_known) = (spool.last_segment(), StreamPosition::default(), false);
         while let Some(last) = spool.last_segment() {
             let mut found = None;
             let length = cut_torn(&spool, last, |records| {
@@ -64,7 +64,7 @@ impl Journal {
                 found.map_or(0, |(_, end)| end)
             })?;
             if let Some((mark, _)) = found {
-                position = mark;
+                (position, is_known) = (mark, true);
                 // Damaged before a place that is counted: how much of the stream that was is not known any more.
                 if counted.is_some_and(|counted| (counted.segment, counted.read_offset) > (last, length)) {
                     error!(
@@ -76,6 +76,14 @@ impl Journal {
                 }
                 break;
             }
+        }
+        if counted.is_some() && !is_known {
+            let folder = folder.display();
+            let what = format!(
+                "{folder} does not say any more how much of the stream of gateway {gateway} was taken: move \
+                the folder away, and have the gateway begin another stream"
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         Ok((Self::behind(spool, first_last, counted)?, position))
     }
@@ -117,27 +125,31 @@ impl Journal {
         if self.pending.is_empty() {
             return Ok(());
         }
-        if self.current.as_ref().is_none_or(|segment| segment.durable >= self.segment_bytes) {
-            self.current = Some(self.begin_segment()?);
+        match &mut self.current {
+            Some(segment) if segment.durable < self.segment_bytes => {
+                segment.file.write_all_at(&self.pending, segment.durable)?;
+                segment.file.sync_data()?;
+                segment.durable += u64::try_from(self.pending.len()).unwrap_or(u64::MAX);
+                self.spool.set_durable(segment.number, segment.durable);
+            }
+            _ => self.current = Some(self.begin_segment()?),
         }
-        let Some(segment) = &mut self.current else { return Ok(()) };
-        segment.file.write_all_at(&self.pending, segment.durable)?;
-        segment.file.sync_data()?;
-        segment.durable += u64::try_from(self.pending.len()).unwrap_or(u64::MAX);
-        self.spool.set_durable(segment.number, segment.durable);
         self.pending.clear();
         Ok(())
     }
 
+    /// Begins a segment with what is pending. Nobody sees it before that is durable: readers let go of the segment before,
+    /// and with it of its marks.
     fn begin_segment(&mut self) -> io::Result<Segment> {
         let number = self.next;
         // One that could not be begun before is begun again.
         let file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(self.spool.path(number))?;
-        file.write_all_at(&HEADER, 0)?;
+        let content = [&HEADER[..], &self.pending].concat();
+        file.write_all_at(&content, 0)?;
         file.sync_data()?;
         File::open(&self.spool.folder)?.sync_all()?;
-        let durable = u64::try_from(HEADER.len()).unwrap_or(0);
+        let durable = u64::try_from(content.len()).unwrap_or(u64::MAX);
         self.spool.set_durable(number, durable);
         self.next += 1;
         Ok(Segment { number, file, durable })

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::Spool;
+use super::{Spool, segment_name};
 use crate::core::calendar::UtcMillis;
 use crate::core::spool_record::{HEADER, intact_lines};
 
@@ -21,11 +21,18 @@ const LEVEL: i32 = 1;
 /// A gateway's clock may be ahead of ours by so much.
 const MARGIN_MS: i64 = 24 * 3_600_000;
 
-/// The packed logs of a spool's folder, oldest first. They can be imported.
+/// The packed logs of a spool's folder, oldest first. They can be imported: one whose segment is still there, because the
+/// process ended between packing and deleting it, is not among them.
 ///
 /// # Errors
 /// Those of the folder.
 pub fn counted_logs(spool: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut logs = packed_logs(spool)?;
+    logs.retain(|log| number_of(log).is_none_or(|number| !spool.join(segment_name(number)).exists()));
+    Ok(logs)
+}
+
+fn packed_logs(spool: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(spool.join(FOLDER)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -43,7 +50,7 @@ pub fn counted_logs(spool: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// The greatest number of a kept segment: numbers are never used twice.
 pub(super) fn last_number(spool: &Path) -> io::Result<Option<u64>> {
-    Ok(counted_logs(spool)?.last().and_then(|path| number_of(path)))
+    Ok(packed_logs(spool)?.last().and_then(|path| number_of(path)))
 }
 
 /// Packs a segment that is counted. It can be done again after a crash.

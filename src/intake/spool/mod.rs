@@ -172,12 +172,16 @@ impl Spool {
     }
 
     fn path(&self, segment: u64) -> PathBuf {
-        self.folder.join(format!("{segment:020}.{EXTENSION}"))
+        self.folder.join(segment_name(segment))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn segment_name(number: u64) -> String {
+    format!("{number:020}.{EXTENSION}")
 }
 
 /// The number in a segment's name.

@@ -57,7 +57,7 @@ impl SpoolReader {
     /// there were any.
     pub(in crate::intake) fn read(&mut self, batch: &mut Batch, max_lines: usize, due: Instant) -> bool {
         let mut any = false;
-        while batch.lines() < max_lines && !(any && Instant::now() >= due) {
+        while !(batch.is_full(max_lines) || any && Instant::now() >= due) {
             let Some((segment, durable, has_later)) = self.spool.segment_from(self.position.segment) else { break };
             if segment > self.position.segment || self.position.read_offset == 0 {
                 self.position = SpoolPosition { segment, read_offset: to_u64(HEADER.len()) };
@@ -89,7 +89,7 @@ impl SpoolReader {
         let behind = if filled < self.buffer.len() { Behind::Nothing } else { Behind::More };
         let name = &self.spool.name;
         let mut start = 0;
-        while batch.lines() < max_lines {
+        while !batch.is_full(max_lines) {
             let rest = chunk.get(start..).unwrap_or_default();
             let place = Place {
                 source: name,

@@ -73,8 +73,10 @@ impl Traffic {
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
-        if !report.parts.is_empty() {
-            shapes::forget(&self.take_idle()?)?;
+        if !report.parts.is_empty()
+            && let Err(error) = self.take_idle().and_then(|connection| shapes::forget(&connection))
+        {
+            first_error = first_error.or(Some(error));
         }
         first_error.map_or(Ok(report), Err)
     }

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::core::calendar::{HOUR_MS, UtcMillis};
 use crate::core::log_line;
-use crate::traffic::{Batch, Options, Rebuild, Traffic, Writer};
+use crate::traffic::{Batch, Options, Traffic, Writer};
 
 const OPTIONS: Options = Options { memory_limit_mib: 256, threads: 1 };
 /// The beginning of a day.
@@ -182,7 +182,7 @@ fn a_file_that_the_store_does_not_know_is_not_deleted_and_can_be_taken_over() {
     fs::write(store.folder.path().join(FOLDER).join("requests-bad.parquet"), b"PAR1").unwrap();
     let adopted = store.traffic.adopt_parts().unwrap();
     assert_eq!((adopted.parts.len(), adopted.doubled, adopted.unreadable.len()), (1, 1, 1));
-    store.writer.settle_rebuilt(&store.traffic, at(0, 0), Rebuild { at: at(2, 0), billed_before: at(0, 0) }).unwrap();
+    store.writer.settle_rebuilt(&store.traffic, at(0, 0), at(0, 0), at(2, 0)).unwrap();
     assert_eq!(store.counts(), (0, 10, 10));
     assert_eq!(store.traffic.verify().unwrap(), verified);
     store.append([(at(0, 5).0, 7)]);

@@ -39,9 +39,10 @@ fn a_shape_keeps_its_number_and_is_fresh_once() {
 }
 
 #[test]
-fn of_many_paths_in_a_batch_the_later_ones_are_in_the_rows() {
+fn of_many_paths_the_later_ones_are_in_the_rows() {
     let mut shapes = Shapes::starting_at(1);
-    let all = u64::try_from(FRESH_PATHS).unwrap();
+    // Each row gives a thousandth of a path back.
+    let all = FRESH_PATHS + 4;
     for path in 1..=all {
         assert_eq!(shape_of(&mut shapes, &line(&format!("/{path}"), "GET", 200)), (path, None));
     }
@@ -49,21 +50,28 @@ fn of_many_paths_in_a_batch_the_later_ones_are_in_the_rows() {
         assert_eq!(shape_of(&mut shapes, &line(path, "GET", 200)), (all + 1, Some(path.to_owned())));
     }
     assert_eq!(shape_of(&mut shapes, &line("/1", "GET", 200)), (1, None), "a known one is used all the same");
-    assert_eq!(shapes.take_fresh().unwrap().rows.num_rows(), FRESH_PATHS + 1);
-    assert_eq!(shape_of(&mut shapes, &line("/one-more", "GET", 200)), (all + 2, None), "the next batch has room");
+    assert_eq!(shapes.take_fresh().unwrap().rows.num_rows(), usize::try_from(all).unwrap() + 1);
+    for _ in 0..ROWS_PER_FRESH_PATH {
+        shape_of(&mut shapes, &line("/1", "GET", 200));
+    }
+    assert_eq!(shape_of(&mut shapes, &line("/one-more", "GET", 200)), (all + 2, None), "more rows make room");
+    let long = format!("/{}", "x".repeat(MAX_PATH_BYTES));
+    assert_eq!(shape_of(&mut shapes, &line(&long, "GET", 200)), (all + 1, Some(long)));
 }
 
 #[test]
 fn when_full_it_begins_anew_and_gives_no_number_twice() {
     let mut shapes = Shapes::starting_at(1);
-    let mut last = 0;
-    for batch in 0..=MOST / FRESH_PATHS {
-        for path in 0..FRESH_PATHS {
+    let (mut last, fresh_paths) = (0, usize::try_from(FRESH_PATHS).unwrap());
+    for batch in 0..=MOST / fresh_paths {
+        shapes.allowance = FRESH_PATHS * ROWS_PER_FRESH_PATH;
+        for path in 0..fresh_paths {
             last = last.max(shape_of(&mut shapes, &line(&format!("/{batch}/{path}"), "GET", 200)).0);
         }
         assert_eq!(shapes.take_fresh().unwrap().first, 1, "rows of this batch may have any of them");
     }
-    assert_eq!(last, u64::try_from(MOST + FRESH_PATHS).unwrap());
+    assert_eq!(last, u64::try_from(MOST + fresh_paths).unwrap());
+    shapes.allowance = ROWS_PER_FRESH_PATH;
     assert_eq!(shape_of(&mut shapes, &line("/0/0", "GET", 200)), (last + 1, None));
     let fresh = shapes.take_fresh().unwrap();
     assert_eq!((fresh.first, numbers(&fresh)), (last + 1, vec![last + 1]));

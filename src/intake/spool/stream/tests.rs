@@ -216,3 +216,25 @@ fn a_stream_whose_counted_end_is_lost_is_not_gone_on_with() {
         fs::write(&path, good).unwrap();
     }
 }
+
+#[test]
+fn a_stream_of_which_no_mark_is_left_is_not_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let counted = Some(SpoolPosition { segment: 3, read_offset: 99 });
+    let error = StreamJournal::open(GATEWAY, NAME, folder.path(), PLENTY, counted).err().unwrap().to_string();
+    assert!(error.contains("gateway 2") && error.contains("begin another stream"), "{error}");
+}
+
+#[test]
+fn no_segment_is_shown_before_it_has_a_mark() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path(), PLENTY, None);
+    let mut sent = 0;
+    for number in 0..20 {
+        let text = lines(number, number + 1);
+        sent = journal.append(7, sent, text.as_bytes()).unwrap();
+        let (path, _) = newest(folder.path());
+        let bytes = fs::read(path).unwrap();
+        assert!(crate::core::spool_record::last_mark(&bytes[16..]).is_some());
+    }
+}
