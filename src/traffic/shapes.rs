@@ -113,13 +113,14 @@ impl Shapes {
     }
 
     fn find(&self, hash: u64, shape: &Shape<&str>) -> Option<usize> {
-        let is_same = |place: &usize| self.known.get(*place).is_some_and(|known| known.borrowed() == *shape);
+        let is_same =
+            |place: &usize| self.known.get(*place).is_some_and(|known| known.with_texts(|text| &**text) == *shape);
         self.places.find(hash, is_same).copied()
     }
 
     fn add(&mut self, hash: u64, shape: &Shape<&str>) -> u64 {
         let place = self.known.len();
-        self.known.push(shape.owned());
+        self.known.push(shape.with_texts(|text| Box::from(*text)));
         let (known, hasher) = (&self.known, &self.hasher);
         self.places.insert_unique(hash, place, |place| known.get(*place).map_or(0, |known| hasher.hash_one(known)));
         self.number(place)
@@ -141,9 +142,9 @@ impl Shapes {
     }
 }
 
-impl Shape<Box<str>> {
-    fn borrowed(&self) -> Shape<&str> {
-        let Self { method, path, termination, backend, server, .. } = self;
+impl<T> Shape<T> {
+    /// The same with its texts as something else.
+    fn with_texts<'a, U>(&'a self, text: impl Fn(&'a T) -> U) -> Shape<U> {
         let Self { gateway, pid, service, network, class, event, listener_port, status, repeat, .. } = *self;
         Shape {
             gateway,
@@ -155,33 +156,11 @@ impl Shape<Box<str>> {
             listener_port,
             status,
             repeat,
-            method,
-            path,
-            termination,
-            backend,
-            server,
-        }
-    }
-}
-
-impl Shape<&str> {
-    fn owned(&self) -> Shape<Box<str>> {
-        let Self { gateway, pid, service, network, class, event, listener_port, status, repeat, .. } = *self;
-        Shape {
-            gateway,
-            pid,
-            service,
-            network,
-            class,
-            event,
-            listener_port,
-            status,
-            repeat,
-            method: self.method.into(),
-            path: self.path.into(),
-            termination: self.termination.into(),
-            backend: self.backend.into(),
-            server: self.server.into(),
+            method: text(&self.method),
+            path: text(&self.path),
+            termination: text(&self.termination),
+            backend: text(&self.backend),
+            server: text(&self.server),
         }
     }
 }
