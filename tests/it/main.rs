@@ -11,6 +11,7 @@ mod architecture;
 mod authorization;
 mod config_global;
 mod demo;
+mod escrow;
 mod exactly_once;
 mod fuzz_seeds;
 mod import;

@@ -87,7 +87,9 @@ pub fn app(folder: &Path, clock: Clock) -> (App, Writer) {
         accounts: accounts(),
         chain: Chain::Sim(SimChain::default()),
         readiness: suiftly::app::KeptReadiness::default(),
+        ledger_id: "0123456789abcdef".to_owned(),
         outbox: Notify::new(),
+        payments: Notify::new(),
         traffic_queries: TrafficQueries::default(),
     };
     (app, writer)
