@@ -72,7 +72,7 @@ impl Business {
     }
 
     /// A customer with USDC in the wallet.
-    async fn customer(&self, number: u64, dollars: i64) -> Person {
+    async fn customer(&self, number: u64, dollars: i32) -> Person {
         let wallet = SimWallet::numbered(number).unwrap();
         self.sim().faucet(wallet.address(), Usd::from_dollars(dollars), self.clock.now()).unwrap();
         self.register(wallet).await
