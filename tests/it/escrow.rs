@@ -184,7 +184,7 @@ async fn close(app: Arc<App>) {
 fn code(error: AppError) -> Code {
     match error {
         AppError::Refused(refusal) => refusal.code,
-        error => panic!("{error:?}"),
+        error => unreachable!("{error:?}"),
     }
 }
 
@@ -303,7 +303,7 @@ async fn a_deposit_pays_what_is_owed_at_once_and_once() {
         unpaid.map(|invoice| invoice.invoice).collect::<Vec<u64>>()
     };
     let owed = unpaid(Arc::clone(&business.app)).await;
-    let [owed] = owed[..] else { panic!("{owed:?}") };
+    let [owed] = owed[..] else { unreachable!("{owed:?}") };
 
     // The deposit, the customer and the manager want it paid at the same time.
     let built = business.build(&person, "deposit", 500).await.unwrap();
@@ -322,7 +322,7 @@ async fn a_deposit_pays_what_is_owed_at_once_and_once() {
     }
     together.join_all().await;
     business.settle().await;
-    assert_eq!(unpaid(Arc::clone(&business.app)).await, [] as [u64; 0]);
+    assert_eq!(unpaid(Arc::clone(&business.app)).await, Vec::<u64>::new());
     let charges = business.app.ledger.read(move |tx| charges_of_invoice(tx, owed)).await.unwrap();
     assert_eq!(charges.len(), 1, "{charges:?}");
     let on_chain = business.charges_on_chain().await;
