@@ -22,9 +22,7 @@ use suiftly::ledger::chain_event::{StoredEventKind, chain_events_of};
 use suiftly::ledger::charge::charges_of_invoice;
 use suiftly::ledger::customer::{find_customer, insert_customer};
 use suiftly::ledger::escrow::escrow_account_of;
-use suiftly::ledger::identity::ensure_ledger_id;
 use suiftly::ledger::parked::parked;
-use suiftly::random::random;
 use tempfile::TempDir;
 
 use crate::support;
@@ -166,8 +164,6 @@ fn asked(action: &str, amount_micros: i64) -> NewWalletTransaction {
 async fn open(ledger: &Path, chain: &Path, clock: &Clock) -> Arc<App> {
     let mut app = support::app(ledger, clock.clone()).0;
     app.chain = Chain::Sim(SimChain::open(&chain.join("sim-chain.journal"), GENESIS).unwrap());
-    let identity = random().unwrap();
-    app.ledger_id = app.ledger.write(move |tx| ensure_ledger_id(tx, identity)).await.unwrap();
     Arc::new(app)
 }
 
