@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use self::fields::Fields;
-pub use self::secrets::{Secrets, SecretsError};
+pub use self::secrets::{NewSecrets, Secrets, SecretsError};
 use crate::core::id::Network;
 
 /// Where the configuration is read from unless `--config` names another file.

@@ -33,7 +33,10 @@ use self::reading::{Reading, syslog_addresses};
 use self::store::open_store;
 pub use self::store::{Rebuilt, rebuild_store, store_options, store_path};
 use crate::admin;
-use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, load_config_global};
+use crate::app::{
+    Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, VAULTS_FOLDER, Vaults, VaultsOptions,
+    load_config_global,
+};
 use crate::chain::{Chain, SimChain, SimError};
 use crate::clock::Clock;
 use crate::config::{Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
@@ -137,7 +140,8 @@ impl Daemon {
         let syslog = SyslogReceivers::bind(&syslog_addresses(&config.intake)).await?;
         let opening = config.clone();
         let gateways = GatewayTokens::new(secrets.gateways.clone());
-        let open = move || open(&opening, clock, accounts, syslog, gateways);
+        let vaults = vaults_options(config, secrets);
+        let open = move || open(&opening, clock, accounts, vaults, syslog, gateways);
         let (app, reading) = tokio::task::spawn_blocking(open).await??;
         let app = Arc::new(app);
         let stop = CancellationToken::new();
@@ -150,7 +154,8 @@ impl Daemon {
             let storage = jobs::run_storage(app.clone(), interval);
             let billing = jobs::run_billing(app.clone(), interval);
             let chain = jobs::run_chain(app.clone(), interval);
-            let run = async { tokio::join!(manager, outbox, config, storage, billing, chain) };
+            let vaults = jobs::run_vaults(app.clone(), interval);
+            let run = async { tokio::join!(manager, outbox, config, storage, billing, chain, vaults) };
             let stop = stop.clone();
             async move {
                 let _ = stop.run_until_cancelled(run).await;
@@ -229,6 +234,7 @@ fn open(
     config: &Config,
     clock: Clock,
     accounts: Accounts,
+    vaults: VaultsOptions,
     syslog: SyslogReceivers,
     gateways: GatewayTokens,
 ) -> Result<(App, Reading), DaemonError> {
@@ -238,6 +244,7 @@ fn open(
     let identity = random()?;
     let ledger_id = ledger.write_blocking(move |tx| ensure_ledger_id(tx, identity))?;
     let chain = Chain::Sim(SimChain::open(&config.data_dir.join(SIMULATED_CHAIN), random()?)?);
+    let vaults = Vaults::open(vaults)?;
     Reading::tell_losses(&traffic)?;
     let reading = Reading::start(config, syslog, gateways, &traffic, writer, clock.clone())?;
     let app = App {
@@ -255,6 +262,7 @@ fn open(
         readiness: crate::app::KeptReadiness::default(),
         outbox: Notify::new(),
         payments: Notify::new(),
+        vaults,
         traffic_queries: TrafficQueries::default(),
     };
     Ok((app, reading))
@@ -280,6 +288,15 @@ fn accounts(config: &Config, secrets: &Secrets, public_url: &PublicUrl) -> Resul
         site,
     };
     Ok(Accounts::new(options)?)
+}
+
+fn vaults_options(config: &Config, secrets: &Secrets) -> VaultsOptions {
+    VaultsOptions {
+        folder: config.data_dir.join(VAULTS_FOLDER),
+        vault_keys: secrets.vault_keys.clone(),
+        vault_signing: secrets.vault_signing.clone(),
+        seal_network: config.chain.network,
+    }
 }
 
 fn gate(config: &Config, public_url: &PublicUrl) -> GateOptions {

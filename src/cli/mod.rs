@@ -12,6 +12,7 @@ mod ledger;
 mod serve;
 mod traffic;
 mod traffic_status;
+mod vault;
 mod verify_invoice;
 
 use std::path::PathBuf;
@@ -74,6 +75,9 @@ enum Command {
     /// Checks the store of requests
     #[command(subcommand)]
     Traffic(traffic::TrafficCommand),
+    /// Shows and checks what gateways are told: vault files
+    #[command(subcommand)]
+    Vault(vault::VaultCommand),
     /// Measures this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -112,6 +116,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Config(command) => config::config_global(command),
         Command::Sql(args) => traffic::sql(&args),
         Command::Traffic(command) => traffic::traffic(&command),
+        Command::Vault(command) => vault::vault(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Completions { shell } => docs::completions(shell),
         Command::Man => docs::man(),

@@ -35,4 +35,5 @@ mod syslog;
 mod tail;
 mod time_travel;
 mod traffic_api;
+mod vaults;
 mod wallet;
