@@ -63,7 +63,7 @@ fn prices_are_public_and_cached_by_their_tag() {
 #[test]
 fn nothing_else_is_reachable_without_a_demo() {
     let server = Server::start();
-    for path in ["/", "/index.html", "/assets/none.js", "/api/demo/overview", "/api/demo/events", "/x"] {
+    for path in ["/index.html", "/assets/none.js", "/api/demo/overview", "/api/demo/events", "/x"] {
         let (status, head, body) = server.get(path);
         assert_eq!(status, 404, "{path}");
         assert!(head.contains("application/problem+json") && body.contains("\"code\":\"not_found\""), "{path}: {body}");
@@ -73,6 +73,23 @@ fn nothing_else_is_reachable_without_a_demo() {
     assert!(body.contains("\"code\":\"method_not_allowed\""), "{body}");
     let (status, _, _) = server.request("POST /health HTTP/1.1\r\nContent-Length: 999999");
     assert!(matches!(status, 405 | 413), "{status}");
+}
+
+#[test]
+fn a_browser_gets_the_dashboard_at_each_of_its_addresses() {
+    let server = Server::start();
+    let (status, head, page) = server.get("/");
+    assert_eq!(status, 200);
+    assert!(head.contains("content-type: text/html") && head.contains("cache-control: no-cache"), "{head}");
+    assert!(head.contains("script-src 'self'"), "{head}");
+    for path in ["/billing/invoices/INV-000042?print", "/services/seal/logs"] {
+        let (status, _, body) = server.request(&format!("GET {path} HTTP/1.1\r\nAccept: text/html,*/*;q=0.8"));
+        assert_eq!((status, body.as_str()), (200, page.as_str()), "{path}");
+    }
+    for path in ["/api/none", "/assets/none.js", "/gateway/v1/none"] {
+        let (status, _, body) = server.request(&format!("GET {path} HTTP/1.1\r\nAccept: text/html"));
+        assert!(status == 404 && body.contains("\"code\":\"not_found\""), "{path}: {body}");
+    }
 }
 
 #[test]
