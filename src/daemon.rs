@@ -31,10 +31,12 @@ use self::reading::{Reading, syslog_addresses};
 use self::store::open_store;
 pub use self::store::{Rebuilt, rebuild_store, store_options, store_path};
 use crate::admin;
+use crate::app::billing::BillingOptions;
+use crate::app::invoice_document::Issuer;
 use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, load_config_global};
 use crate::chain::{Chain, SimChain};
 use crate::clock::Clock;
-use crate::config::{Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
+use crate::config::{BillingConfig, Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
 use crate::core::challenge::Site;
 use crate::core::gateway_token::GatewayTokens;
 use crate::http::{self, Feed, GateOptions, HttpState, Quotas};
@@ -240,6 +242,7 @@ fn open(
         sources: reading.intake().sources(),
         accounts,
         chain: Chain::Sim(SimChain::default()),
+        billing: billing(&config.billing),
         readiness: crate::app::KeptReadiness::default(),
         outbox: Notify::new(),
         traffic_queries: TrafficQueries::default(),
@@ -267,6 +270,11 @@ fn accounts(config: &Config, secrets: &Secrets, public_url: &PublicUrl) -> Resul
         site,
     };
     Ok(Accounts::new(options)?)
+}
+
+fn billing(config: &BillingConfig) -> BillingOptions {
+    let issuer = Issuer { name: config.issuer_name.clone(), address: config.issuer_address.clone() };
+    BillingOptions::new(issuer, config.tax_basis_points)
 }
 
 fn gate(config: &Config, public_url: &PublicUrl) -> GateOptions {

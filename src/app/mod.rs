@@ -12,6 +12,7 @@ mod caller;
 mod change;
 mod config_global;
 mod customer;
+mod customer_billing;
 mod demo_page;
 mod forgetting;
 mod invoice_check;
@@ -45,6 +46,11 @@ pub use config_global::{
     ConfigChangeError, LoadedConfig, change_config_global, list_config_changes, list_config_global, load_config_global,
 };
 pub use customer::{CustomerChange, CustomerView, TermsAccepted};
+pub use customer_billing::{
+    BillingEscrow, BillingOverview, CompletenessView, CreditNoteView, HourOfLineView, InvoiceDetail, InvoiceFile,
+    InvoiceLineView, InvoiceName, InvoicePage, InvoiceSums, InvoiceView, LineHours, PaymentAttempt, PreviewAsked,
+    PreviewPayment, PreviewView, PreviewedInvoice, RunwayView, SpendCapView,
+};
 pub use demo_page::{
     DemoCounts, DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice,
     OverviewSeries, OverviewTotal,
@@ -75,7 +81,8 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
-use crate::app::billing::BillingFailure;
+use crate::app::billing::{BillingFailure, BillingOptions};
+use crate::app::invoice_document::DocumentError;
 use crate::chain::Chain;
 use crate::clock::Clock;
 use crate::core::access_token::BadToken;
@@ -107,6 +114,8 @@ pub struct App {
     pub accounts: Accounts,
     pub readiness: KeptReadiness,
     pub chain: Chain,
+    /// What the configuration says of billing.
+    pub billing: BillingOptions,
     /// Rung when something waits to be done on the chain.
     pub outbox: Notify,
     /// Bounds what customers ask of `traffic`.
@@ -143,6 +152,8 @@ pub enum AppError {
     Cipher(#[from] CipherError),
     #[error("billing has failed")]
     Billing(#[source] Box<BillingFailure>),
+    #[error("an invoice cannot be rendered")]
+    Document(#[from] DocumentError),
     #[error("a token cannot be signed")]
     Token(#[from] BadToken),
 }

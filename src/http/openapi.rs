@@ -48,13 +48,14 @@ pub(super) fn described() -> OpenApiRouter<HttpState> {
     OpenApiRouter::with_openapi(document)
 }
 
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("auth", "Signing in with a wallet, sessions, and personal API tokens"),
     ("customer", "The account, and everything that was done to it"),
     ("services", "Services, their tiers, states and settings"),
     ("api-keys", "API keys of a service"),
     ("seal-keys", "Seal keys, their packages, and their registration on the chain"),
     ("traffic", "Requests: figures, charts, and the requests themselves"),
+    ("billing", "Invoices, credits, the statement of the account, and what is paid by what"),
     ("config", "Public prices and limits"),
 ];
 

@@ -50,7 +50,7 @@ fn no_request_makes_the_server_answer_with_what_its_document_does_not_say() {
         let path = format!("/api/services/{service}/subscribe");
         assert_eq!(person.send("POST", &path, Some(json!({"tier": "enterprise"}))).status, 200);
     }
-    let scopes = ["account.write", "services.write", "keys.write", "activity.read", "traffic.read"];
+    let scopes = ["account.write", "services.write", "keys.write", "activity.read", "traffic.read", "billing.write"];
     let bearer = format!("Bearer {}", person.token(&scopes));
     // A tail has no end to wait for.
     check(&server, &format!("Authorization: {bearer}"), &["--exclude-path", "/api/traffic/live"]);

@@ -5,6 +5,8 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
+use suiftly::app::billing::BillingOptions;
+use suiftly::app::invoice_document::Issuer;
 use suiftly::app::{Accounts, AccountsOptions, App, TrafficQueries, load_config_global};
 use suiftly::chain::{Chain, SimChain};
 use suiftly::clock::Clock;
@@ -86,6 +88,7 @@ pub fn app(folder: &Path, clock: Clock) -> (App, Writer) {
         sources: Arc::new(Mutex::new(Vec::new())),
         accounts: accounts(),
         chain: Chain::Sim(SimChain::default()),
+        billing: BillingOptions::new(Issuer::default(), 0),
         readiness: suiftly::app::KeptReadiness::default(),
         outbox: Notify::new(),
         traffic_queries: TrafficQueries::default(),

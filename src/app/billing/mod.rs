@@ -24,5 +24,5 @@ pub use cycle::{Closed, Closing, close_month, tick_due};
 pub use failure::BillingFailure;
 pub use load::{entries_of_customer, load_account, load_whole};
 pub use operator::{GrantCredit, GrantedCredit};
-pub use tariff::{Included, Tariff};
+pub use tariff::{BillingOptions, Included, Tariff};
 pub use usage::{month_usage, usage_prices};

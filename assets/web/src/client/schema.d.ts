@@ -254,7 +254,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Subscribes to a service. It begins switched off. This version charges nothing for it. */
+        /**
+         * Subscribes to a service: an invoice for the whole month is made and paid at once, if credits or a payment method
+         *     cover it. The service begins switched off, and works once it was paid for; the days before come back as credit.
+         */
         post: operations["subscribe"];
         delete?: never;
         options?: never;
@@ -341,6 +344,26 @@ export interface paths {
         put?: never;
         /** Undoes a cancellation, until the month has ended. */
         post: operations["undo_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{service}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Shows what an action would cost: the invoice that it would make, to the micro-dollar, when it takes effect, and
+         *     whether and by what it can be paid. Nothing is done.
+         */
+        post: operations["preview"];
         delete?: never;
         options?: never;
         head?: never;
@@ -698,6 +721,148 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how it stands: balance, credits, what is owed, this month so far, and how long the balance lasts. */
+        get: operations["overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists invoices: the draft of this month, then the newest number first. */
+        get: operations["list_invoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices/{invoice}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Gives an invoice with its lines, payments and credit notes: by the number printed on it, such as `INV-000042`, or
+         *     `draft` for that of this month.
+         */
+        get: operations["get_invoice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices/{invoice}/pay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks your payment methods for an unpaid invoice at once. The answer shows it paid, or that an answer is awaited. */
+        post: operations["pay_invoice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices/{invoice}/html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives an invoice as one page of HTML, without scripts or anything that is fetched from elsewhere. */
+        get: operations["invoice_html"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices/{invoice}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives an invoice as PDF/A. */
+        get: operations["invoice_pdf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices/{invoice}/usage.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives the hours behind each line of usage as CSV, with what each hour adds to its line in micro-dollars. */
+        get: operations["invoice_usage_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices/{invoice}/lines/{position}/hours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Gives the hours behind a line of usage. To see an hour's requests, hand its `from` and `to` and the line's `service`
+         *     to `GET /api/traffic/requests`.
+         */
+        get: operations["line_hours"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/config/frontend": {
         parameters: {
             query?: never;
@@ -837,6 +1002,84 @@ export interface components {
         ApiTokenList: {
             items: components["schemas"]["ApiToken"][];
         };
+        /** @description The account on the chain, as its last final event left it. */
+        BillingEscrow: {
+            /** Format: int64 */
+            balance_micros: number;
+            /** @description The same, for people. */
+            balance: string;
+            /**
+             * Format: int64
+             * @description Asked for, and not answered yet.
+             */
+            under_way_micros: number;
+            /**
+             * Format: int64
+             * @description What may be charged in a period of 28 days; 0 is unlimited.
+             */
+            spending_limit_micros: number;
+            /** @description The same, for people. */
+            spending_limit: string;
+            /**
+             * Format: int64
+             * @description What was charged in this period.
+             */
+            period_charged_micros: number;
+            /** @description The same, for people. */
+            period_charged: string;
+            /** Format: date-time */
+            period_from: string;
+            /**
+             * Format: date-time
+             * @description Where the next one begins.
+             */
+            period_to: string;
+            /**
+             * Format: int64
+             * @description What the limit still allows in this period; absent without a limit.
+             */
+            period_left_micros?: number;
+        };
+        /** @description How it stands. */
+        BillingOverview: {
+            /** Format: date-time */
+            as_of: string;
+            /** @description Whether the chain is simulated: then all money on it is play money. */
+            is_simulated_chain: boolean;
+            /**
+             * @description `good`; `grace` while something is overdue; `suspended` when services stopped for it; `on_hold` when nothing is
+             *     charged until somebody has looked into the books.
+             */
+            standing: string;
+            /**
+             * Format: date-time
+             * @description When services stop unless everything is paid.
+             */
+            suspends_at?: string;
+            /**
+             * Format: int64
+             * @description What invoices demand that are not paid.
+             */
+            owed_micros: number;
+            /** @description The same, for people. */
+            owed: string;
+            /**
+             * Format: int64
+             * @description What can be used of credits.
+             */
+            credits_micros: number;
+            /** @description The same, for people. */
+            credits: string;
+            /** @description The account on the chain; absent before the first deposit. */
+            escrow?: components["schemas"]["BillingEscrow"];
+            /** @description This month so far: what its end will be billed by all that is known. Absent before the first thing that is billed. */
+            draft?: components["schemas"]["Invoice"];
+            /** @description In the order in which they are asked: `escrow`. */
+            payment_methods: string[];
+            spend_cap?: components["schemas"]["SpendCap"];
+            /** @description Absent when amounts are beyond all reckoning. */
+            runway?: components["schemas"]["Runway"];
+        };
         /** @description A text to sign. */
         Challenge: {
             /** @description The wallet signs exactly this, as a personal message. */
@@ -848,6 +1091,15 @@ export interface components {
              * @description Until when it can be signed.
              */
             expires_at: string;
+        };
+        /** @description How much of what the gateways logged in the month was received, over all customers. What was lost is not billed. */
+        Completeness: {
+            /** Format: int64 */
+            received: number;
+            /** Format: int64 */
+            lost: number;
+            /** @description Such as `received 99.9993 %; 41 lines lost; not billed`. */
+            text: string;
         };
         /** @description Who wants to sign in. */
         ConnectWallet: {
@@ -863,6 +1115,26 @@ export interface components {
         CreatedApiToken: components["schemas"]["ApiToken"] & {
             /** @description The token itself. It is in this answer only. */
             text: string;
+        };
+        /** @description What was taken off an invoice after it was issued. */
+        CreditNote: {
+            /**
+             * Format: int64
+             * @description Printed on it.
+             */
+            credit_note_id: number;
+            /** Format: int64 */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+            reason: string;
+            /** @description `sent` until it is paid back, `paid` by the transaction `reference`, or `credited` as the credit `credit_id`. */
+            state: string;
+            /** Format: date-time */
+            issued_at: string;
+            reference?: string;
+            /** Format: int64 */
+            credit_id?: number;
         };
         /** @description A customer as they see themselves. */
         Customer: {
@@ -923,6 +1195,193 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** @description An hour of a line. `from` and `to` are what `GET /api/traffic/requests` takes, beside the line's `service`. */
+        HourOfLine: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            /**
+             * Format: int64
+             * @description Of what the line counts.
+             */
+            quantity: number;
+            /** Format: int64 */
+            billable_requests: number;
+            /** Format: int64 */
+            billable_bytes: number;
+            /**
+             * Format: int64
+             * @description What the hour adds to the line, to the micro-dollar. Absent for late usage, which bills only what the hours have
+             *     more than was billed before.
+             */
+            amount_micros?: number;
+        };
+        /** @description An invoice. */
+        Invoice: components["schemas"]["InvoiceSums"] & {
+            /** @description The number printed on it, such as `INV-000042`; `draft` for the one that grows with the month. */
+            invoice: string;
+            /** @description `draft`, `pending`, `paid`, `failed` or `voided`. */
+            state: string;
+            /**
+             * Format: date-time
+             * @description Absent for a draft.
+             */
+            issued_at?: string;
+            /** Format: date-time */
+            paid_at?: string;
+            /**
+             * Format: date-time
+             * @description When it first could not be paid.
+             */
+            first_failure_at?: string;
+            /**
+             * Format: date-time
+             * @description When it is tried again by itself.
+             */
+            retry_at?: string;
+        };
+        /** @description An invoice with everything that belongs to it. */
+        InvoiceDetail: components["schemas"]["Invoice"] & {
+            /** @description Charges, then tax, then credits. */
+            lines: components["schemas"]["InvoiceLine"][];
+            /** @description Whom money was asked for, or given back by, oldest first. */
+            attempts: components["schemas"]["PaymentAttempt"][];
+            /** @description Oldest first. */
+            credit_notes: components["schemas"]["CreditNote"][];
+            /** @description Of monthly invoices that were issued. */
+            completeness?: components["schemas"]["Completeness"];
+            /** @description Whether payments are on a simulated chain: play money. */
+            is_simulated_chain: boolean;
+        };
+        /**
+         * @description One line. What is charged is `amount`: quantity × price for every `price_per` pieces, rounded down to whole cents
+         *     once; what was rounded off is `remainder_micros`, and is not charged.
+         */
+        InvoiceLine: {
+            /**
+             * Format: int32
+             * @description From 1.
+             */
+            position: number;
+            /**
+             * @description `subscription`, `upgrade`, `extra`, `requests`, `bandwidth`, `late_requests`, `late_bandwidth`, `tax` or
+             *     `credit`.
+             */
+            kind: string;
+            /** @description For people, such as `Seal Pro, 2026-11`. */
+            text: string;
+            /** @description Absent for tax and credits. */
+            service?: string;
+            /** @description That it pays for, or in which the usage happened, such as `2026-11`. */
+            month: string;
+            tier?: string;
+            /** @description The smaller tier of an upgrade. */
+            from_tier?: string;
+            /** @description What there is more of than the tier includes: `api_key`, `seal_key` or `package`. */
+            extra?: string;
+            /**
+             * Format: int64
+             * @description The credit that is used, and why it was granted.
+             */
+            credit_id?: number;
+            credit_reason?: string;
+            /** Format: int64 */
+            quantity: number;
+            /** Format: int64 */
+            price_per: number;
+            /** Format: int64 */
+            price_micros: number;
+            /** @description The same, for people. */
+            price: string;
+            /**
+             * Format: int64
+             * @description Negative for credits.
+             */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+            /** Format: int64 */
+            remainder_micros: number;
+            /**
+             * Format: date-time
+             * @description The hours that usage was counted from begin here: see the line's `hours`.
+             */
+            from?: string;
+            /**
+             * Format: date-time
+             * @description And end before this.
+             */
+            to?: string;
+            /** @description Of these hours, so that it can be shown later that they are the same; in hexadecimal. */
+            hours_sha256?: string;
+        };
+        /** @description A page of invoices: the draft, then the newest number first. */
+        InvoicePage: {
+            items: components["schemas"]["Invoice"][];
+            /** @description Absent on the last page. */
+            next_cursor?: string;
+        };
+        /** @description What an invoice is for, and what it comes to. */
+        InvoiceSums: {
+            /**
+             * @description `monthly` for the usage of its month and the next month prepaid; `subscribe`, `resume` or `upgrade` for one
+             *     service.
+             */
+            purpose: string;
+            /** @description Absent for a monthly one. */
+            service?: string;
+            /** @description The tier that an upgrade is to. */
+            tier?: string;
+            /** @description Such as `2026-11`. */
+            month: string;
+            /**
+             * Format: int64
+             * @description All lines but credits.
+             */
+            charges_micros: number;
+            /** @description The same, for people. */
+            charges: string;
+            /**
+             * Format: int64
+             * @description Credits that are used for it.
+             */
+            credits_micros: number;
+            /** @description The same, for people. */
+            credits: string;
+            /**
+             * Format: int64
+             * @description What payment methods are asked for: charges less credits.
+             */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+            /**
+             * Format: int64
+             * @description What was rounded off its lines, and is not charged.
+             */
+            remainder_micros: number;
+            /**
+             * Format: int64
+             * @description Granted as credit when it is paid, for the days before a subscription.
+             */
+            credit_on_payment_micros: number;
+            /** @description The same, for people. */
+            credit_on_payment: string;
+        };
+        /** @description The hours that a line was counted from: those in which something was used, oldest first. */
+        LineHours: {
+            invoice: string;
+            line: components["schemas"]["InvoiceLine"];
+            items: components["schemas"]["HourOfLine"][];
+            /** @description SHA-256 of the hours as they are: equal to the line's `hours_sha256` as long as nothing came late. */
+            hours_sha256: string;
+            /**
+             * Format: date-time
+             * @description Requests that were made before are not kept any more.
+             */
+            requests_kept_since: string;
+        };
         /** @description A key to create. */
         NewApiKey: {
             /** @description Absent: `api-key-` and a number. */
@@ -947,7 +1406,7 @@ export interface components {
             /**
              * @description What it may be used for; to write includes to read. One or more of `account.read`, `account.write`,
              *     `services.read`, `services.write`, `keys.read`, `keys.write`, `activity.read`,
-             *     `traffic.read`.
+             *     `traffic.read`, `billing.read`, `billing.write`.
              */
             scopes: string[];
             /**
@@ -967,6 +1426,82 @@ export interface components {
             address: string;
             /** @description Absent: `package-` and a number. */
             name?: string;
+        };
+        /** @description A payment method was asked for money, or money was given back by it. */
+        PaymentAttempt: {
+            /**
+             * Format: int32
+             * @description From 1, for each direction.
+             */
+            attempt: number;
+            /** @description `charge`, or `refund` for money given back. */
+            direction: string;
+            /** @description `escrow`. */
+            method: string;
+            /** Format: int64 */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+            /** @description `sent` while there is no answer, `succeeded` or `declined`. */
+            state: string;
+            /** Format: date-time */
+            asked_at: string;
+            /** Format: date-time */
+            answered_at?: string;
+            /** @description The transaction on the chain. */
+            reference?: string;
+            /** @description Why it was declined. */
+            reason?: string;
+        };
+        /** @description What doing it now would lead to. */
+        Preview: {
+            /** Format: date-time */
+            as_of: string;
+            /**
+             * Format: date-time
+             * @description When it takes effect, once what it costs is paid.
+             */
+            takes_effect_at: string;
+            /** @description The invoices that it makes at once: none if it costs nothing now. */
+            invoices: components["schemas"]["PreviewedInvoice"][];
+            /**
+             * Format: int64
+             * @description What they demand of payment methods.
+             */
+            demanded_micros: number;
+            /** @description The same, for people. */
+            demanded: string;
+            /** @description Whether all of it can be paid at once, by all that is known here. */
+            can_pay_now: boolean;
+            /** @description By what, in this order. */
+            paid_by: components["schemas"]["PreviewPayment"][];
+            /** @description If it cannot be paid at once: `waits` for the payment, or is `refused`. */
+            if_unpaid?: string;
+            /** @description What the end of the month is billed afterwards, by all that is known: usage so far, and the next month prepaid. */
+            next_invoice: components["schemas"]["PreviewedInvoice"];
+        };
+        /** @description What would be done. */
+        PreviewAsked: {
+            /** @enum {string} */
+            action: "subscribe" | "change_tier" | "cancel" | "undo_cancel";
+            /**
+             * @description To subscribe or change to; for `subscribe` and `change_tier` only.
+             * @enum {string}
+             */
+            tier?: "starter" | "pro" | "enterprise";
+        };
+        /** @description What pays how much. */
+        PreviewPayment: {
+            /** @description `credits`, or a payment method: `escrow`. */
+            method: string;
+            /** Format: int64 */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+        };
+        /** @description An invoice that does not exist yet. */
+        PreviewedInvoice: components["schemas"]["InvoiceSums"] & {
+            lines: components["schemas"]["InvoiceLine"][];
         };
         /** @description An error, as of RFC 9457. */
         Problem: {
@@ -998,6 +1533,35 @@ export interface components {
              * @description Seconds that the old key goes on working.
              */
             overlap_s: number;
+        };
+        /** @description How long the balance and the credits last at the present rate, renewals and the limit of 28 days included. */
+        Runway: {
+            /**
+             * Format: int32
+             * @description Full days from now, at most 365.
+             */
+            days: number;
+            /** @description What ends it: `balance`, `spending_limit`, or `beyond` if it lasts longer than a year. */
+            end: string;
+            /**
+             * Format: date-time
+             * @description When; absent for `beyond`.
+             */
+            ends_at?: string;
+            /**
+             * Format: int64
+             * @description The rate: what a day's usage costs, by the last seven days.
+             */
+            per_day_micros: number;
+            /** @description The same, for people. */
+            per_day: string;
+            /**
+             * Format: int64
+             * @description What the next 1st costs besides usage.
+             */
+            renewal_micros: number;
+            /** @description The same, for people. */
+            renewal: string;
         };
         /** @description A Seal key with its packages. */
         SealKey: {
@@ -1176,6 +1740,29 @@ export interface components {
              * @description Until when the session can be refreshed.
              */
             refresh_expires_at: string;
+        };
+        /** @description What a month's usage may cost, and how far it is. */
+        SpendCap: {
+            /** Format: int64 */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+            /** @description Whether keys stop when it is reached, until the month ends or the cap is raised. */
+            hard_stop: boolean;
+            /**
+             * Format: int64
+             * @description This month's usage so far.
+             */
+            spent_micros: number;
+            /** @description The same, for people. */
+            spent: string;
+            /**
+             * Format: int64
+             * @description Of the cap, rounded down; may be more than 100.
+             */
+            percent: number;
+            /** @description Whether keys are stopped at present. */
+            is_stopped: boolean;
         };
         /** @description Which terms are accepted. */
         TermsAccepted: {
@@ -3828,6 +4415,130 @@ export interface operations {
             };
         };
     };
+    preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                service: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewAsked"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_api_keys: {
         parameters: {
             query?: {
@@ -6386,6 +7097,695 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingOverview"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_invoices: {
+        parameters: {
+            query?: {
+                state?: "draft" | "pending" | "paid" | "failed" | "voided";
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Invoices of the page; more than 200 are as 200. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoicePage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_invoice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pay_invoice: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invoice_html: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invoice_pdf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": number[];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invoice_usage_csv: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    line_hours: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: string;
+                position: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineHours"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
