@@ -14,6 +14,7 @@ mod config_global;
 mod customer;
 mod customer_billing;
 mod demo_page;
+mod escrow;
 mod forgetting;
 mod invoice_check;
 pub mod invoice_document;
@@ -55,6 +56,10 @@ pub use demo_page::{
     DemoCounts, DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice,
     OverviewSeries, OverviewTotal,
 };
+pub use escrow::{
+    EscrowView, NewWalletTransaction, Reconciled, WalletSignature, WalletTransactionList, WalletTransactionView,
+    WalletUsdc,
+};
 pub use invoice_check::{CheckError, Difference, HourDifference, InvoiceCheck, LineCheck, Verdict, check_invoice};
 pub use metering::meter;
 pub use operator::{GatewayLines, IntakeStatus, TrafficStatus, ask_sql, traffic_status, verify_traffic};
@@ -83,7 +88,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::app::billing::{BillingFailure, BillingOptions};
 use crate::app::invoice_document::DocumentError;
-use crate::chain::Chain;
+use crate::chain::{Chain, ChainError};
 use crate::clock::Clock;
 use crate::core::access_token::BadToken;
 use crate::core::calendar::NotAMonth;
@@ -116,8 +121,12 @@ pub struct App {
     pub chain: Chain,
     /// What the configuration says of billing.
     pub billing: BillingOptions,
-    /// Rung when something waits to be done on the chain.
+    /// What its orders on the chain begin with.
+    pub ledger_id: String,
+    /// Rung when Seal keys wait to be registered on the chain.
     pub outbox: Notify,
+    /// Rung when payments wait to be sent, or something else of escrow to be looked after.
+    pub payments: Notify,
     /// Bounds what customers ask of `traffic`.
     pub traffic_queries: TrafficQueries,
 }
@@ -150,6 +159,8 @@ pub enum AppError {
     Random(#[from] NoRandomness),
     #[error("a field of the ledger cannot be decrypted")]
     Cipher(#[from] CipherError),
+    #[error("the chain could not be asked")]
+    Chain(#[from] ChainError),
     #[error("billing has failed")]
     Billing(#[source] Box<BillingFailure>),
     #[error("an invoice cannot be rendered")]

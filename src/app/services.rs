@@ -161,7 +161,7 @@ impl App {
         service: Service,
         action: ServiceAction,
     ) -> Result<ServiceView, AppError> {
-        self.change(caller, once, move |change| {
+        let done = self.change(caller, once, move |change| {
             let before = current_service(change, service)?;
             let after = match action.event(service)? {
                 Some(event) => billed(change, service, &event)?,
@@ -177,8 +177,10 @@ impl App {
                 change.note(action.name(), service.name(), difference(&before, &after))?;
             }
             Ok(view(service, &after, change.config, change.now))
-        })
-        .await
+        });
+        let done = done.await;
+        self.payments.notify_one();
+        done
     }
 }
 

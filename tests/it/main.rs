@@ -12,6 +12,7 @@ mod authorization;
 mod billing_api;
 mod config_global;
 mod demo;
+mod escrow;
 mod exactly_once;
 mod fuzz_seeds;
 mod import;

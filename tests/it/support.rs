@@ -90,7 +90,9 @@ pub fn app(folder: &Path, clock: Clock) -> (App, Writer) {
         chain: Chain::Sim(SimChain::default()),
         billing: BillingOptions::new(Issuer::default(), 0),
         readiness: suiftly::app::KeptReadiness::default(),
+        ledger_id: "0123456789abcdef".to_owned(),
         outbox: Notify::new(),
+        payments: Notify::new(),
         traffic_queries: TrafficQueries::default(),
     };
     (app, writer)

@@ -7,6 +7,7 @@ mod bill;
 mod carry_out;
 pub(in crate::app) mod convert;
 mod cycle;
+mod each;
 mod failure;
 mod load;
 mod operator;
@@ -21,8 +22,10 @@ mod tests;
 
 pub use carry_out::{carry_out, foresee};
 pub use cycle::{Closed, Closing, close_month, tick_due};
+pub use each::write_each;
 pub use failure::BillingFailure;
 pub use load::{entries_of_customer, load_account, load_whole};
 pub use operator::{GrantCredit, GrantedCredit};
+pub use park::park_customer;
 pub use tariff::{BillingOptions, Included, Tariff};
 pub use usage::{month_usage, usage_prices};

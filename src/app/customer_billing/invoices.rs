@@ -168,7 +168,7 @@ impl App {
         let is_simulated = self.chain.is_simulated();
         let paid = self.change(caller, once, move |change| pay(change, name, is_simulated)).await?;
         // Somebody may have been asked.
-        self.outbox.notify_one();
+        self.payments.notify_one();
         Ok(paid)
     }
 }

@@ -207,8 +207,7 @@ impl SimChain {
         if content.genesis != self.state().world.genesis {
             return Err(not("it is for another chain"));
         }
-        wallet_signature::verify(&content.wallet, &signed.content, &signed.signature, None)
-            .map_err(|_| not("the signature is not its wallet's"))?;
+        check_signature(&content.wallet, signed)?;
         let digest = Content::digest(&signed.content);
         // An expired one that was seen in time is there, and repeating it is fine.
         let is_known = self.state().world.transactions.contains_key(&digest);
@@ -289,6 +288,12 @@ impl State {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         journal.append(record).map_err(|error| ChainError::Unwritable(error.to_string()))
     }
+}
+
+pub(in crate::chain) fn check_signature(wallet: &WalletAddress, signed: &SignedTransaction) -> Result<(), ChainError> {
+    wallet_signature::verify(wallet, &signed.content, &signed.signature, None)
+        .map(drop)
+        .map_err(|_| ChainError::NotATransaction("the signature is not its wallet's"))
 }
 
 fn checked(order: &EscrowOrder) -> Result<&EscrowOrder, ChainError> {

@@ -94,6 +94,8 @@ impl Books<'_> {
             Event::Deposited(moved) => self.deposited(moved),
             Event::Withdrawn(moved) => self.withdrawn(moved),
             Event::LimitChanged(limit) => self.limit_changed(*limit),
+            Event::ForeignCharge(moved) => self.charged_elsewhere(moved),
+            Event::ForeignCredit(moved) => self.credited_elsewhere(moved),
             Event::ChargeAnswered(answer) => self.charge_answered(answer),
             Event::RefundAnswered(answer) => self.refund_answered(answer),
             Event::GrantCredit { reason, amount, expires_at } => self.give_credit(*reason, *amount, *expires_at),
