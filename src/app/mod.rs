@@ -48,9 +48,11 @@ pub use config_global::{
 };
 pub use customer::{CustomerChange, CustomerView, TermsAccepted};
 pub use customer_billing::{
-    BillingEscrow, BillingOverview, CompletenessView, CreditNoteView, HourOfLineView, InvoiceDetail, InvoiceFile,
-    InvoiceLineView, InvoiceName, InvoicePage, InvoiceSums, InvoiceView, LineHours, PaymentAttempt, PreviewAsked,
-    PreviewPayment, PreviewView, PreviewedInvoice, RunwayView, SpendCapView,
+    BalancesView, BillingEscrow, BillingNews, BillingOverview, CompletenessView, CreditNoteView, CreditPage,
+    CreditView, EntryPage, EntryView, HourOfLineView, InvoiceDetail, InvoiceFile, InvoiceLineView, InvoiceName,
+    InvoicePage, InvoiceSums, InvoiceView, LineHours, NoticePage, NoticeView, NoticesLeft, NoticesRead, PaymentAttempt,
+    PaymentMethods, PostingView, PreviewAsked, PreviewPayment, PreviewView, PreviewedInvoice, RunwayView,
+    SpendCapChange, SpendCapView,
 };
 pub use demo_page::{
     DemoCounts, DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice,

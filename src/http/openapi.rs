@@ -48,7 +48,7 @@ pub(super) fn described() -> OpenApiRouter<HttpState> {
     OpenApiRouter::with_openapi(document)
 }
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("auth", "Signing in with a wallet, sessions, and personal API tokens"),
     ("customer", "The account, and everything that was done to it"),
     ("services", "Services, their tiers, states and settings"),
@@ -56,6 +56,7 @@ const TAGS: [(&str, &str); 8] = [
     ("seal-keys", "Seal keys, their packages, and their registration on the chain"),
     ("traffic", "Requests: figures, charts, and the requests themselves"),
     ("billing", "Invoices, credits, the statement of the account, and what is paid by what"),
+    ("escrow", "The account on the chain, and transactions that the wallet signs"),
     ("config", "Public prices and limits"),
 ];
 

@@ -250,6 +250,17 @@ pub fn list_invoices(
     found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
 }
 
+/// The number of an invoice; `Some(None)` for a draft, `None` if there is no such invoice.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn number_of_invoice(tx: &ReadTx<'_>, invoice: u64) -> Result<Option<Option<u64>>, LedgerError> {
+    tx.first("SELECT number FROM invoices WHERE invoice_id = ?1", (Count(invoice),), |row| {
+        optional_count(row, "number")
+    })
+    .map_err(failed("finding the number of invoice", invoice))
+}
+
 /// The invoices of a customer about which something is still to be decided, oldest first: drafts, pending and failed.
 ///
 /// # Errors

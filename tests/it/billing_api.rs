@@ -22,9 +22,9 @@ use crate::server::{Answer, Server};
 use crate::support::app;
 use crate::wallet::{SignedIn, Wallet};
 
-const INVOICES: &str = "/api/billing/invoices";
+pub const INVOICES: &str = "/api/billing/invoices";
 
-fn ok(answer: Answer) -> Value {
+pub fn ok(answer: Answer) -> Value {
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.body
 }
@@ -183,7 +183,7 @@ fn invoices_are_listed_by_number_and_state_and_are_nobody_elses() {
 }
 
 /// Appends billable requests to the log, so many in each hour, and waits until they are on the draft.
-fn use_hours(server: &Server, person: &SignedIn<'_>, hours: &[(UtcMillis, u64)]) {
+pub fn use_hours(server: &Server, person: &SignedIn<'_>, hours: &[(UtcMillis, u64)]) {
     let customer = person.view["customer_id"].as_u64().unwrap();
     let mut log = String::new();
     let mut counter = 0;
@@ -214,7 +214,7 @@ fn use_hours(server: &Server, person: &SignedIn<'_>, hours: &[(UtcMillis, u64)])
 }
 
 /// The head and the bytes of an answer.
-fn download(person: &SignedIn<'_>, path: &str) -> (String, Vec<u8>) {
+pub fn download(person: &SignedIn<'_>, path: &str) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(&person.server.address).unwrap();
     write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\nCookie: __Host-suiftly-access={}\r\n\r\n", person.access)
         .unwrap();
@@ -269,12 +269,13 @@ fn a_line_of_usage_leads_to_its_hours_and_these_to_their_requests() {
 
 #[test]
 fn invoices_come_as_files_that_run_nothing_and_that_nobody_stores() {
-    let server = Server::start_with("billing.issuer_name = \"Example Ltd\"\n");
+    let server = Server::start_with("billing.issuer_name = \"Example Ltd\"\nbilling.tax_basis_points = 1900\n");
     let person = Wallet::new().sign_in(&server).with_credit(100);
     ok(person.send("POST", "/api/services/grpc/subscribe", Some(json!({"tier": "pro"}))));
     let (head, html) = download(&person, &format!("{INVOICES}/INV-000001/html"));
     let html = String::from_utf8(html).unwrap();
-    assert!(html.contains("Example Ltd") && html.contains("INV-000001") && html.contains("$29.00"), "{html}");
+    assert!(html.contains("Example Ltd") && html.contains("INV-000001"), "{html}");
+    assert!(html.contains("$29.00") && html.contains("$5.51") && html.contains("$34.51"), "with tax: {html}");
     assert!(head.contains("content-disposition: inline; filename=\"INV-000001.html\""), "{head}");
     let policy = head.lines().find_map(|line| line.strip_prefix("content-security-policy: ")).unwrap();
     let style = html.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;

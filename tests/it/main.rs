@@ -9,6 +9,7 @@
 mod api_keys;
 mod architecture;
 mod authorization;
+mod billing_account;
 mod billing_api;
 mod config_global;
 mod demo;

@@ -8,7 +8,7 @@ use crate::core::billing::{InvoiceNumber, NotAnInvoiceNumber};
 use crate::core::error_code::Code;
 use crate::core::id::CustomerId;
 use crate::ledger::ReadTx;
-use crate::ledger::billing_invoice::{StoredInvoice, draft_of, find_invoice_by_number};
+use crate::ledger::billing_invoice::{StoredInvoice, draft_of, find_invoice_by_number, number_of_invoice};
 
 /// The draft of the running month, or an invoice by the number printed on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,12 @@ pub(super) fn find_named(tx: &ReadTx<'_>, customer: CustomerId, name: InvoiceNam
         }
     };
     Ok(found.ok_or_else(|| Refusal::of(Code::NotFound))?)
+}
+
+/// The invoice with this id, as it is called; `None` if there is none any more.
+pub(super) fn name_of(tx: &ReadTx<'_>, invoice: u64) -> Result<Option<String>, AppError> {
+    let number = number_of_invoice(tx, invoice)?;
+    Ok(number.map(|number| InvoiceName::from(number.map(InvoiceNumber)).to_string()))
 }
 
 #[cfg(test)]

@@ -78,10 +78,10 @@ pub struct BillingEscrow {
     /// The same, for people.
     pub period_charged: String,
     #[schema(format = DateTime)]
-    pub period_from: String,
-    /// Where the next one begins.
+    pub period_began_at: String,
+    /// When the next one begins.
     #[schema(format = DateTime)]
-    pub period_to: String,
+    pub period_ends_at: String,
     /// What the limit still allows in this period; absent without a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -220,8 +220,8 @@ fn escrow_view(account: &Account, escrow: &EscrowMirror, now: UtcMillis) -> Resu
         spending_limit: limit.to_string(),
         period_charged_micros: charged.micros(),
         period_charged: charged.to_string(),
-        period_from: next.plus_ms(-LIMIT_PERIOD_MS).to_string(),
-        period_to: next.to_string(),
+        period_began_at: next.plus_ms(-LIMIT_PERIOD_MS).to_string(),
+        period_ends_at: next.to_string(),
         period_left_micros: (escrow.limit != SpendingLimit::UNLIMITED).then_some(left.micros()),
     })
 }
