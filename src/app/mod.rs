@@ -40,6 +40,7 @@ pub use api_keys::{
     ApiKeyAction, ApiKeyChange, ApiKeyPage, ApiKeyView, CreatedApiKey, NewApiKey, RevealedApiKey, Rotation,
 };
 pub use api_tokens::{ApiTokenList, ApiTokenView, CreatedApiToken, NewApiToken};
+pub use billing::{GrantCredit, GrantedCredit};
 pub use books::{AccountTotal, BookFinding, BooksReport, verify_books};
 pub use caller::{Caller, Credential};
 pub use change::Once;
@@ -63,7 +64,7 @@ pub use escrow::{
     WalletUsdc,
 };
 pub use invoice_check::{CheckError, Difference, HourDifference, InvoiceCheck, LineCheck, Verdict, check_invoice};
-pub use metering::meter;
+pub use metering::{meter, note_usage_news};
 pub use operator::{GatewayLines, IntakeStatus, TrafficStatus, ask_sql, traffic_status, verify_traffic};
 pub use readiness::{KeptReadiness, Readiness, check_readiness};
 pub use refusal::Refusal;

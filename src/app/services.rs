@@ -223,6 +223,11 @@ pub(super) fn current_service(change: &Change<'_>, service: Service) -> Result<S
 }
 
 impl TierChoice {
+    /// A tier.
+    pub fn of(tier: Tier) -> Self {
+        Self { tier: tier.name().to_owned() }
+    }
+
     fn read(&self) -> Result<Tier, Refusal> {
         let mut errors = crate::core::field_error::FieldErrors::new();
         let tier = errors.take("tier", Tier::from_name(&self.tier).ok_or("use starter, pro or enterprise"));

@@ -277,6 +277,33 @@ pub fn open_invoices_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<Sto
     found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
 }
 
+/// How many invoices there are in a state, and what they demand together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvoicesInState {
+    pub state: StoredInvoiceState,
+    pub count: u64,
+    pub amount: Usd,
+}
+
+/// All invoices by state, in the order of the states' names.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn count_invoices_by_state(tx: &ReadTx<'_>) -> Result<Vec<InvoicesInState>, LedgerError> {
+    tx.all(
+        "SELECT state, count(*) AS invoices, sum(amount_micros) AS amount_micros FROM invoices GROUP BY state ORDER BY state",
+        (),
+        |row| {
+            Ok(InvoicesInState {
+                state: row.get("state")?,
+                count: row.get::<_, Count>("invoices")?.0,
+                amount: row.get("amount_micros")?,
+            })
+        },
+    )
+    .map_err(failed("counting", "invoices by state"))
+}
+
 /// The draft of a customer.
 ///
 /// # Errors

@@ -22,9 +22,7 @@ use suiftly::ledger::chain_event::{StoredEventKind, chain_events_of};
 use suiftly::ledger::charge::charges_of_invoice;
 use suiftly::ledger::customer::{find_customer, insert_customer};
 use suiftly::ledger::escrow::escrow_account_of;
-use suiftly::ledger::identity::ensure_ledger_id;
 use suiftly::ledger::parked::parked;
-use suiftly::random::random;
 use tempfile::TempDir;
 
 use crate::support;
@@ -166,8 +164,6 @@ fn asked(action: &str, amount_micros: i64) -> NewWalletTransaction {
 async fn open(ledger: &Path, chain: &Path, clock: &Clock) -> Arc<App> {
     let mut app = support::app(ledger, clock.clone()).0;
     app.chain = Chain::Sim(SimChain::open(&chain.join("sim-chain.journal"), GENESIS).unwrap());
-    let identity = random().unwrap();
-    app.ledger_id = app.ledger.write(move |tx| ensure_ledger_id(tx, identity)).await.unwrap();
     Arc::new(app)
 }
 
@@ -184,7 +180,7 @@ async fn close(app: Arc<App>) {
 fn code(error: AppError) -> Code {
     match error {
         AppError::Refused(refusal) => refusal.code,
-        error => panic!("{error:?}"),
+        error => unreachable!("{error:?}"),
     }
 }
 
@@ -303,7 +299,7 @@ async fn a_deposit_pays_what_is_owed_at_once_and_once() {
         unpaid.map(|invoice| invoice.invoice).collect::<Vec<u64>>()
     };
     let owed = unpaid(Arc::clone(&business.app)).await;
-    let [owed] = owed[..] else { panic!("{owed:?}") };
+    let [owed] = owed[..] else { unreachable!("{owed:?}") };
 
     // The deposit, the customer and the manager want it paid at the same time.
     let built = business.build(&person, "deposit", 500).await.unwrap();
@@ -322,7 +318,7 @@ async fn a_deposit_pays_what_is_owed_at_once_and_once() {
     }
     together.join_all().await;
     business.settle().await;
-    assert_eq!(unpaid(Arc::clone(&business.app)).await, [] as [u64; 0]);
+    assert_eq!(unpaid(Arc::clone(&business.app)).await, Vec::<u64>::new());
     let charges = business.app.ledger.read(move |tx| charges_of_invoice(tx, owed)).await.unwrap();
     assert_eq!(charges.len(), 1, "{charges:?}");
     let on_chain = business.charges_on_chain().await;

@@ -35,5 +35,6 @@ mod sql_functions;
 mod support;
 mod syslog;
 mod tail;
+mod time_travel;
 mod traffic_api;
 mod wallet;

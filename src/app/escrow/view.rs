@@ -50,6 +50,20 @@ pub struct NewWalletTransaction {
     pub(super) amount_micros: i64,
 }
 
+impl NewWalletTransaction {
+    /// For whoever does not ask by JSON.
+    pub fn new(action: &str, amount: crate::core::money::Usd) -> Self {
+        Self { action: action.to_owned(), amount_micros: amount.micros() }
+    }
+}
+
+impl WalletSignature {
+    /// For whoever does not hand it in by JSON.
+    pub const fn new(signature: String) -> Self {
+        Self { signature }
+    }
+}
+
 fn action_schema() -> utoipa::openapi::schema::Object {
     utoipa::openapi::ObjectBuilder::new()
         .schema_type(utoipa::openapi::schema::Type::String)
