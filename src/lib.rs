@@ -41,7 +41,7 @@
 //! 3. `App::change` loads the account in a write transaction, lets [`core`] decide, and writes the outcome, an entry of
 //!    the hash-chained activity log and, if the request is to happen once, its encrypted answer: all or nothing.
 //! 4. The ledger's writer commits it together with what else waits, raises the customer's version, and only then
-//!    replies; whatever was kept in memory of the customer is read anew.
+//!    replies; whatever was kept in memory of the customer is read anew, and pages that watch are told to do the same.
 //!
 //! # The walk of one log line
 //!

@@ -81,7 +81,7 @@ impl App {
     {
         let (now, caller, customer) = (self.clock.now(), caller.clone(), caller.customer);
         let (config, cipher) = (self.config_global.load_full(), Arc::clone(&self.accounts.cipher));
-        let tariff = self.tariff();
+        let tariff = Tariff::of(&config, self.billing.tax_basis_points);
         let changing = self.ledger.write(move |tx| {
             tx.touch(customer);
             let account = find_customer(tx, customer)?.ok_or_else(|| Refusal::of(Code::SignInRequired))?;

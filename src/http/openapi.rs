@@ -27,7 +27,7 @@ nothing happens twice.
 
 **Limits.** Answers say in `RateLimit` what is left; beyond it, `429` says in `Retry-After` how long to wait.
 
-Times are RFC 3339 in UTC. Amounts are whole micro-dollars (`…_micros`).";
+Times are RFC 3339 in UTC. Amounts are whole micro-dollars (`…_micros`), often beside the same for people.";
 
 /// The document, as the server of this version would serve it.
 pub fn openapi() -> OpenApi {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use suiftly::clock::Clock;
 
-use crate::billing_api::{INVOICES, download, ok, use_hours};
+use crate::billing_api::{INVOICES, download, ok, shape, use_hours};
 use crate::server::Server;
 use crate::wallet::{SignedIn, Wallet};
 
@@ -60,6 +60,7 @@ fn money_goes_from_the_wallet_into_escrow_into_an_invoice_and_back() {
     ok(person.send("POST", "/api/services/grpc/subscribe", Some(json!({"tier": "pro"}))));
     let path = format!("{INVOICES}/INV-000001");
     let invoice = wait_until(&person, &path, |invoice| invoice["state"] == "paid");
+    assert_eq!(shape(&shown["invoices"][0]), shape(&invoice), "what was shown is what was done");
     let attempt = &invoice["attempts"][0];
     assert_eq!((&attempt["state"], &attempt["amount"]), (&json!("succeeded"), &json!("$29.00")), "{invoice}");
     assert!(attempt["answered_at"].as_str() >= attempt["asked_at"].as_str());

@@ -6,20 +6,10 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use suiftly::app::billing::load_account;
-use suiftly::app::{Caller, Credential, InvoiceName};
 use suiftly::clock::Clock;
-use suiftly::core::billing::{Event, InvoiceNumber, SpendingLimit};
 use suiftly::core::calendar::{HOUR_MS, UtcMillis};
-use suiftly::core::customer::Customer;
-use suiftly::core::id::{CustomerId, Service, SessionId};
-use suiftly::core::money::Usd;
-use suiftly::core::tier::Tier;
-use suiftly::ledger::customer::insert_customer;
-use suiftly::ledger::escrow::{StoredEscrowAccount, put_escrow_account};
 
 use crate::server::{Answer, Server};
-use crate::support::app;
 use crate::wallet::{SignedIn, Wallet};
 
 pub const INVOICES: &str = "/api/billing/invoices";
@@ -34,7 +24,7 @@ fn preview(person: &SignedIn<'_>, service: &str, asked: Value) -> Value {
 }
 
 /// The parts of an invoice that are shown before it exists.
-fn shape(invoice: &Value) -> Value {
+pub fn shape(invoice: &Value) -> Value {
     let fields = [
         "purpose",
         "service",
@@ -290,45 +280,4 @@ fn invoices_come_as_files_that_run_nothing_and_that_nobody_stores() {
     for head in [&head, &pdf_head, &draft_head] {
         assert!(head.contains("cache-control: no-store"), "{head}");
     }
-}
-
-/// Somebody with a service that is not paid for, in an application with nothing running.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unpaid_invoice_is_asked_for_once_when_its_customer_wants_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let now = "2026-11-20T12:00:00Z".parse::<jiff::Timestamp>().unwrap();
-    let (app, _writer) = app(folder.path(), Clock::settable(UtcMillis(now.as_millisecond())));
-    let (id, now) = (CustomerId::new(7).unwrap(), app.clock.now());
-    let customer = Customer::new(id, format!("0x{:064x}", 7).parse().unwrap(), now);
-    app.ledger.write(move |tx| insert_customer(tx, &customer)).await.unwrap();
-    app.bill(id, Event::Subscribe { service: Service::Grpc, tier: Tier::Pro }).await.unwrap();
-    let session = Credential::Session(SessionId::new([7; 15]));
-    let caller = Caller { customer: id, credential: session, ip: [127, 0, 0, 1].into() };
-    let name = InvoiceName::Number(InvoiceNumber(1));
-    app.pay_invoice(&caller, None, name).await.unwrap_err();
-    let escrow = StoredEscrowAccount {
-        customer: id,
-        object_id: format!("0x{:064x}", 1).parse().unwrap(),
-        created_at: now,
-        balance: Usd::from_dollars(30),
-        spending_limit: SpendingLimit::default().amount(),
-        period: 0,
-        period_charged: Usd::ZERO,
-        mirrored_at: now,
-    };
-    app.ledger.write(move |tx| put_escrow_account(tx, &escrow)).await.unwrap();
-    let asked = app.pay_invoice(&caller, None, name).await.unwrap();
-    let attempt = &asked.attempts[0];
-    assert_eq!((attempt.amount.as_str(), attempt.state.as_str(), asked.attempts.len()), ("$29.00", "sent", 1));
-    let refused = app.pay_invoice(&caller, None, name).await.unwrap_err();
-    assert!(refused.to_string().starts_with("payment_under_way"), "{refused}");
-    let overview = app.billing_overview(&caller).await.unwrap();
-    let seen = overview.escrow.unwrap();
-    assert_eq!((seen.under_way_micros, seen.balance.as_str()), (29_000_000, "$30.00"));
-    assert_eq!(seen.period_left_micros, Some(250_000_000));
-    let included = app.tariff().included;
-    let month = suiftly::core::calendar::Month::of(now).unwrap();
-    let account =
-        app.ledger.read(move |tx| load_account(tx, id, &Event::Tick, &included, month)).await.unwrap().unwrap();
-    assert_eq!(account.charges.len(), 1, "it was asked for once");
 }

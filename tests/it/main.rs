@@ -11,6 +11,7 @@ mod architecture;
 mod authorization;
 mod billing_account;
 mod billing_api;
+mod billing_standing;
 mod config_global;
 mod demo;
 mod escrow;
