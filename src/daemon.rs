@@ -33,10 +33,12 @@ use self::reading::{Reading, syslog_addresses};
 use self::store::open_store;
 pub use self::store::{Rebuilt, rebuild_store, store_options, store_path};
 use crate::admin;
+use crate::app::billing::BillingOptions;
+use crate::app::invoice_document::Issuer;
 use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, load_config_global};
 use crate::chain::{Chain, SimChain, SimError};
 use crate::clock::Clock;
-use crate::config::{Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
+use crate::config::{BillingConfig, Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
 use crate::core::challenge::Site;
 use crate::core::gateway_token::GatewayTokens;
 use crate::http::{self, Feed, GateOptions, HttpState, Quotas};
@@ -252,6 +254,7 @@ fn open(
         accounts,
         chain,
         ledger_id,
+        billing: billing(&config.billing),
         readiness: crate::app::KeptReadiness::default(),
         outbox: Notify::new(),
         payments: Notify::new(),
@@ -280,6 +283,11 @@ fn accounts(config: &Config, secrets: &Secrets, public_url: &PublicUrl) -> Resul
         site,
     };
     Ok(Accounts::new(options)?)
+}
+
+fn billing(config: &BillingConfig) -> BillingOptions {
+    let issuer = Issuer { name: config.issuer_name.clone(), address: config.issuer_address.clone() };
+    BillingOptions::new(issuer, config.tax_basis_points)
 }
 
 fn gate(config: &Config, public_url: &PublicUrl) -> GateOptions {

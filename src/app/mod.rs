@@ -12,6 +12,7 @@ mod caller;
 mod change;
 mod config_global;
 mod customer;
+mod customer_billing;
 mod demo_page;
 mod escrow;
 mod forgetting;
@@ -47,6 +48,13 @@ pub use config_global::{
     ConfigChangeError, LoadedConfig, change_config_global, list_config_changes, list_config_global, load_config_global,
 };
 pub use customer::{CustomerChange, CustomerView, TermsAccepted};
+pub use customer_billing::{
+    BalancesView, BillingEscrow, BillingNews, BillingOverview, CompletenessView, CreditNoteView, CreditPage,
+    CreditView, EntryPage, EntryView, HourOfLineView, InvoiceDetail, InvoiceFile, InvoiceLineView, InvoiceName,
+    InvoicePage, InvoiceSums, InvoiceView, LineHours, NoticePage, NoticeView, NoticesLeft, NoticesRead, PaymentAttempt,
+    PaymentMethods, PostingView, PreviewAsked, PreviewPayment, PreviewView, PreviewedInvoice, RunwayView,
+    SpendCapChange, SpendCapView,
+};
 pub use demo_page::{
     DemoCounts, DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice,
     OverviewSeries, OverviewTotal,
@@ -81,7 +89,8 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
-use crate::app::billing::BillingFailure;
+use crate::app::billing::{BillingFailure, BillingOptions};
+use crate::app::invoice_document::DocumentError;
 use crate::chain::{Chain, ChainError};
 use crate::clock::Clock;
 use crate::core::access_token::BadToken;
@@ -113,6 +122,8 @@ pub struct App {
     pub accounts: Accounts,
     pub readiness: KeptReadiness,
     pub chain: Chain,
+    /// What the configuration says of billing.
+    pub billing: BillingOptions,
     /// What its orders on the chain begin with.
     pub ledger_id: String,
     /// Rung when Seal keys wait to be registered on the chain.
@@ -155,6 +166,8 @@ pub enum AppError {
     Chain(#[from] ChainError),
     #[error("billing has failed")]
     Billing(#[source] Box<BillingFailure>),
+    #[error("an invoice cannot be rendered")]
+    Document(#[from] DocumentError),
     #[error("a token cannot be signed")]
     Token(#[from] BadToken),
 }

@@ -8,6 +8,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
 use super::DaemonError;
+use crate::app::billing::BillingOptions;
+use crate::app::invoice_document::Issuer;
 use crate::app::{Accounts, AccountsOptions, App, KeptReadiness, TrafficQueries, load_config_global};
 use crate::chain::Chain;
 use crate::clock::Clock;
@@ -42,6 +44,7 @@ pub fn open_at_rest(folder: &Path, clock: Clock, chain: Chain) -> Result<(App, W
         sources: Arc::new(Mutex::new(Vec::new())),
         accounts: accounts()?,
         chain,
+        billing: BillingOptions::new(Issuer::default(), 0),
         ledger_id,
         readiness: KeptReadiness::default(),
         outbox: Notify::new(),

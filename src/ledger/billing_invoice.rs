@@ -225,6 +225,42 @@ pub fn invoices_of(
     found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
 }
 
+/// At most `limit` invoices of a customer, those in a state or all: the draft, then the highest number first, those with
+/// a number before `before`.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn list_invoices(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    state: Option<StoredInvoiceState>,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<StoredInvoice>, LedgerError> {
+    let before = before.map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+    let found = tx
+        .all(
+            "SELECT * FROM invoices
+             WHERE customer_id = ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR number < ?3)
+             ORDER BY number IS NOT NULL, number DESC LIMIT ?4",
+            (customer, state, before, limit),
+            read_invoice,
+        )
+        .map_err(failed("listing the invoices of customer", customer))?;
+    found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
+}
+
+/// The number of an invoice; `Some(None)` for a draft, `None` if there is no such invoice.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn number_of_invoice(tx: &ReadTx<'_>, invoice: u64) -> Result<Option<Option<u64>>, LedgerError> {
+    tx.first("SELECT number FROM invoices WHERE invoice_id = ?1", (Count(invoice),), |row| {
+        optional_count(row, "number")
+    })
+    .map_err(failed("finding the number of invoice", invoice))
+}
+
 /// The invoices of a customer about which something is still to be decided, oldest first: drafts, pending and failed.
 ///
 /// # Errors

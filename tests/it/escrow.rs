@@ -6,11 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use suiftly::app::{App, AppError, Caller, Credential, NewWalletTransaction, WalletSignature, WalletTransactionView};
+use suiftly::app::{
+    App, AppError, Caller, Credential, InvoiceName, NewWalletTransaction, WalletSignature, WalletTransactionView,
+};
 use suiftly::chain::escrow::{EventKind, UnsignedTransaction};
 use suiftly::chain::{Chain, FaultPlan, SimChain, SimWallet};
 use suiftly::clock::Clock;
-use suiftly::core::billing::{CreditReason, Event, InvoiceId, SpendCap};
+use suiftly::core::billing::{CreditReason, Event, InvoiceNumber, SpendCap};
 use suiftly::core::calendar::{DAY_MS, HOUR_MS, UtcMillis};
 use suiftly::core::customer::Customer;
 use suiftly::core::error_code::Code;
@@ -305,12 +307,13 @@ async fn a_deposit_pays_what_is_owed_at_once_and_once() {
     let built = business.build(&person, "deposit", 500).await.unwrap();
     business.sign(&person, &built).await.unwrap();
     business.pass(1_000);
+    let second = InvoiceName::Number(InvoiceNumber(2));
     let mut together = tokio::task::JoinSet::new();
     for number in 0..24 {
-        let app = Arc::clone(&business.app);
+        let (app, caller) = (Arc::clone(&business.app), person.caller.clone());
         together.spawn(async move {
             match number % 3 {
-                0 => drop(app.bill(customer, Event::Collect(InvoiceId(owed))).await),
+                0 => drop(app.pay_invoice(&caller, None, second).await),
                 1 => drop(app.work_on_chain().await.unwrap()),
                 _ => app.run_billing().await.unwrap(),
             }

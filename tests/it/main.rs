@@ -9,6 +9,9 @@
 mod api_keys;
 mod architecture;
 mod authorization;
+mod billing_account;
+mod billing_api;
+mod billing_standing;
 mod config_global;
 mod demo;
 mod escrow;

@@ -52,7 +52,7 @@ impl App {
 
     /// Prices and limits as they are.
     pub fn tariff(&self) -> Tariff {
-        Tariff::of(&self.config_global.load())
+        Tariff::of(&self.config_global.load(), self.billing.tax_basis_points)
     }
 
     /// Charges a customer nothing until a person has looked. Works whatever the state of the books.

@@ -27,5 +27,5 @@ pub use failure::BillingFailure;
 pub use load::{entries_of_customer, load_account, load_whole};
 pub use operator::{GrantCredit, GrantedCredit};
 pub use park::park_customer;
-pub use tariff::{Included, Tariff};
+pub use tariff::{BillingOptions, Included, Tariff};
 pub use usage::{month_usage, usage_prices};

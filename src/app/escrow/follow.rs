@@ -53,6 +53,9 @@ impl App {
         if let Found::Failed(why) = &found {
             info!(digest, why, "a wallet's transaction did not happen");
         }
+        if matches!(found, Found::Final(_)) {
+            self.chain.settle().await?;
+        }
         let customer = transaction.customer;
         let record = move |tx: &WriteTx<'_>| {
             let progress = match &found {

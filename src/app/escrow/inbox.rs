@@ -47,6 +47,7 @@ impl App {
             };
             let (has_more, is_news) = (page.has_more, cursor.as_ref() != Some(&page.next));
             if is_news {
+                self.chain.settle().await?;
                 let keep = move |tx: &WriteTx<'_>| {
                     keep_events(tx, &page.events, now)?;
                     set_chain_cursor(tx, chain, &page.next.0, now)

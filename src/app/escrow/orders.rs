@@ -64,6 +64,7 @@ impl App {
     }
 
     async fn record(&self, sent: Vec<Sent>) -> Result<(), AppError> {
+        self.chain.settle().await?;
         let (now, tariff) = (self.clock.now(), self.tariff());
         let record = move |tx: &WriteTx<'_>, sent: &Sent| match &sent.answer {
             Ok((outcome, at)) => {
