@@ -3,7 +3,7 @@ import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { router } from './router';
-import './styles.css';
+import '../styles.css';
 
 const queryClient = new QueryClient({
   // The server is usually on the same machine, where the browser's notion of being online says nothing.

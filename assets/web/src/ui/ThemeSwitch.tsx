@@ -9,10 +9,10 @@ const CHOICES = [
 ] satisfies { choice: ThemeChoice; label: string; Icon: typeof Sun }[];
 
 /** Radio buttons, so that arrow keys work without a line of code. */
-export function ThemeSwitch() {
+export function ThemeSwitch({ name = 'theme' }: { name?: string }) {
   const current = useThemeChoice();
   return (
-    <fieldset className="flex rounded border border-line p-0.5">
+    <fieldset className="flex w-fit rounded border border-line p-0.5">
       <legend className="sr-only">Theme</legend>
       {CHOICES.map(({ choice, label, Icon }) => (
         <label
@@ -22,7 +22,7 @@ export function ThemeSwitch() {
         >
           <input
             type="radio"
-            name="theme"
+            name={name}
             value={choice}
             checked={current === choice}
             onChange={() => chooseTheme(choice)}

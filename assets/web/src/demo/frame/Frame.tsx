@@ -1,9 +1,9 @@
 import { Outlet } from '@tanstack/react-router';
 import { Menu, X } from 'lucide-react';
 import { useState } from 'react';
-import { Brand } from './Brand';
+import { Brand } from '../../ui/Brand';
 import { Navigation } from './Navigation';
-import { ThemeSwitch } from './ThemeSwitch';
+import { ThemeSwitch } from '../../ui/ThemeSwitch';
 
 /** What surrounds every page: navigation at the left (behind a button on narrow screens), a slim bar on top. */
 export function Frame() {

@@ -1,6 +1,6 @@
 /** How a traffic chart is drawn. uPlot paints on a canvas, so colours and fonts are read from the stylesheet when it is built. */
 import uPlot from 'uplot';
-import type { Series } from '../../api';
+import type { Series } from '../api';
 import { CLASSES, chartTop, stackRates } from './traffic';
 
 export const CHART_HEIGHT = 168;

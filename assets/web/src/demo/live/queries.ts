@@ -1,8 +1,8 @@
 import type { QueryClient, UseQueryResult } from '@tanstack/react-query';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import type { Overview } from '../../api';
-import { getOverview } from '../../api';
+import type { Overview } from '../api';
+import { getOverview } from '../api';
 import type { Connection } from './stream';
 import { openStream } from './stream';
 

@@ -1,5 +1,5 @@
 import type { UseQueryResult } from '@tanstack/react-query';
-import type { Overview } from '../../api';
+import type { Overview } from '../api';
 import { ConnectionState } from './pieces/ConnectionState';
 import { CustomerCard } from './pieces/CustomerCard';
 import { DemoNotice } from './pieces/DemoNotice';

@@ -1,6 +1,6 @@
 /** The server's push of overviews: one EventSource, replaced with growing pauses when the browser has given it up for good. */
-import type { Overview } from '../../api';
-import { EVENTS_URL, parseOverview } from '../../api';
+import type { Overview } from '../api';
+import { EVENTS_URL, parseOverview } from '../api';
 
 export type Connection = 'connecting' | 'live' | 'reconnecting';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Series } from '../../api';
+import type { Series } from '../api';
 import { addCounts, axisTop, chartTop, countAll, countByClass, countByMinute, peakRate, stackRates } from './traffic';
 
 const SERIES: Series = {

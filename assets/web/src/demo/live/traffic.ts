@@ -1,5 +1,5 @@
 /** Traffic classes and the sums over a series that the figures, charts and tables show. */
-import type { Series, TrafficClass } from '../../api';
+import type { Series, TrafficClass } from '../api';
 
 interface ClassText {
   id: TrafficClass;

@@ -1,4 +1,4 @@
-import type { Series } from '../../../api';
+import type { Series } from '../../api';
 import { formatCount, formatTime } from '../../../format';
 import { ClassDot } from '../../../ui/ClassDot';
 import type { Hover } from '../chart';

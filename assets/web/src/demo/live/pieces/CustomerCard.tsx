@@ -1,5 +1,5 @@
 import { memo } from 'react';
-import type { Customer, Price, Service, Tier, TrafficClass } from '../../../api';
+import type { Customer, Price, Service, Tier, TrafficClass } from '../../api';
 import { formatCount } from '../../../format';
 import { ClassDot } from '../../../ui/ClassDot';
 import { CLASSES, countAll, countByClass } from '../traffic';

@@ -1,5 +1,5 @@
 import { Info } from 'lucide-react';
-import type { Overview } from '../../../api';
+import type { Overview } from '../../api';
 
 const SOURCE: Record<Overview['traffic'], string> = {
   haproxy: 'Requests pass through a real HAProxy on this machine, and are counted from the log lines it writes.',

@@ -1,6 +1,6 @@
 import { CircleAlert } from 'lucide-react';
-import type { Problem } from '../../../api';
-import { ApiError } from '../../../api';
+import type { Problem } from '../../api';
+import { ApiError } from '../../api';
 
 /** Shown only while there is not a single overview; later failures leave the last figures in place. */
 export function Failure({ error, onRetry }: { error: Error; onRetry: () => void }) {

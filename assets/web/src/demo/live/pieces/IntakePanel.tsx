@@ -1,6 +1,6 @@
 import { CircleCheck, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
-import type { Intake, Overview } from '../../../api';
+import type { Intake, Overview } from '../../api';
 import { formatCount, formatDuration, formatRate } from '../../../format';
 import { Panel } from '../../../ui/Panel';
 

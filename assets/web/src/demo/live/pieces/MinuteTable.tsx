@@ -1,5 +1,5 @@
 import { memo } from 'react';
-import type { Series } from '../../../api';
+import type { Series } from '../../api';
 import { formatCount } from '../../../format';
 import { CLASSES, countByMinute } from '../traffic';
 

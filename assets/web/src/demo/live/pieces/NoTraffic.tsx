@@ -1,5 +1,5 @@
 import { Radio } from 'lucide-react';
-import type { Overview } from '../../../api';
+import type { Overview } from '../../api';
 
 const NEXT_STEP: Record<Overview['traffic'], string> = {
   haproxy: 'The demo sends requests through HAProxy by itself within a few seconds. If none appear, look at the terminal that runs it.',

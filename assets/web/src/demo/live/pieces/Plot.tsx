@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import type { Series } from '../../../api';
+import type { Series } from '../../api';
 import type { Hover } from '../chart';
 import { CHART_HEIGHT, chartData, chartOptions } from '../chart';
 

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import type { Overview, Price, Usage } from '../../../api';
+import type { Overview, Price, Usage } from '../../api';
 import { formatCount, formatMoney, formatMonth, formatShare } from '../../../format';
 import { ClassDot } from '../../../ui/ClassDot';
 import { Panel } from '../../../ui/Panel';

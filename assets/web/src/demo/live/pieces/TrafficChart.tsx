@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { Customer } from '../../../api';
+import type { Customer } from '../../api';
 import { formatCount, formatRate } from '../../../format';
 import { useTheme } from '../../../theme';
 import type { Hover } from '../chart';

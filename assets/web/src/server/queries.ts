@@ -1,0 +1,123 @@
+/** Server state that more than one page shows. Keys begin with the part of the account that changes them. */
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import type { Schemas } from './api';
+import { api, ask } from './api';
+
+export const SERVICES = ['seal', 'grpc', 'graphql'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+export const SERVICE_LABEL: Record<ServiceName, string> = { seal: 'Seal', grpc: 'gRPC', graphql: 'GraphQL' };
+export const TIERS = ['starter', 'pro', 'enterprise'] as const;
+export type Tier = (typeof TIERS)[number];
+export const TIER_LABEL: Record<Tier, string> = { starter: 'Starter', pro: 'Pro', enterprise: 'Enterprise' };
+
+export function isServiceName(name: string): name is ServiceName {
+  return SERVICES.some((service) => service === name);
+}
+
+export function tierLabel(name: string): string {
+  const tier = TIERS.find((one) => one === name);
+  return tier === undefined ? name : TIER_LABEL[tier];
+}
+
+export function serviceLabel(name: string): string {
+  return isServiceName(name) ? SERVICE_LABEL[name] : name;
+}
+
+export const customerQuery = queryOptions({
+  queryKey: ['customer'],
+  queryFn: ({ signal }) => ask(api.GET('/api/customer', { signal })),
+  staleTime: 30_000,
+});
+
+export const servicesQuery = queryOptions({
+  queryKey: ['services'],
+  queryFn: async ({ signal }) => (await ask(api.GET('/api/services', { signal }))).items,
+});
+
+export function serviceQuery(service: ServiceName) {
+  return queryOptions({
+    queryKey: ['services', service],
+    queryFn: ({ signal }) => ask(api.GET('/api/services/{service}', { params: { path: { service } }, signal })),
+  });
+}
+
+export const billingQuery = queryOptions({
+  queryKey: ['billing', 'overview'],
+  queryFn: ({ signal }) => ask(api.GET('/api/billing', { signal })),
+});
+
+export const noticesQuery = queryOptions({
+  queryKey: ['billing', 'notices'],
+  queryFn: ({ signal }) => ask(api.GET('/api/billing/notices', { params: { query: { limit: 20 } }, signal })),
+});
+
+export const configQuery = queryOptions({
+  queryKey: ['config'],
+  queryFn: async ({ signal }) => (await ask(api.GET('/api/config/frontend', { signal }))).values as Record<string, string>,
+  staleTime: 60_000,
+  refetchInterval: 60_000,
+});
+
+export type Range = '1h' | '24h' | '7d' | '30d' | '90d';
+export const RANGES: readonly Range[] = ['1h', '24h', '7d', '30d', '90d'];
+
+/** What is looked at: a service or all, up to now. */
+export interface Stretch {
+  range: Range;
+  service?: ServiceName;
+}
+
+export function summaryQuery(stretch: Stretch) {
+  return queryOptions({
+    queryKey: ['traffic', 'summary', stretch],
+    queryFn: ({ signal }) => ask(api.GET('/api/traffic/summary', { params: { query: { ...stretch } }, signal })),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function seriesQuery(stretch: Stretch, by: 'class' | 'status' | 'bandwidth') {
+  return queryOptions({
+    queryKey: ['traffic', 'series', stretch, by],
+    queryFn: ({ signal }) => ask(api.GET('/api/traffic/series', { params: { query: { ...stretch, by } }, signal })),
+  });
+}
+
+export function keysQuery(service: ServiceName) {
+  return infiniteQueryOptions({
+    queryKey: ['keys', service],
+    queryFn: ({ pageParam, signal }) =>
+      ask(
+        api.GET('/api/services/{service}/api-keys', {
+          params: { path: { service }, query: { limit: 200, ...(pageParam === '' ? {} : { cursor: pageParam }) } },
+          signal,
+        }),
+      ),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next_cursor,
+  });
+}
+
+export function keyUseQuery(service: ServiceName) {
+  return queryOptions({
+    queryKey: ['traffic', 'keys', service],
+    queryFn: ({ signal }) => ask(api.GET('/api/services/{service}/api-keys/usage', { params: { path: { service } }, signal })),
+    staleTime: 4_000,
+  });
+}
+
+export const escrowQuery = queryOptions({
+  queryKey: ['billing', 'escrow'],
+  queryFn: ({ signal }) => ask(api.GET('/api/billing/escrow', { signal })),
+});
+
+export const walletUsdcQuery = queryOptions({
+  queryKey: ['billing', 'wallet'],
+  queryFn: ({ signal }) => ask(api.GET('/api/billing/escrow/wallet', { signal })),
+});
+
+export const transactionsQuery = queryOptions({
+  queryKey: ['billing', 'transactions'],
+  queryFn: async ({ signal }) => (await ask(api.GET('/api/billing/escrow/transactions', { signal }))).items,
+});
+
+export type Service = Schemas['Service'];
