@@ -14,7 +14,7 @@ export default defineConfig({
     host: '127.0.0.1',
     port: 22710,
     strictPort: true,
-    proxy: { '/api': BACKEND, '/health': BACKEND },
+    proxy: { '^/api/': BACKEND, '/health': BACKEND, '/ready': BACKEND },
   },
   build: {
     rolldownOptions: { input: ['index.html', 'demo.html', 'docs.html'] },

@@ -5,8 +5,9 @@ import { NotFound } from './frame/NotFound';
 import { Shell } from './frame/Shell';
 import { LoginPage } from './pages/login/route';
 import { codeOf } from './server/problem';
-import type { ServiceName } from './server/queries';
-import { customerQuery, isServiceName } from './server/queries';
+import type { ServiceName } from './server/names';
+import { isServiceName } from './server/names';
+import { customerQuery } from './server/queries';
 import {
   activitySearch,
   escrowSearch,

@@ -1,6 +1,6 @@
 /** The part of each page's state that is in its address, read leniently: what is not understood is left out. */
-import type { Range, Tier } from './server/queries';
-import { RANGES, TIERS } from './server/queries';
+import type { Range, Tier } from './server/names';
+import { RANGES, TIERS } from './server/names';
 
 type Raw = Record<string, unknown>;
 

@@ -1,6 +1,6 @@
 /** Public prices and limits, as numbers. */
 import { parseMoney } from '../format';
-import type { Tier } from './queries';
+import type { Tier } from './names';
 
 export type Config = Record<string, string>;
 

@@ -54,11 +54,16 @@ function withKey(request: Request): Request {
   return request;
 }
 
+/** A stream has broken off: the server may be gone, and nobody else may be asking it anything. */
+export function suspect(): void {
+  if (reachable) void probe();
+}
+
 function change(next: boolean): void {
   if (reachable === next) return;
   reachable = next;
   clearTimeout(timer);
-  if (!next) timer = setTimeout(probe, ASK_AGAIN_MS);
+  if (!next) timer = setTimeout(() => void probe(), ASK_AGAIN_MS);
   for (const listener of listeners) listener();
 }
 
@@ -67,6 +72,7 @@ async function probe(): Promise<void> {
     await fetch('/health', { signal: AbortSignal.timeout(ASK_AGAIN_MS) });
     change(true);
   } catch {
-    timer = setTimeout(probe, ASK_AGAIN_MS);
+    if (reachable) change(false);
+    else timer = setTimeout(() => void probe(), ASK_AGAIN_MS);
   }
 }

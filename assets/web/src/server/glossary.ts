@@ -31,7 +31,7 @@ const MEANINGS: Record<Problem['code'] | 'unreachable', Meaning> = {
   signature_refused: { title: 'The signature was not accepted', next: 'It may have come too late. Sign in again.', ...SIGN_IN },
   signature_scheme_unsupported: {
     title: 'This kind of account cannot sign in yet',
-    next: 'zkLogin accounts are not supported. Use a wallet with a key of its own.',
+    next: 'Accounts by zkLogin are not supported. Use a wallet with a key of its own.',
     ...SIGN_IN,
   },
   refresh_refused: { title: 'Your session has ended', next: 'Sign in with your wallet to go on.', ...SIGN_IN },

@@ -2,6 +2,7 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
+import { suspect } from './connection';
 import { customerQuery } from './queries';
 
 const FIRST_RETRY_MS = 1_000;
@@ -41,6 +42,7 @@ export function openStream(client: QueryClient, url: string, event: string, onEv
     });
     source.addEventListener(event, (message: MessageEvent<string>) => onEvent(message.data));
     source.addEventListener('error', () => {
+      suspect();
       // While it is CONNECTING the browser retries by itself; CLOSED (an answer other than a stream) it never does.
       if (source?.readyState !== EventSource.CLOSED) return;
       timer = setTimeout(again, retryDelayMs(failures));

@@ -1,7 +1,7 @@
 /** What notices say, in a sentence. */
 import { formatDay, formatMoney } from '../format';
 import type { Schemas } from './api';
-import { serviceLabel } from './queries';
+import { serviceLabel } from './names';
 
 type Notice = Schemas['BillingNotice'];
 

@@ -2,26 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import type { Schemas } from './api';
 import { api, ask } from './api';
-
-export const SERVICES = ['seal', 'grpc', 'graphql'] as const;
-export type ServiceName = (typeof SERVICES)[number];
-export const SERVICE_LABEL: Record<ServiceName, string> = { seal: 'Seal', grpc: 'gRPC', graphql: 'GraphQL' };
-export const TIERS = ['starter', 'pro', 'enterprise'] as const;
-export type Tier = (typeof TIERS)[number];
-export const TIER_LABEL: Record<Tier, string> = { starter: 'Starter', pro: 'Pro', enterprise: 'Enterprise' };
-
-export function isServiceName(name: string): name is ServiceName {
-  return SERVICES.some((service) => service === name);
-}
-
-export function tierLabel(name: string): string {
-  const tier = TIERS.find((one) => one === name);
-  return tier === undefined ? name : TIER_LABEL[tier];
-}
-
-export function serviceLabel(name: string): string {
-  return isServiceName(name) ? SERVICE_LABEL[name] : name;
-}
+import type { Range, ServiceName } from './names';
 
 export const customerQuery = queryOptions({
   queryKey: ['customer'],
@@ -57,9 +38,6 @@ export const configQuery = queryOptions({
   staleTime: 60_000,
   refetchInterval: 60_000,
 });
-
-export type Range = '1h' | '24h' | '7d' | '30d' | '90d';
-export const RANGES: readonly Range[] = ['1h', '24h', '7d', '30d', '90d'];
 
 /** What is looked at: a service or all, up to now. */
 export interface Stretch {

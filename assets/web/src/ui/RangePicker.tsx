@@ -1,4 +1,4 @@
-import type { Range } from '../server/queries';
+import type { Range } from '../server/names';
 import { Segments } from './Segments';
 
 const OPTIONS: readonly { value: Range; label: string }[] = [

@@ -52,7 +52,7 @@ interface SortedProps<T> extends TableProps<T> {
 
 function ShortTable<T>(props: SortedProps<T>) {
   return (
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={`${props.caption}, table`}>
+    <div className="relative overflow-x-auto" tabIndex={0} role="region" aria-label={`${props.caption}, table`}>
       <table className="w-full border-collapse text-[13px]">
         <Head {...props} />
         <tbody>
@@ -75,7 +75,7 @@ function LongTable<T>(props: SortedProps<T>) {
   const above = items[0]?.start ?? 0;
   const below = rowsInSight.getTotalSize() - (items.at(-1)?.end ?? 0);
   return (
-    <div ref={box} className="overflow-auto" style={{ height: WINDOW_PX }} tabIndex={0} role="region" aria-label={`${props.caption}, table`}>
+    <div ref={box} className="relative overflow-auto" style={{ height: WINDOW_PX }} tabIndex={0} role="region" aria-label={`${props.caption}, table`}>
       <table className="w-full border-collapse text-[13px]" aria-rowcount={rows.length}>
         <Head {...props} sticky />
         <tbody>

@@ -1,9 +1,10 @@
 /** A file of what is shown, made in the browser. */
-import type { Schemas } from '../../server/api';
+
+type Row = Record<'at' | 'action' | 'subject' | 'actor' | 'ip' | 'hash', string> & { details: object };
 
 const COLUMNS = ['at', 'action', 'subject', 'actor', 'ip', 'details', 'hash'] as const;
 
-export function csvOf(rows: readonly Schemas['Activity'][]): string {
+export function csvOf(rows: readonly Row[]): string {
   const lines = rows.map((row) => COLUMNS.map((name) => cell(name === 'details' ? JSON.stringify(row.details) : row[name])).join(','));
   return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
 }

@@ -1,6 +1,7 @@
 /** What an entry of the activity log says, in words. */
-import type { Schemas } from '../../server/api';
-import { serviceLabel, tierLabel } from '../../server/queries';
+import { formatMoney } from '../../format';
+import { isServiceName, serviceLabel, tierLabel } from '../../server/names';
+import { stateLabel } from '../../ui/states';
 
 const NOUN: Record<string, string> = {
   api_key: 'API key',
@@ -9,7 +10,8 @@ const NOUN: Record<string, string> = {
   seal_package: 'Package',
   session: 'Session',
   service: 'Service',
-  customer: 'Profile',
+  customer: 'Account',
+  escrow: 'Escrow:',
   terms: 'Terms',
   invoice: 'Invoice',
   spend_cap: 'Spend cap',
@@ -49,23 +51,44 @@ export function actionText(action: string): string {
   return `${subject.charAt(0).toUpperCase()}${subject.slice(1)} ${done}`.trim();
 }
 
+/** What of an entry is needed here; the API says of its details only that they are an object. */
+interface Told {
+  subject: string;
+  details: object;
+}
+
 /** "production · Seal · Pro": the details that are there, with what they were before if that is told. */
-export function detailText({ subject, details }: Pick<Schemas['Activity'], 'subject' | 'details'>): string {
-  const texts = Object.entries(details as Record<string, unknown>).flatMap(([name, value]) => {
+export function detailText({ subject, details }: Told): string {
+  const texts = Object.entries(details).flatMap(([name, value]) => {
     const text = valueText(name, value);
     return text === '' ? [] : [text];
   });
+  if (isServiceName(subject)) texts.unshift(serviceLabel(subject));
   return texts.length === 0 ? subject : texts.join(' · ');
 }
 
 function valueText(name: string, value: unknown): string {
   if (value === null || value === undefined || value === '') return '';
-  if (typeof value === 'object') return `${plain(name)} ${JSON.stringify(value)}`;
-  const text = String(value);
-  if (name === 'name' || name === 'hint') return text;
-  if (name === 'service') return serviceLabel(text);
-  if (name === 'tier') return tierLabel(text);
-  return `${plain(name)} ${text}`;
+  if (isChange(value)) return `${plain(name)} ${partText(name, value.from)} → ${partText(name, value.to)}`;
+  if (SPEAKS_FOR_ITSELF.has(name)) return partText(name, value);
+  return `${plain(name.replace(/_micros$/, ''))} ${partText(name, value)}`;
+}
+
+/** Values that need no name beside them. */
+const SPEAKS_FOR_ITSELF = new Set(['name', 'hint', 'service', 'tier', 'amount_micros']);
+
+function partText(name: string, value: unknown): string {
+  if (value === null || value === undefined || value === '') return 'none';
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  if (typeof value === 'number') return name.endsWith('_micros') ? formatMoney(value) : String(value);
+  if (typeof value !== 'string') return JSON.stringify(value);
+  if (name === 'service') return serviceLabel(value);
+  if (name === 'tier') return tierLabel(value);
+  return name === 'state' ? stateLabel(value) : value;
+}
+
+function isChange(value: unknown): value is { from: unknown; to: unknown } {
+  return typeof value === 'object' && value !== null && 'from' in value && 'to' in value;
 }
 
 function plain(name: string): string {

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { Receipt } from 'lucide-react';
 import { formatMonth } from '../../format';
 import type { Schemas } from '../../server/api';
-import { serviceLabel, tierLabel } from '../../server/queries';
+import { serviceLabel, tierLabel } from '../../server/names';
 import { Empty } from '../../ui/Empty';
 import { Money } from '../../ui/Money';
 import { StateBadge } from '../../ui/StateBadge';

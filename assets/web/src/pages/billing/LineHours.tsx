@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { formatBytes, formatCount } from '../../format';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
-import { isServiceName } from '../../server/queries';
+import { isServiceName } from '../../server/names';
 import { Dialog } from '../../ui/Dialog';
 import { Loaded } from '../../ui/Loaded';
 import { Money } from '../../ui/Money';

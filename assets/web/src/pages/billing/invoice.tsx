@@ -76,7 +76,8 @@ function InvoiceBody({ detail }: { detail: Detail }) {
       <StateNote detail={detail} />
       <Panel title="Lines" aside={<StateBadge state={detail.state} />}>
         <LinesTable detail={detail} />
-        <dl className="ml-auto grid max-w-sm gap-1.5 border-t border-line px-4 py-4 text-[13px] sm:px-5">
+        <div className="border-t border-line px-4 py-4 text-[13px] sm:px-5">
+        <dl className="ml-auto grid max-w-sm gap-1.5">
           <Sum label="Charges" micros={detail.charges_micros} />
           {detail.credits_micros > 0 && <Sum label="Credit used" micros={-detail.credits_micros} />}
           <div className="flex justify-between gap-6 border-t border-line pt-2 text-base font-semibold">
@@ -85,17 +86,18 @@ function InvoiceBody({ detail }: { detail: Detail }) {
               <Money micros={detail.amount_micros} />
             </dd>
           </div>
+        </dl>
           {detail.remainder_micros > 0 && (
-            <p className="text-right text-xs text-muted">
+            <p className="mt-1.5 text-right text-xs text-muted">
               <Money micros={detail.remainder_micros} /> rounded off, and not charged
             </p>
           )}
           {detail.credit_on_payment_micros > 0 && (
-            <p className="text-right text-xs text-muted">
+            <p className="mt-1.5 text-right text-xs text-muted">
               <Money micros={detail.credit_on_payment_micros} /> comes back as credit for the days before
             </p>
           )}
-        </dl>
+        </div>
       </Panel>
       {detail.attempts.length > 0 && <Attempts attempts={detail.attempts} />}
       {detail.credit_notes.length > 0 && <CreditNotes notes={detail.credit_notes} />}

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { formatCount } from '../../format';
 import type { Schemas } from '../../server/api';
 import type { Service } from '../../server/queries';
-import { isServiceName, serviceLabel, tierLabel } from '../../server/queries';
+import { isServiceName, serviceLabel, tierLabel } from '../../server/names';
 import { buttonClass } from '../../ui/Button';
 import { Money } from '../../ui/Money';
 import { Time } from '../../ui/Time';

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { fieldMessages } from '../../server/problem';
-import type { ServiceName } from '../../server/queries';
+import type { ServiceName } from '../../server/names';
 import { Button } from '../../ui/Button';
 import { Confirm } from '../../ui/Confirm';
 import { Dialog, DialogButtons } from '../../ui/Dialog';

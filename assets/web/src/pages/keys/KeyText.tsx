@@ -1,4 +1,4 @@
-import type { ServiceName } from '../../server/queries';
+import type { ServiceName } from '../../server/names';
 import { Banner } from '../../ui/Banner';
 import { CopyBox } from '../../ui/Copy';
 import { curlLine } from './curl';

@@ -1,5 +1,5 @@
 /** A command that is ready to run. */
-import type { ServiceName } from '../../server/queries';
+import type { ServiceName } from '../../server/names';
 
 /** Where HAProxy listens for each service, as the shipped configuration has it, and something cheap to ask there. */
 const GATEWAY: Record<ServiceName, { port: number; path: string }> = {

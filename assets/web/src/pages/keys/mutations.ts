@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
-import type { ServiceName } from '../../server/queries';
+import type { ServiceName } from '../../server/names';
 import { toast } from '../../ui/toasts';
 
 export type ApiKey = Schemas['ApiKey'];

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
-import { SERVICE_LABEL, isServiceName, servicesQuery } from '../../server/queries';
+import { SERVICE_LABEL, isServiceName } from '../../server/names';
+import { servicesQuery } from '../../server/queries';
 import { Loaded } from '../../ui/Loaded';
 import { Page } from '../../ui/Page';
 import { Boxes } from '../../ui/Skeleton';

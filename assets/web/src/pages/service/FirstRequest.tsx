@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { Radio } from 'lucide-react';
-import type { Service, ServiceName } from '../../server/queries';
+import type { ServiceName } from '../../server/names';
+import type { Service } from '../../server/queries';
 import { buttonClass } from '../../ui/Button';
 import { Empty } from '../../ui/Empty';
 

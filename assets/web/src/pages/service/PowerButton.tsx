@@ -1,7 +1,8 @@
 import { Power } from 'lucide-react';
 import { useState } from 'react';
-import type { Service, ServiceName } from '../../server/queries';
-import { SERVICE_LABEL } from '../../server/queries';
+import type { ServiceName } from '../../server/names';
+import type { Service } from '../../server/queries';
+import { SERVICE_LABEL } from '../../server/names';
 import { Button } from '../../ui/Button';
 import { Confirm } from '../../ui/Confirm';
 import { Dialog } from '../../ui/Dialog';

@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
-import type { ServiceName } from '../../server/queries';
-import { SERVICE_LABEL, tierLabel } from '../../server/queries';
+import type { ServiceName } from '../../server/names';
+import { SERVICE_LABEL, tierLabel } from '../../server/names';
 import { DepositInPlace } from '../billing/DepositInPlace';
 import { Banner } from '../../ui/Banner';
 import { Button } from '../../ui/Button';
@@ -27,12 +27,14 @@ interface PreviewDialogProps {
 
 /** The exact charge and what comes after, before anything is done; with a deposit in place if the balance is short. */
 export function PreviewDialog({ name, asked, onClose, onDone }: PreviewDialogProps) {
+  const action = useServiceAction(name, onDone ?? onClose);
   const preview = useQuery({
     queryKey: ['billing', 'preview', name, asked],
     queryFn: ({ signal }) => ask(api.POST('/api/services/{service}/preview', { params: { path: { service: name } }, body: asked, signal })),
     staleTime: 0,
+    // Once it is done, it cannot be done again.
+    enabled: !action.isPending && !action.isSuccess,
   });
-  const action = useServiceAction(name, onDone ?? onClose);
   const { title, button } = textsOf(name, asked);
   return (
     <Dialog title={title} onClose={onClose}>

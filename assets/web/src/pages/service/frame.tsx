@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useParams } from '@tanstack/react-router';
-import type { ServiceName } from '../../server/queries';
-import { SERVICE_LABEL, serviceQuery, tierLabel } from '../../server/queries';
+import type { ServiceName } from '../../server/names';
+import { SERVICE_LABEL, tierLabel } from '../../server/names';
+import { serviceQuery } from '../../server/queries';
 import { Banner } from '../../ui/Banner';
 import { Page } from '../../ui/Page';
 import { StateBadge } from '../../ui/StateBadge';

@@ -6,7 +6,7 @@ import { formatBytes, formatDuration } from '../../format';
 import type { LogsSearch } from '../../search';
 import { api, ask } from '../../server/api';
 import { useReachable } from '../../server/connection';
-import type { ServiceName } from '../../server/queries';
+import type { ServiceName } from '../../server/names';
 import { CLASS_FILTERS, classOf } from '../../server/traffic';
 import { Button, buttonClass } from '../../ui/Button';
 import { Dot } from '../../ui/chart/Chart';

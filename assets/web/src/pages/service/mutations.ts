@@ -2,8 +2,10 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
-import type { Service, ServiceName, Tier } from '../../server/queries';
-import { SERVICE_LABEL, TIER_LABEL, serviceQuery } from '../../server/queries';
+import type { ServiceName, Tier } from '../../server/names';
+import type { Service } from '../../server/queries';
+import { SERVICE_LABEL, TIER_LABEL } from '../../server/names';
+import { serviceQuery } from '../../server/queries';
 import { toast } from '../../ui/toasts';
 
 export type ServiceAction =

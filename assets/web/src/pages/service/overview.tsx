@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { formatCount } from '../../format';
-import type { Service, ServiceName } from '../../server/queries';
+import type { ServiceName } from '../../server/names';
+import type { Service } from '../../server/queries';
 import { billingQuery, keyUseQuery, seriesQuery, serviceQuery, summaryQuery } from '../../server/queries';
 import { chartLines } from '../../server/traffic';
 import { Chart } from '../../ui/chart/Chart';

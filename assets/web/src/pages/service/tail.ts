@@ -3,7 +3,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import type { Schemas } from '../../server/api';
 import { openStream } from '../../server/live';
-import type { ServiceName } from '../../server/queries';
+import type { ServiceName } from '../../server/names';
 
 export type LoggedRequest = Schemas['TrafficRequest'];
 

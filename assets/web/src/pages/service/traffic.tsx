@@ -5,8 +5,10 @@ import { formatBytes, formatCount, formatDuration, formatShare, formatShort } fr
 import type { TrafficSearch } from '../../search';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
-import type { ServiceName, Stretch } from '../../server/queries';
-import { SERVICE_LABEL, seriesQuery, summaryQuery } from '../../server/queries';
+import type { ServiceName } from '../../server/names';
+import type { Stretch } from '../../server/queries';
+import { SERVICE_LABEL } from '../../server/names';
+import { seriesQuery, summaryQuery } from '../../server/queries';
 import { chartLines } from '../../server/traffic';
 import { Chart } from '../../ui/chart/Chart';
 import { Empty } from '../../ui/Empty';

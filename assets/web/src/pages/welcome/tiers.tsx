@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { ServiceName, Tier } from '../../server/queries';
+import type { ServiceName, Tier } from '../../server/names';
 import { PreviewDialog } from '../service/PreviewDialog';
 import { Cards } from '../service/TierCards';
 
