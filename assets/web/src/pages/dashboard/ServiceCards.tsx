@@ -93,7 +93,8 @@ function Use({ name, service, tier }: { name: ServiceName; service: Service; tie
         {series === undefined ? (
           <div className="h-10" />
         ) : (
-          <Sparkline values={allRequests(series)} summary={`${serviceLabel(name)}: requests in the last 24 hours`} />
+          // The last step is still filling, and would look like traffic falling off.
+          <Sparkline values={allRequests(series).slice(0, -1)} summary={`${serviceLabel(name)}: requests in the last 24 hours`} />
         )}
       </div>
     </>
