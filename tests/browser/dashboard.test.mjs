@@ -105,7 +105,7 @@ test('a number on the page is at most two seconds behind its request', async () 
   const { context, page } = await signedIn(account.key, '/');
   await eventually(page, 'requests', /\d/);
   const delays = [];
-  for (let round = 0; round < 12; round += 1) {
+  for (let round = 0; round < 20; round += 1) {
     const before = await numberOf(page.getByTestId('requests'));
     const sent = Date.now();
     await fetch(`${haproxy.seal}/v1/fetch_key`, { headers: { 'X-API-Key': account.text } });
@@ -113,7 +113,7 @@ test('a number on the page is at most two seconds behind its request', async () 
     delays.push(Date.now() - sent);
   }
   delays.sort((a, b) => a - b);
-  console.log(`from request to page: median ${delays[6]} ms, slowest ${delays.at(-1)} ms`);
+  console.log(`from request to page: median ${delays[10]} ms, slowest ${delays.at(-1)} ms`);
   assert.ok(delays[Math.ceil(delays.length * 0.95) - 1] <= 2_000, `${delays}`);
   await context.close();
 });
@@ -361,26 +361,30 @@ const PAGES = [
   '/nowhere',
 ];
 
-for (const colorScheme of ['light', 'dark']) {
-  for (const width of [1280, 375]) {
-    test(`${colorScheme} at ${width} px: no serious finding of axe, no sideways scrolling, no other host, on any page`, async () => {
-      const options = { colorScheme, viewport: { width, height: 900 }, bypassCSP: true };
-      const { context, page, problems, requests } = await signedIn(account.key, '/', options);
-      for (const path of PAGES) {
-        await page.goto(origin + path);
-        await page.getByRole('heading', { level: 1 }).waitFor();
-        await page.waitForFunction(() => ![...document.querySelectorAll('[role=status]')].some((one) => one.textContent === 'Loading'));
-        const name = path.replace(/[^a-zA-Z0-9]+/g, '-').replace(/^-|-$/g, '') || 'home';
-        await checkLook(page, `dashboard-${name}-${colorScheme}-${width}`);
-      }
-      assert.deepEqual(origins(requests).filter((one) => one !== 'null'), [origin]);
-      assert.deepEqual(problems, []);
-      await page.evaluate(() => fetch('/api/auth/logout', { method: 'POST' }));
-      await page.evaluate(() => localStorage.removeItem('suiftly.wallet'));
-      await page.goto(`${origin}/login`);
-      await page.getByRole('button', { name: /Demo wallet/ }).waitFor();
-      await checkLook(page, `dashboard-login-${colorScheme}-${width}`);
-      await context.close();
-    });
-  }
+// What axe finds depends on the theme and on the width, but not on both together, so each page is asked twice.
+for (const [colorScheme, width, axe] of [
+  ['light', 1280, true],
+  ['dark', 375, true],
+  ['dark', 1280, false],
+  ['light', 375, false],
+]) {
+  test(`${colorScheme} at ${width} px, every page: ${axe ? 'no serious finding of axe, ' : ''}no sideways scrolling, no other host`, async () => {
+    const options = { colorScheme, viewport: { width, height: 900 }, bypassCSP: true };
+    const { context, page, problems, requests } = await signedIn(account.key, '/', options);
+    for (const path of PAGES) {
+      await page.goto(origin + path);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await page.waitForFunction(() => ![...document.querySelectorAll('[role=status]')].some((one) => one.textContent === 'Loading'));
+      const name = path.replace(/[^a-zA-Z0-9]+/g, '-').replace(/^-|-$/g, '') || 'home';
+      await checkLook(page, `dashboard-${name}-${colorScheme}-${width}`, axe);
+    }
+    assert.deepEqual(origins(requests).filter((one) => one !== 'null'), [origin]);
+    assert.deepEqual(problems, []);
+    await page.evaluate(() => fetch('/api/auth/logout', { method: 'POST' }));
+    await page.evaluate(() => localStorage.removeItem('suiftly.wallet'));
+    await page.goto(`${origin}/login`);
+    await page.getByRole('button', { name: /Demo wallet/ }).waitFor();
+    await checkLook(page, `dashboard-login-${colorScheme}-${width}`, axe);
+    await context.close();
+  });
 }

@@ -182,8 +182,18 @@ export function origins(requests) {
   return [...new Set(requests.map((request) => new URL(request.url()).origin))];
 }
 
-/** No serious finding of axe and no sideways scrolling; needs a context that bypasses CSP. Keeps a screenshot. */
-export async function checkLook(page, name) {
+/** No serious finding of axe (which needs a context that bypasses CSP) and no sideways scrolling. Keeps a screenshot. */
+export async function checkLook(page, name, withAxe = true) {
+  if (withAxe) await checkAxe(page);
+  const [scroll, client] = await page.evaluate(() => [
+    document.documentElement.scrollWidth,
+    document.documentElement.clientWidth,
+  ]);
+  assert.ok(scroll <= client, `${name}: ${scroll} px of content in ${client} px`);
+  await page.screenshot({ path: `${artefacts}${name}.png`, fullPage: true });
+}
+
+async function checkAxe(page) {
   await page.addScriptTag({ path: axe });
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
@@ -191,10 +201,4 @@ export async function checkLook(page, name) {
     serious.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
     [],
   );
-  const [scroll, client] = await page.evaluate(() => [
-    document.documentElement.scrollWidth,
-    document.documentElement.clientWidth,
-  ]);
-  assert.ok(scroll <= client, `${scroll} px of content in ${client} px`);
-  await page.screenshot({ path: `${artefacts}${name}.png`, fullPage: true });
 }

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 
 /** A row of large numbers. */
 export function Figures({ children, columns = 4 }: { children: ReactNode; columns?: 2 | 3 | 4 }) {
-  const grid = { 2: 'sm:grid-cols-2', 3: 'sm:grid-cols-3', 4: 'sm:grid-cols-2 lg:grid-cols-4' }[columns];
+  const grid = { 2: 'grid-cols-2', 3: 'sm:grid-cols-3', 4: 'grid-cols-2 lg:grid-cols-4' }[columns];
   return <dl className={`figures grid ${grid}`}>{children}</dl>;
 }
 
@@ -20,7 +20,7 @@ export function Figure({ label, note, children, dot }: FigureProps) {
         {dot !== undefined && <span aria-hidden="true" className={`inline-block size-2 rounded-full ${dot}`} />}
         {label}
       </dt>
-      <dd className="mt-1 truncate text-[26px] leading-9 font-semibold tracking-tight">{children}</dd>
+      <dd className="mt-1 truncate text-[22px] leading-8 sm:text-[26px] sm:leading-9 font-semibold tracking-tight">{children}</dd>
       <dd className="min-h-4 text-xs text-muted">{note}</dd>
     </div>
   );

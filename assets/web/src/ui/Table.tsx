@@ -1,7 +1,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp, ChevronsUpDown } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { useRef, useState } from 'react';
+import { memo, useRef, useState } from 'react';
 
 export interface Column<T> {
   name: string;
@@ -57,7 +57,7 @@ function ShortTable<T>(props: SortedProps<T>) {
         <Head {...props} />
         <tbody>
           {props.rows.map((row) => (
-            <Row key={props.rowKey(row)} row={row} {...props} />
+            <Row key={props.rowKey(row)} row={row} columns={props.columns} onOpen={props.onOpen} />
           ))}
         </tbody>
       </table>
@@ -82,7 +82,7 @@ function LongTable<T>(props: SortedProps<T>) {
           <Gap height={above} columns={columns.length} />
           {items.map(({ index }) => {
             const row = rows[index];
-            return row === undefined ? null : <Row key={rowKey(row)} row={row} {...props} />;
+            return row === undefined ? null : <Row key={rowKey(row)} row={row} columns={columns} onOpen={props.onOpen} />;
           })}
           <Gap height={below} columns={columns.length} />
         </tbody>
@@ -132,7 +132,16 @@ function Head<T>({ caption, columns, sort, turn, sticky = false }: SortedProps<T
   );
 }
 
-function Row<T>({ row, columns, onOpen }: SortedProps<T> & { row: T }) {
+interface RowProps<T> {
+  row: T;
+  columns: readonly Column<T>[];
+  onOpen: ((row: T) => void) | undefined;
+}
+
+/** Drawn again only for another row or other columns: a list that scrolls has many. */
+const Row = memo(RowCells) as typeof RowCells;
+
+function RowCells<T>({ row, columns, onOpen }: RowProps<T>) {
   return (
     <tr onClick={onOpen === undefined ? undefined : () => onOpen(row)} className={`border-b border-line last:border-b-0 ${onOpen === undefined ? '' : 'cursor-pointer hover:bg-sunken'}`}>
       {columns.map(({ name, right, cell, wide }) => (

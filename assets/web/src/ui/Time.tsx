@@ -10,8 +10,18 @@ interface TimeProps {
 export function Time({ at, show = 'minute' }: TimeProps) {
   const ms = Date.parse(at);
   return (
-    <time dateTime={at} title={formatLocal(ms)} className="whitespace-nowrap">
-      {show === 'day' ? formatDay(ms) : formatInstant(ms, show === 'second')}
+    <time dateTime={at} title={formatLocal(ms)}>
+      {show === 'day' ? <span className="whitespace-nowrap">{formatDay(ms)}</span> : <DayAndTime text={formatInstant(ms, show === 'second')} />}
     </time>
+  );
+}
+
+/** Where there is no room for both, the time of day goes to a line of its own. */
+function DayAndTime({ text }: { text: string }) {
+  const [day, time] = text.split(', ');
+  return (
+    <>
+      <span className="whitespace-nowrap">{day},</span> <span className="whitespace-nowrap">{time}</span>
+    </>
   );
 }

@@ -43,8 +43,13 @@ const VERB: Record<string, string> = {
   accept: 'accepted',
 };
 
+/** What is better said in other words than its noun and verb. */
+const WHOLE: Record<string, string> = { 'session.create': 'Signed in', 'session.end': 'Signed out', 'api_key.enable': 'API key enabled again' };
+
 /** "api_key.create" → "API key created"; words that are not known are shown as they are. */
 export function actionText(action: string): string {
+  const whole = Object.hasOwn(WHOLE, action) ? WHOLE[action] : undefined;
+  if (whole !== undefined) return whole;
   const [noun = '', verb = ''] = action.split('.');
   const subject = (Object.hasOwn(NOUN, noun) ? NOUN[noun] : undefined) ?? plain(noun);
   const done = (Object.hasOwn(VERB, verb) ? VERB[verb] : undefined) ?? plain(verb);

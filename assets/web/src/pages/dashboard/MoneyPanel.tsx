@@ -61,8 +61,8 @@ function MoneyFigures({ billing }: { billing: Billing }) {
       >
         <Money micros={escrow?.balance_micros ?? 0} />
       </Figure>
-      <Figure label="Lasts for" note={<RunwayNote runway={runway} />}>
-        {runway === undefined ? '–' : runway.end === 'beyond' ? 'Over a year' : `${formatCount(runway.days)} ${runway.days === 1 ? 'day' : 'days'}`}
+      <Figure label="Lasts for" note={draft === undefined ? 'Nothing is used yet' : <RunwayNote runway={runway} />}>
+        {runway === undefined || draft === undefined ? '–' : runway.end === 'beyond' ? 'Over a year' : `${formatCount(runway.days)} ${runway.days === 1 ? 'day' : 'days'}`}
       </Figure>
     </Figures>
   );

@@ -60,13 +60,13 @@ export function TrafficFigures({ current, previous }: { current: Schemas['Traffi
       <Figure label="Requests" note={<Change now={current.requests} before={previous.requests} />}>
         <span data-testid="requests">{formatCount(current.requests)}</span>
       </Figure>
-      <Figure label="Billable" note={`${formatShare(current.billable_requests, current.requests)} of all`}>
+      <Figure label="Billable" note={current.requests === 0 ? 'Guaranteed and burst' : `${formatShare(current.billable_requests, current.requests)} of all`}>
         {formatCount(current.billable_requests)}
       </Figure>
       <Figure label="Success rate" note={`${formatCount(current.server_errors)} server errors`}>
         {formatShare(succeeded, current.requests)}
       </Figure>
-      <Figure label="Response time, p95" note={`p50 ${formatDuration(current.p50_ms ?? null)} · p99 ${formatDuration(current.p99_ms ?? null)}`}>
+      <Figure label="Response time, p95" note={current.p50_ms === undefined ? 'Of billable requests' : `p50 ${formatDuration(current.p50_ms ?? null)} · p99 ${formatDuration(current.p99_ms ?? null)}`}>
         {formatDuration(current.p95_ms ?? null)}
       </Figure>
     </Figures>

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Ellipsis, KeyRound, Plus } from 'lucide-react';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { formatCount } from '../../format';
 import type { Schemas } from '../../server/api';
 import type { ServiceName } from '../../server/names';
@@ -37,6 +37,17 @@ export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps)
   const [creating, setCreating] = useState(false);
   const [opened, setOpened] = useState<{ dialog: KeyDialog; key: ApiKey }>();
   const enable = useKeyAction(name);
+  const { mutate: act } = enable;
+  const columns = useMemo(
+    () =>
+      columnsOf(
+        name,
+        use,
+        (dialog, key) => setOpened({ dialog, key }),
+        (key) => act({ do: 'enable', key }),
+      ),
+    [name, use, act],
+  );
   const first = keys.data?.pages[0];
   const rows = keys.data?.pages.flatMap(({ items }) => items) ?? [];
   const full = first !== undefined && rows.length >= first.max;
@@ -69,7 +80,7 @@ export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps)
       ) : (
         <Table
           caption={`API keys of ${SERVICE_LABEL[name]}`}
-          columns={columnsOf(name, use, (dialog, key) => setOpened({ dialog, key }), (key) => enable.mutate({ do: 'enable', key }))}
+          columns={columns}
           rows={rows}
           rowKey={({ api_key_id: id }) => id}
           empty={<NoKeys service={service} name={name} action={create} />}
@@ -125,7 +136,8 @@ function columnsOf(
   open: (dialog: KeyDialog, key: ApiKey) => void,
   enable: (key: ApiKey) => void,
 ): Column<ApiKey>[] {
-  const useOf = ({ api_key_id: id }: ApiKey) => use?.items.find((one) => one.api_key_id === id);
+  const uses = new Map(use?.items.map((one) => [one.api_key_id, one]));
+  const useOf = ({ api_key_id: id }: ApiKey) => uses.get(id);
   return [
     {
       name: 'Key',

@@ -57,7 +57,7 @@ export function ServiceLogs() {
     // Not under `traffic`: the list would be asked for anew with every request.
     queryKey: ['requests', filter],
     queryFn: ({ pageParam, signal }) =>
-      ask(api.GET('/api/traffic/requests', { params: { query: { ...filter, limit: '100', ...(pageParam === '' ? {} : { cursor: pageParam }) } }, signal })),
+      ask(api.GET('/api/traffic/requests', { params: { query: { ...filter, limit: '50', ...(pageParam === '' ? {} : { cursor: pageParam }) } }, signal })),
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor,
   });

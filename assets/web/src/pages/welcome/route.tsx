@@ -61,7 +61,9 @@ function Steps({ services }: { services: readonly Service[] }) {
   return (
     <ol className="grid gap-3">
       <Step {...step(0)} title="Deposit USDC" note={done[0] === true ? <>The account holds <Money micros={balance} /></> : 'Into an escrow account that stays yours; all of it can be withdrawn.'}>
-        <DepositForm initial="50" />
+        <div className="max-w-lg">
+          <DepositForm initial="50" />
+        </div>
       </Step>
       <Step {...step(1)} title={subscribed ? `Subscribed to ${SERVICE_LABEL[name]}` : 'Choose a service and a tier'} note={subscribed ? undefined : 'You see the exact charge before anything is paid.'}>
         <div className="grid gap-4">
