@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { atMostEvery, retryDelayMs } from './live';
 
-vi.mock('./queries', () => ({ customerQuery: {} }));
+vi.mock('./queries', () => ({ customerQuery: {}, configQuery: {} }));
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

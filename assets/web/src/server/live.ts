@@ -1,9 +1,9 @@
 /** What the server pushes: one stream for billing, one for traffic. Each event makes the pages ask again for what they show. */
 import type { QueryClient } from '@tanstack/react-query';
-import { useQueryClient } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useRef, useSyncExternalStore } from 'react';
 import { suspect } from './connection';
-import { customerQuery } from './queries';
+import { configQuery, customerQuery } from './queries';
 
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
@@ -12,7 +12,11 @@ const TRAFFIC_EVERY_MS = 1_000;
 
 export function useLive(): void {
   const client = useQueryClient();
+  const visible = useSyncExternalStore(onVisibility, () => document.visibilityState === 'visible');
+  useReloadOfConfig();
   useEffect(() => {
+    // Browsers allow few connections to a server that speaks HTTP/1.1, and pages that nobody sees would take them all.
+    if (!visible) return undefined;
     const traffic = atMostEvery(TRAFFIC_EVERY_MS, () => void client.invalidateQueries({ queryKey: ['traffic'] }));
     const closeBilling = openStream(client, '/api/billing/events', 'billing', () => {
       for (const part of ['billing', 'customer', 'services']) void client.invalidateQueries({ queryKey: [part] });
@@ -23,7 +27,23 @@ export function useLive(): void {
       closeTraffic();
       traffic.cancel();
     };
-  }, [client]);
+  }, [client, visible]);
+}
+
+/** Another `fver` means other prices or limits: everything that may show them is asked anew. */
+function useReloadOfConfig(): void {
+  const client = useQueryClient();
+  const version = useQuery(configQuery).data?.['fver'];
+  const known = useRef(version);
+  useEffect(() => {
+    if (known.current !== undefined && version !== undefined && version !== known.current) void client.invalidateQueries();
+    known.current = version ?? known.current;
+  }, [client, version]);
+}
+
+function onVisibility(listener: () => void): () => void {
+  document.addEventListener('visibilitychange', listener);
+  return () => document.removeEventListener('visibilitychange', listener);
 }
 
 /** Returns the function that closes the stream. */

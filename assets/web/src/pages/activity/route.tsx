@@ -4,6 +4,7 @@ import { Activity as ActivityIcon, Download } from 'lucide-react';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import { Button } from '../../ui/Button';
+import { csvText, download } from '../../ui/csv';
 import { Copy } from '../../ui/Copy';
 import { Empty } from '../../ui/Empty';
 import { TextField } from '../../ui/Field';
@@ -15,7 +16,6 @@ import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import { actionText, detailText } from './text';
-import { csvOf, download } from './csv';
 
 type Entry = Schemas['Activity'];
 
@@ -36,7 +36,7 @@ export function ActivityPage() {
       title="Activity"
       about="Everything that was done to your account. The log can only grow: each entry seals the one before."
       actions={
-        <Button icon={<Download aria-hidden="true" className="size-3.5" strokeWidth={1.75} />} disabled={rows.length === 0} onClick={() => download('activity.csv', csvOf(rows))}>
+        <Button icon={<Download aria-hidden="true" className="size-3.5" strokeWidth={1.75} />} disabled={rows.length === 0} onClick={() => download('activity.csv', csvText(FILE_COLUMNS, rows.map(cellsOf)))}>
           CSV
         </Button>
       }
@@ -80,6 +80,12 @@ export function ActivityPage() {
       </Panel>
     </Page>
   );
+}
+
+const FILE_COLUMNS = ['at', 'action', 'subject', 'actor', 'ip', 'details', 'hash'];
+
+function cellsOf({ at, action, subject, actor, ip, details, hash }: Entry): string[] {
+  return [at, action, subject, actor, ip, JSON.stringify(details), hash];
 }
 
 function textOf(entry: Entry): string {

@@ -1,9 +1,10 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { BookOpen } from 'lucide-react';
+import { BookOpen, Download } from 'lucide-react';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import { Button } from '../../ui/Button';
+import { csvText, download } from '../../ui/csv';
 import { Empty } from '../../ui/Empty';
 import { Money } from '../../ui/Money';
 import { Page } from '../../ui/Page';
@@ -23,8 +24,22 @@ export function StatementPage() {
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor,
   });
+  const rows = pages.data?.pages.flatMap(({ items }) => items) ?? [];
   return (
-    <Page eyebrow="Billing & payments" title="Statement" about="Everything that happened to your money, newest first, from double-entry books that cannot be changed.">
+    <Page
+      eyebrow="Billing & payments"
+      title="Statement"
+      about="Everything that happened to your money, newest first, from double-entry books that cannot be changed."
+      actions={
+        <Button
+          icon={<Download aria-hidden="true" className="size-3.5" strokeWidth={1.75} />}
+          disabled={rows.length === 0}
+          onClick={() => download('statement.csv', csvText(FILE_COLUMNS, rows.map(cellsOf)))}
+        >
+          CSV
+        </Button>
+      }
+    >
       <Panel title="Entries">
         {pages.isError && pages.data === undefined ? (
           <div className="p-4">
@@ -36,7 +51,7 @@ export function StatementPage() {
           <Table
             caption="Entries"
             columns={COLUMNS}
-            rows={pages.data.pages.flatMap(({ items }) => items)}
+            rows={rows}
             rowKey={({ entry_id: id }) => String(id)}
             empty={
               <Empty Icon={BookOpen} title="No entries yet">
@@ -87,6 +102,13 @@ const COLUMNS: Column<Entry>[] = [
   { name: 'Credit after', right: true, wide: true, cell: ({ after }) => <Money micros={after.credits_micros} /> },
   { name: 'Owed after', right: true, wide: true, cell: ({ after }) => <Money micros={after.owed_micros} /> },
 ];
+
+const FILE_COLUMNS = ['at', 'reason', 'invoice', 'reference', 'amount_micros', 'escrow_micros', 'credits_micros', 'owed_micros'];
+
+function cellsOf(entry: Entry): string[] {
+  const { at, reason, invoice = '', reference = '', after } = entry;
+  return [at, reason, invoice, reference, String(amountOf(entry)), String(after.escrow_micros), String(after.credits_micros), String(after.owed_micros)];
+}
 
 /** What moved: an entry's postings sum to zero, so one side of them. */
 function amountOf({ postings }: Entry): number {

@@ -3,7 +3,8 @@ import type { ReactNode } from 'react';
 import { formatBytes, formatDuration } from '../../format';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
-import { serviceLabel } from '../../server/names';
+import { useKeyNames } from '../../server/keyNames';
+import { isServiceName, serviceLabel } from '../../server/names';
 import { configQuery } from '../../server/queries';
 import { count, dollars } from '../../server/config';
 import { classOf } from '../../server/traffic';
@@ -30,6 +31,7 @@ export function RequestDialog({ requestId, onClose }: { requestId: string; onClo
 }
 
 function Trace({ request }: { request: LoggedRequest }) {
+  const keyName = useKeyNames(isServiceName(request.service) ? request.service : 'seal');
   const { label, color, meaning } = classOf(request.class);
   const config = useQuery(configQuery).data;
   const price = config === undefined ? undefined : Math.floor(dollars(config, 'freqs_usd') / Math.max(1, count(config, 'freqs_count')));
@@ -52,7 +54,7 @@ function Trace({ request }: { request: LoggedRequest }) {
         <Fact label="Billed">{request.is_billable ? <>Yes{price !== undefined && <>, <Money micros={price * request.repeat} /></>}</> : 'No'}</Fact>
         <Fact label="Service">{serviceLabel(request.service)}</Fact>
         <Fact label="Network">{request.network ?? 'Not told'}</Fact>
-        <Fact label="Key">{request.key_fingerprint === undefined ? 'None' : <span className="font-mono text-xs">{request.key_fingerprint >>> 0}</span>}</Fact>
+        <Fact label="Key">{request.key_fingerprint === undefined ? 'None' : keyName(String(request.key_fingerprint >>> 0))}</Fact>
         <Fact label="Client">
           <span className="font-mono text-xs">{request.client_ip}</span>
         </Fact>

@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
-import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { Download, Pause, Play, ScrollText, X } from 'lucide-react';
 import { useState } from 'react';
 import { formatBytes, formatDuration } from '../../format';
@@ -7,6 +7,7 @@ import type { LogsSearch } from '../../search';
 import { api, ask } from '../../server/api';
 import { useReachable } from '../../server/connection';
 import type { ServiceName } from '../../server/names';
+import { useKeyNames } from '../../server/keyNames';
 import { CLASS_FILTERS, classOf } from '../../server/traffic';
 import { Button, buttonClass } from '../../ui/Button';
 import { Dot } from '../../ui/chart/Chart';
@@ -64,7 +65,7 @@ export function ServiceLogs() {
   const rows = pages.data?.pages.flatMap(({ items }) => items) ?? [];
   return (
     <>
-      <Filters search={search} onChange={go} />
+      <Filters name={name} search={search} onChange={go} />
       {tailing ? (
         <TailPanel name={name} onStop={() => setTailing(false)} onOpen={(row) => go({ ...search, request: row.request_id })} />
       ) : (
@@ -132,11 +133,13 @@ function LogButtons({ filter, onTail }: { filter: ReturnType<typeof asked>; onTa
 }
 
 interface FiltersProps {
+  name: ServiceName;
   search: LogsSearch;
   onChange: (search: LogsSearch) => void;
 }
 
-function Filters({ search, onChange }: FiltersProps) {
+function Filters({ name, search, onChange }: FiltersProps) {
+  const keyName = useKeyNames(name);
   const [path, setPath] = useState(search.path ?? '');
   const set = (change: Partial<Record<keyof LogsSearch, string>>) =>
     onChange(Object.fromEntries(Object.entries({ ...search, ...change }).filter(([, value]) => value !== '' && value !== undefined)) as LogsSearch);
@@ -163,7 +166,7 @@ function Filters({ search, onChange }: FiltersProps) {
       <div className="w-32">
         <Select label="Status" hideLabel value={STATUSES.some(({ value }) => value === search.status) ? (search.status ?? '') : ''} options={STATUSES} onChange={(value) => set({ status: value })} />
       </div>
-      {search.key !== undefined && <Chip text={<>Key {search.key}</>} onRemove={() => set({ key: '' })} />}
+      {search.key !== undefined && <Chip text={<>Key {keyName(search.key)}</>} onRemove={() => set({ key: '' })} />}
       {search.status !== undefined && !STATUSES.some(({ value }) => value === search.status) && <Chip text={<>Status {search.status}</>} onRemove={() => set({ status: '' })} />}
     </div>
   );
@@ -225,9 +228,16 @@ const COLUMNS: Column<LoggedRequest>[] = [
   {
     name: 'Request',
     cell: ({ method, path, request_id: id }) => (
-      <span className="block max-w-[380px] truncate font-mono text-xs" title={`${method} ${path} (${id})`}>
+      <Link
+        from="/services/$service/logs"
+        search={(before) => ({ ...before, request: id })}
+        replace
+        resetScroll={false}
+        className="block max-w-[380px] truncate font-mono text-xs hover:underline"
+        title={`${method} ${path}`}
+      >
         <span className="text-muted">{method}</span> {path}
-      </span>
+      </Link>
     ),
   },
   {

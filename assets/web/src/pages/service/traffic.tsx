@@ -8,6 +8,7 @@ import { api, ask } from '../../server/api';
 import type { ServiceName } from '../../server/names';
 import type { Stretch } from '../../server/queries';
 import { SERVICE_LABEL } from '../../server/names';
+import { useKeyNames } from '../../server/keyNames';
 import { seriesQuery, summaryQuery } from '../../server/queries';
 import { chartLines } from '../../server/traffic';
 import { Chart } from '../../ui/chart/Chart';
@@ -20,6 +21,8 @@ import { Boxes } from '../../ui/Skeleton';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
 import { TrafficFigures } from '../dashboard/TrafficPanel';
+
+type ServiceStretch = Required<Stretch>;
 
 const BY = [
   { value: 'class', label: 'Class' },
@@ -128,7 +131,7 @@ function PercentileChart({ value }: { value: Schemas['TrafficPercentiles'] }) {
 }
 
 interface TopsProps {
-  stretch: Stretch;
+  stretch: ServiceStretch;
   of: (typeof OF)[number]['value'];
   onOf: (of: (typeof OF)[number]['value']) => void;
 }
@@ -136,6 +139,7 @@ interface TopsProps {
 const TOP_COLUMNS: Record<TopsProps['of'], string> = { paths: 'Path', keys: 'Key', client_ips: 'Address', statuses: 'Status' };
 
 function Tops({ stretch, of, onOf }: TopsProps) {
+  const keyName = useKeyNames(stretch.service);
   const query = useQuery({
     queryKey: ['traffic', 'tops', stretch, of],
     queryFn: ({ signal }) => ask(api.GET('/api/traffic/tops', { params: { query: { ...stretch, of, limit: '10' } }, signal })),
@@ -146,7 +150,7 @@ function Tops({ stretch, of, onOf }: TopsProps) {
         {({ items }) => (
           <Table
             caption={`Most frequent by ${of}`}
-            columns={topColumns(stretch, of, items)}
+            columns={topColumns(stretch, of, items, keyName)}
             rows={items}
             rowKey={({ value }) => value}
             empty={<p className="px-5 py-8 text-center text-[13px] text-muted">No requests in this time.</p>}
@@ -157,17 +161,17 @@ function Tops({ stretch, of, onOf }: TopsProps) {
   );
 }
 
-function topColumns({ range, service }: Stretch, of: TopsProps['of'], items: readonly Schemas['TrafficTop'][]): Column<Schemas['TrafficTop']>[] {
+function topColumns({ range, service }: ServiceStretch, of: TopsProps['of'], items: readonly Schemas['TrafficTop'][], keyName: (fingerprint: string) => string): Column<Schemas['TrafficTop']>[] {
   const all = items.reduce((sum, { requests }) => sum + requests, 0);
   return [
     {
       name: TOP_COLUMNS[of],
       cell: ({ value }) =>
-        of === 'client_ips' || value === '0' || service === undefined ? (
+        of === 'client_ips' || value === '0' ? (
           <span className="font-mono text-xs break-all">{value === '0' ? 'None' : value}</span>
         ) : (
           <Link to="/services/$service/logs" params={{ service }} search={{ range, ...filterOf(of, value) }} className="font-mono text-xs break-all text-link hover:underline">
-            {value}
+            {of === 'keys' ? keyName(value) : value}
           </Link>
         ),
     },
