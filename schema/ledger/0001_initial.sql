@@ -73,7 +73,6 @@ WHERE state = 'draft' AND purpose = 'monthly';
 CREATE UNIQUE INDEX IF NOT EXISTS invoices_one_a_month ON invoices (customer_id, month)
 WHERE purpose = 'monthly' AND state IN ('pending', 'paid', 'failed');
 CREATE INDEX IF NOT EXISTS invoices_of_customer ON invoices (customer_id, invoice_id);
-CREATE INDEX IF NOT EXISTS invoices_to_retry ON invoices (retry_at_ms) WHERE retry_at_ms IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS invoice_lines (
     invoice_id       INTEGER NOT NULL REFERENCES invoices (invoice_id),

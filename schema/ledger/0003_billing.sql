@@ -60,8 +60,6 @@ CREATE TABLE IF NOT EXISTS credits (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS credits_of_customer ON credits (customer_id, credit_id);
-CREATE INDEX IF NOT EXISTS credits_to_expire ON credits (expires_at_ms)
-WHERE expires_at_ms IS NOT NULL AND remaining_micros > 0;
 
 CREATE TRIGGER IF NOT EXISTS credits_stay BEFORE UPDATE ON credits
 WHEN (NEW.credit_id, NEW.customer_id, NEW.reason, NEW.granted_micros, NEW.granted_at_ms, NEW.expires_at_ms,
@@ -291,20 +289,15 @@ CREATE TABLE IF NOT EXISTS chain_cursor (
     updated_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What the monthly cycle has done for whom. A step that is done is not done again.
-CREATE TABLE IF NOT EXISTS billing_runs (
+-- Months that could not be closed for a customer. No row: nothing has failed.
+CREATE TABLE IF NOT EXISTS unclosed_months (
     customer_id   INTEGER NOT NULL REFERENCES customers (customer_id),
     month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
-    step          TEXT NOT NULL CHECK (step <> '' AND step NOT GLOB '*[^a-z_]*'),
-    state         TEXT NOT NULL CHECK (state IN ('done', 'failed')),
-    failures      INTEGER NOT NULL CHECK (failures >= 0),
-    error         TEXT, -- of the last failure
+    failures      INTEGER NOT NULL CHECK (failures >= 1), -- in a row
+    error         TEXT NOT NULL,                          -- of the last one
     updated_at_ms INTEGER NOT NULL,
-    PRIMARY KEY (customer_id, month, step),
-    CHECK (state <> 'failed' OR error IS NOT NULL)
+    PRIMARY KEY (customer_id, month)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX IF NOT EXISTS billing_runs_failed ON billing_runs (updated_at_ms) WHERE state = 'failed';
 
 -- What usage may cost in a month at most, as the customer wants it, and what has been said of it.
 CREATE TABLE IF NOT EXISTS spend_caps (

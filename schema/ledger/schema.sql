@@ -75,7 +75,6 @@ WHERE state = 'draft' AND purpose = 'monthly';
 CREATE UNIQUE INDEX invoices_one_a_month ON invoices (customer_id, month)
 WHERE purpose = 'monthly' AND state IN ('pending', 'paid', 'failed');
 CREATE INDEX invoices_of_customer ON invoices (customer_id, invoice_id);
-CREATE INDEX invoices_to_retry ON invoices (retry_at_ms) WHERE retry_at_ms IS NOT NULL;
 
 CREATE TABLE invoice_lines (
     invoice_id       INTEGER NOT NULL REFERENCES invoices (invoice_id),
@@ -328,8 +327,6 @@ CREATE TABLE credits (
 ) STRICT;
 
 CREATE INDEX credits_of_customer ON credits (customer_id, credit_id);
-CREATE INDEX credits_to_expire ON credits (expires_at_ms)
-WHERE expires_at_ms IS NOT NULL AND remaining_micros > 0;
 
 CREATE TRIGGER credits_stay BEFORE UPDATE ON credits
 WHEN (NEW.credit_id, NEW.customer_id, NEW.reason, NEW.granted_micros, NEW.granted_at_ms, NEW.expires_at_ms,
@@ -559,20 +556,15 @@ CREATE TABLE chain_cursor (
     updated_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What the monthly cycle has done for whom. A step that is done is not done again.
-CREATE TABLE billing_runs (
+-- Months that could not be closed for a customer. No row: nothing has failed.
+CREATE TABLE unclosed_months (
     customer_id   INTEGER NOT NULL REFERENCES customers (customer_id),
     month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
-    step          TEXT NOT NULL CHECK (step <> '' AND step NOT GLOB '*[^a-z_]*'),
-    state         TEXT NOT NULL CHECK (state IN ('done', 'failed')),
-    failures      INTEGER NOT NULL CHECK (failures >= 0),
-    error         TEXT, -- of the last failure
+    failures      INTEGER NOT NULL CHECK (failures >= 1), -- in a row
+    error         TEXT NOT NULL,                          -- of the last one
     updated_at_ms INTEGER NOT NULL,
-    PRIMARY KEY (customer_id, month, step),
-    CHECK (state <> 'failed' OR error IS NOT NULL)
+    PRIMARY KEY (customer_id, month)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX billing_runs_failed ON billing_runs (updated_at_ms) WHERE state = 'failed';
 
 -- What usage may cost in a month at most, as the customer wants it, and what has been said of it.
 CREATE TABLE spend_caps (

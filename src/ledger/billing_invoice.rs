@@ -256,20 +256,6 @@ pub fn draft_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<StoredIn
     found.map(|invoice| with_lines(tx, invoice)).transpose()
 }
 
-/// At most `limit` customers with an invoice that is to be tried again, the longest waiting first.
-///
-/// # Errors
-/// [`LedgerError::Statement`].
-pub fn customers_to_retry(tx: &ReadTx<'_>, now: UtcMillis, limit: u32) -> Result<Vec<CustomerId>, LedgerError> {
-    tx.all(
-        "SELECT customer_id FROM invoices INDEXED BY invoices_to_retry WHERE retry_at_ms <= ?1
-         GROUP BY customer_id ORDER BY min(retry_at_ms) LIMIT ?2",
-        (now, limit),
-        |row| row.get("customer_id"),
-    )
-    .map_err(failed("listing", "customers with invoices to try again"))
-}
-
 fn with_lines(tx: &ReadTx<'_>, invoice: StoredInvoice) -> Result<StoredInvoice, LedgerError> {
     Ok(StoredInvoice { lines: lines_of(tx, invoice.invoice)?, ..invoice })
 }

@@ -105,25 +105,6 @@ pub fn open_credits_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<Stor
     .map_err(failed("listing what is left of the credits of customer", customer))
 }
 
-/// At most `limit` customers with a credit that has expired and of which something is left, longest ago first.
-///
-/// # Errors
-/// [`LedgerError::Statement`].
-pub fn customers_with_expired_credits(
-    tx: &ReadTx<'_>,
-    now: UtcMillis,
-    limit: u32,
-) -> Result<Vec<CustomerId>, LedgerError> {
-    tx.all(
-        "SELECT customer_id FROM credits INDEXED BY credits_to_expire
-         WHERE expires_at_ms <= ?1 AND expires_at_ms IS NOT NULL AND remaining_micros > 0
-         GROUP BY customer_id ORDER BY min(expires_at_ms) LIMIT ?2",
-        (now, limit),
-        |row| row.get("customer_id"),
-    )
-    .map_err(failed("listing", "customers with expired credits"))
-}
-
 fn read_credit(row: &Row<'_>) -> rusqlite::Result<StoredCredit> {
     Ok(StoredCredit {
         credit: row.get::<_, Count>("credit_id")?.0,

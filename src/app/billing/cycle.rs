@@ -11,7 +11,6 @@ use tracing::{error, warn};
 use super::carry_out::carry_out;
 use super::failure::BillingFailure;
 use super::park::park_customer;
-use super::save::CLOSE_STEP;
 use super::tariff::Tariff;
 use super::usage::{month_usage, usage_prices};
 use crate::core::billing::{BillingError, Completeness, Event, MonthEnd, MonthUsage, UsagePrices};
@@ -19,8 +18,8 @@ use crate::core::calendar::{HOUR_MS, MINUTE_MS, Month, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::core::rating::PricePerRequests;
 use crate::ledger::billed_usage::late_usage_of;
-use crate::ledger::billing_run::{Step, fail_step, has_failed_since};
 use crate::ledger::billing_standing::{customers_due, customers_with_draft_of, postpone, standing_of};
+use crate::ledger::unclosed_month::{is_unclosed_since, note_unclosed};
 use crate::ledger::usage::{StaleDraft, has_usage_since, mark_stale, stale_draft_of};
 use crate::ledger::{Ledger, LedgerError, ReadTx, WriteTx};
 
@@ -95,7 +94,7 @@ async fn read_due(
         let mut due = Vec::new();
         for customer in customers {
             // What has just failed is left alone for a while.
-            if !has_failed_since(tx, step(customer, closing.month), since)? {
+            if !is_unclosed_since(tx, customer, closing.month, since)? {
                 due.push(read_one(tx, customer, &closing, &prices)?);
             }
         }
@@ -188,7 +187,7 @@ async fn note_failure(
     error!(%customer, %month, error = %failure, "a month cannot be closed for a customer; it is tried again");
     let is_for_a_person = failure.is_for_a_person();
     let note = move |tx: &WriteTx<'_>| {
-        fail_step(tx, step(customer, month), &reason, now)?;
+        note_unclosed(tx, customer, month, &reason, now)?;
         if is_for_a_person { park_customer(tx, customer, reason, now) } else { Ok(()) }
     };
     ledger.write(note).await
@@ -245,8 +244,4 @@ fn stop_if_closed(failure: &BillingFailure) -> Result<(), BillingFailure> {
         BillingFailure::Ledger(LedgerError::Closed) => Err(LedgerError::Closed.into()),
         _ => Ok(()),
     }
-}
-
-fn step(customer: CustomerId, month: Month) -> Step<'static> {
-    Step { customer, month, step: CLOSE_STEP }
 }

@@ -21,7 +21,6 @@ use crate::ledger::api_key::delete_keys_of_service;
 use crate::ledger::billed_usage::{put_billed, settle_late_usage};
 use crate::ledger::billing_invoice::put_invoice;
 use crate::ledger::billing_notice::{BillingNotice, insert_notice};
-use crate::ledger::billing_run::{Step, finish_step};
 use crate::ledger::billing_standing::{StoredStanding, put_standing, standing_of};
 use crate::ledger::charge::{
     Direction, StoredAnswer, StoredCharge, StoredPaymentMethod, answer_charge, find_charge, insert_charge,
@@ -34,9 +33,8 @@ use crate::ledger::parked::{Parked, park, unpark};
 use crate::ledger::payment_terms::{clear_spend_cap, set_dunning, set_payment_methods, set_spend_cap};
 use crate::ledger::seal_key::delete_seal_keys_of;
 use crate::ledger::service::{save_service, set_billed_through};
+use crate::ledger::unclosed_month::forget_unclosed;
 
-/// The step of a month that is done when its invoice is made.
-pub const CLOSE_STEP: &str = "close";
 /// What is printed on credit notes.
 const NOTE_REASON: &str = "given back";
 
@@ -315,9 +313,7 @@ impl Saving<'_> {
     fn notice(&self, notice: &Notice) -> Saved {
         if let Notice::MonthClosed { month } = notice {
             settle_late_usage(self.tx, self.customer, *month)?;
-            let step = Step { customer: self.customer, month: *month, step: CLOSE_STEP };
-            finish_step(self.tx, step, self.now)?;
-            return Ok(());
+            return Ok(forget_unclosed(self.tx, self.customer, *month)?);
         }
         let (kind, key, details) = told(notice, self.now);
         let notice = BillingNotice {

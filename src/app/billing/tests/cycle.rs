@@ -9,9 +9,9 @@ use crate::core::tier::Tier;
 use crate::core::usage::HourUsage;
 use crate::ledger::billed_usage::{late_usage_of, note_late_usage};
 use crate::ledger::billing_invoice::{StoredInvoice, invoices_of};
-use crate::ledger::billing_run::failed_steps;
 use crate::ledger::config_global::insert_missing_config;
 use crate::ledger::customer::insert_customer;
+use crate::ledger::unclosed_month::unclosed_months;
 use crate::ledger::usage::set_usage;
 
 fn id(number: u32) -> CustomerId {
@@ -139,7 +139,7 @@ fn one_customer_who_fails_is_noted_and_parked_and_the_others_are_billed() {
     let closing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| close(&ledger, "2025-01")));
     let closed = closing.unwrap();
     assert_eq!(closed, Closed { customers: 2, failures: 1 });
-    let failed = ledger.read_blocking(|tx| failed_steps(tx, 9)).unwrap();
-    assert_eq!(failed.iter().map(|step| step.customer).collect::<Vec<_>>(), [id(2)]);
+    let failed = ledger.read_blocking(|tx| unclosed_months(tx, 9)).unwrap();
+    assert_eq!(failed.iter().map(|one| one.customer).collect::<Vec<_>>(), [id(2)]);
     assert!(ledger.read_blocking(|tx| crate::ledger::parked::parked(tx, id(2))).unwrap().is_some());
 }
