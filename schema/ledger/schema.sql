@@ -410,17 +410,18 @@ BEGIN
     WHERE NEW.entry_id <> (SELECT coalesce(max(entry_id), 0) + 1 FROM ledger_entries);
     SELECT RAISE(ABORT, 'there is an entry with this key')
     WHERE EXISTS (SELECT 1 FROM ledger_entries WHERE idempotency_key = NEW.idempotency_key);
-    SELECT RAISE(ABORT, 'an entry has two postings or more, numbered from 0')
-    WHERE (SELECT count(*) < 2 OR max(position) <> count(*) - 1 FROM ledger_postings WHERE entry_id = NEW.entry_id);
-    SELECT RAISE(ABORT, 'postings have the time and the customer of their entry')
-    WHERE EXISTS (SELECT 1 FROM ledger_postings WHERE entry_id = NEW.entry_id
-                  AND (at_ms <> NEW.at_ms OR customer_id <> NEW.customer_id));
     SELECT RAISE(ABORT, 'the invoice and the credit of an entry are its customer''s')
     WHERE NEW.customer_id <> (SELECT customer_id FROM invoices WHERE invoice_id = NEW.invoice_id)
        OR NEW.customer_id <> (SELECT customer_id FROM credits WHERE credit_id = NEW.credit_id);
-    SELECT RAISE(ABORT, 'the postings of an entry sum to zero in each currency')
-    WHERE EXISTS (SELECT 1 FROM ledger_postings WHERE entry_id = NEW.entry_id
-                  GROUP BY currency HAVING sum(amount_micros) <> 0);
+    -- Its postings are read once. There is a sum for each currency that a posting may have.
+    SELECT CASE
+        WHEN count(*) < 2 OR max(position) <> count(*) - 1
+            THEN RAISE(ABORT, 'an entry has two postings or more, numbered from 0')
+        WHEN max(at_ms <> NEW.at_ms OR customer_id <> NEW.customer_id)
+            THEN RAISE(ABORT, 'postings have the time and the customer of their entry')
+        WHEN sum(iif(currency = 'USD', amount_micros, 0)) <> 0 OR sum(iif(currency = 'USDC', amount_micros, 0)) <> 0
+            THEN RAISE(ABORT, 'the postings of an entry sum to zero in each currency')
+    END FROM ledger_postings WHERE entry_id = NEW.entry_id;
 END;
 
 CREATE TRIGGER ledger_postings_before_entry BEFORE INSERT ON ledger_postings

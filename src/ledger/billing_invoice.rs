@@ -10,7 +10,7 @@ use crate::core::id::{CustomerId, Service};
 use crate::core::money::Usd;
 use crate::core::tier::Tier;
 use crate::ledger::error::{LedgerError, failed, one_row};
-use crate::ledger::invoice_line::{StoredLine, lines_of, replace_lines};
+use crate::ledger::invoice_line::{StoredLine, StoredLineKind, delete_line, insert_line, lines_of};
 use crate::ledger::transaction::{ReadTx, WriteTx};
 use crate::ledger::values::{Count, optional_count, word_enums};
 
@@ -111,75 +111,108 @@ pub fn next_numbers(tx: &ReadTx<'_>) -> Result<NextNumbers, LedgerError> {
         .map_err(failed("finding", "the next numbers"))
 }
 
-/// Writes an invoice, in whatever state: a new one, or in place of what it was. All or nothing.
+/// Writes a new invoice, in whatever state. All or nothing.
 ///
 /// # Errors
-/// [`LedgerError::Statement`] for whatever the tables refuse: another number than the next one, lines that do not sum to
-/// the amount, a second draft or a second invoice of the month, another line than a credit on an issued invoice, any
-/// change of a paid or voided one's amount.
-pub fn put_invoice(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
+/// [`LedgerError::Statement`] for whatever the tables refuse: an invoice that is there, another number than the next one,
+/// lines that do not sum to the amount, a second draft or a second invoice of the month.
+pub fn insert_invoice(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
     tx.together(|| {
         insert_draft(tx, invoice, now)?;
-        // Most changes are of how it is paid: the lines stay.
-        if lines_of(tx, invoice.invoice)? != invoice.lines {
-            replace_lines(tx, invoice.invoice, &invoice.lines)?;
-        }
-        update_invoice(tx, invoice, now)
+        (0_u32..).zip(&invoice.lines).try_for_each(|at| insert_line(tx, invoice.invoice, at))?;
+        if invoice.state == StoredInvoiceState::Draft { Ok(()) } else { update_row(tx, invoice, now) }
     })
 }
 
-/// An empty draft, unless there is an invoice with this number of row.
-fn insert_draft(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
-    tx.execute(
-        "INSERT INTO invoices (invoice_id, customer_id, month, purpose, service, to_tier, state, amount_micros,
-             usage_micros, updated_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'draft', 0, 0, ?7)
-         ON CONFLICT (invoice_id) DO NOTHING",
-        (
-            Count(invoice.invoice),
-            invoice.customer,
-            invoice.month,
-            invoice.purpose,
-            invoice.service,
-            invoice.to_tier.map(Tier::name),
-            now,
-        ),
-    )
-    .map(drop)
-    .map_err(failed("beginning invoice", invoice.invoice))
+/// Writes an invoice in place of what it was before. All or nothing.
+///
+/// # Errors
+/// [`LedgerError::LinesFixed`] for another line than a credit on an issued invoice; [`LedgerError::NotThere`];
+/// [`LedgerError::Statement`] for whatever the tables refuse, as for [`insert_invoice`], and any change of a paid or
+/// voided one's amount.
+pub fn update_invoice(
+    tx: &WriteTx<'_>,
+    before: &StoredInvoice,
+    invoice: &StoredInvoice,
+    now: UtcMillis,
+) -> Result<(), LedgerError> {
+    tx.together(|| {
+        replace_lines(tx, before, &invoice.lines)?;
+        update_row(tx, invoice, now)
+    })
 }
 
-fn update_invoice(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
-    let completeness = invoice.completeness;
-    let written = tx.execute(
+/// Puts these lines in place of those that an invoice has. Those that stay are not touched.
+fn replace_lines(tx: &WriteTx<'_>, before: &StoredInvoice, lines: &[StoredLine]) -> Result<(), LedgerError> {
+    let invoice = before.invoice;
+    let same = before.lines.iter().zip(lines).take_while(|(before, line)| before == line).count();
+    let (removed, added) = (before.lines.iter().skip(same), lines.iter().skip(same));
+    let is_draft = before.state == StoredInvoiceState::Draft;
+    if !is_draft && removed.clone().chain(added.clone()).any(|line| line.kind != StoredLineKind::Credit) {
+        return Err(LedgerError::LinesFixed { invoice });
+    }
+    let positions = || (0_u32..).skip(same);
+    positions().zip(removed).try_for_each(|(position, _)| delete_line(tx, invoice, position))?;
+    positions().zip(added).try_for_each(|at| insert_line(tx, invoice, at))
+}
+
+/// As a draft, which it begins as.
+fn insert_draft(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
+    let (state, lines) = (StoredInvoiceState::Draft, Vec::new());
+    let draft = StoredInvoice { state, number: None, issued_at: None, paid_at: None, lines, ..*invoice };
+    let inserted = write_row(
+        tx,
+        "INSERT INTO invoices (invoice_id, customer_id, month, state, number, amount_micros, usage_micros,
+             credit_on_payment_micros, lines_received, lines_lost, issued_at_ms, paid_at_ms, attempts, round, retries,
+             retry_at_ms, first_failure_at_ms, credit_changes, updated_at_ms, purpose, service, to_tier)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+        &draft,
+        now,
+    );
+    inserted.map(drop).map_err(failed("beginning invoice", invoice.invoice))
+}
+
+fn update_row(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
+    let updated = write_row(
+        tx,
         "UPDATE invoices SET month = ?3, state = ?4, number = ?5, amount_micros = ?6, usage_micros = ?7,
              credit_on_payment_micros = ?8, lines_received = ?9, lines_lost = ?10, issued_at_ms = ?11, paid_at_ms = ?12,
              attempts = ?13, round = ?14, retries = ?15, retry_at_ms = ?16, first_failure_at_ms = ?17,
              credit_changes = ?18, updated_at_ms = ?19
-         WHERE invoice_id = ?1 AND customer_id = ?2",
-        params![
-            Count(invoice.invoice),
-            invoice.customer,
-            invoice.month,
-            invoice.state,
-            invoice.number.map(Count),
-            invoice.amount,
-            invoice.usage,
-            invoice.credit_on_payment,
-            completeness.map(|lines| Count(lines.received)),
-            completeness.map(|lines| Count(lines.lost)),
-            invoice.issued_at,
-            invoice.paid_at,
-            invoice.attempts,
-            invoice.round,
-            invoice.retries,
-            invoice.retry_at,
-            invoice.first_failure_at,
-            invoice.credit_changes,
-            now,
-        ],
+         WHERE invoice_id = ?1 AND customer_id = ?2 AND purpose = ?20 AND service IS ?21 AND to_tier IS ?22",
+        invoice,
+        now,
     );
-    one_row("writing invoice", invoice.invoice)(written)
+    one_row("writing invoice", invoice.invoice)(updated)
+}
+
+fn write_row(tx: &WriteTx<'_>, sql: &'static str, row: &StoredInvoice, now: UtcMillis) -> rusqlite::Result<usize> {
+    let completeness = row.completeness;
+    let params = params![
+        Count(row.invoice),
+        row.customer,
+        row.month,
+        row.state,
+        row.number.map(Count),
+        row.amount,
+        row.usage,
+        row.credit_on_payment,
+        completeness.map(|lines| Count(lines.received)),
+        completeness.map(|lines| Count(lines.lost)),
+        row.issued_at,
+        row.paid_at,
+        row.attempts,
+        row.round,
+        row.retries,
+        row.retry_at,
+        row.first_failure_at,
+        row.credit_changes,
+        now,
+        row.purpose,
+        row.service,
+        row.to_tier.map(Tier::name),
+    ];
+    tx.execute(sql, params)
 }
 
 /// One invoice.

@@ -40,24 +40,15 @@ pub struct StoredCredit {
     pub note: String,
 }
 
-/// Writes a grant: a new one, or what is left of a known one.
+/// Writes a new grant.
 ///
 /// # Errors
-/// [`LedgerError::Statement`], also for a change of anything else than what is left, and for less than nothing left.
-pub fn put_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerError> {
-    let put = tx.execute(
+/// [`LedgerError::Statement`], also if there is one with this number.
+pub fn insert_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerError> {
+    tx.execute(
         "INSERT INTO credits (credit_id, customer_id, reason, granted_micros, remaining_micros, granted_at_ms,
              expires_at_ms, invoice_id, note, expirations)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-         ON CONFLICT (credit_id) DO UPDATE SET
-             customer_id = excluded.customer_id,
-             reason = excluded.reason,
-             granted_micros = excluded.granted_micros,
-             remaining_micros = excluded.remaining_micros,
-             granted_at_ms = excluded.granted_at_ms,
-             expires_at_ms = excluded.expires_at_ms,
-             invoice_id = excluded.invoice_id,
-             expirations = excluded.expirations",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         (
             Count(credit.credit),
             credit.customer,
@@ -70,8 +61,21 @@ pub fn put_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerE
             &credit.note,
             credit.expirations,
         ),
+    )
+    .map(drop)
+    .map_err(failed("writing credit", credit.credit))
+}
+
+/// Notes what is left of a grant, and how often that has expired. Nothing else of it ever changes.
+///
+/// # Errors
+/// [`LedgerError::NotThere`]; [`LedgerError::Statement`], also for less than nothing left and more than was granted.
+pub fn set_remaining(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerError> {
+    let set = tx.execute(
+        "UPDATE credits SET remaining_micros = ?3, expirations = ?4 WHERE credit_id = ?1 AND customer_id = ?2",
+        (Count(credit.credit), credit.customer, credit.remaining, credit.expirations),
     );
-    one_row("writing credit", credit.credit)(put)
+    one_row("noting what is left of credit", credit.credit)(set)
 }
 
 /// One credit.

@@ -60,30 +60,19 @@ pub struct StoredLine {
     pub usage: Option<UsageWindow>,
 }
 
-/// Puts these lines in place of those that an invoice has. Of an issued one only credits may differ.
-///
-/// # Errors
-/// [`LedgerError::LinesFixed`] for an issued invoice with other lines; [`LedgerError::Statement`].
-pub(in crate::ledger) fn replace_lines(
-    tx: &WriteTx<'_>,
-    invoice: u64,
-    lines: &[StoredLine],
-) -> Result<(), LedgerError> {
-    let removed = tx.execute(
-        "DELETE FROM invoice_lines WHERE invoice_id = ?1
-         AND (kind = 'credit' OR (SELECT state FROM invoices WHERE invoice_id = ?1) = 'draft')",
-        (Count(invoice),),
-    );
-    removed.map_err(failed("replacing the lines of invoice", invoice))?;
-    let fixed = lines_of(tx, invoice)?;
-    let Some(rest) = lines.strip_prefix(fixed.as_slice()) else {
-        return Err(LedgerError::LinesFixed { invoice });
-    };
-    let positions = (0_u32..).skip(fixed.len());
-    positions.zip(rest).try_for_each(|(position, line)| insert_line(tx, invoice, position, line))
+/// Takes the line at a position off an invoice.
+pub(in crate::ledger) fn delete_line(tx: &WriteTx<'_>, invoice: u64, position: u32) -> Result<(), LedgerError> {
+    tx.execute("DELETE FROM invoice_lines WHERE invoice_id = ?1 AND position = ?2", (Count(invoice), position))
+        .map(drop)
+        .map_err(failed("taking a line off invoice", invoice))
 }
 
-fn insert_line(tx: &WriteTx<'_>, invoice: u64, position: u32, line: &StoredLine) -> Result<(), LedgerError> {
+/// Puts a line at a free position of an invoice.
+pub(in crate::ledger) fn insert_line(
+    tx: &WriteTx<'_>,
+    invoice: u64,
+    (position, line): (u32, &StoredLine),
+) -> Result<(), LedgerError> {
     let usage = line.usage.as_ref();
     let params = rusqlite::params![
         Count(invoice),

@@ -9,31 +9,31 @@ use super::convert;
 use super::failure::BillingFailure;
 use crate::core::activity::Activity;
 use crate::core::billing::{
-    Account, Action, Charge, ChargeState, CreditNote, CreditNoteState, Decision, Entry, EscrowMirror, Event, Invoice,
-    Notice, Outcome, ServiceAccount, ServiceChange, Standing, next_due,
+    Account, Action, Charge, ChargeState, CreditNote, CreditNoteState, Decision, EscrowMirror, Event, Invoice, Notice,
+    Outcome, ServiceAccount, ServiceChange, Standing, next_due,
 };
 use crate::core::billing::{BillingError, CapStatus};
 use crate::core::calendar::UtcMillis;
 use crate::core::id::{CustomerId, Service};
-use crate::ledger::WriteTx;
 use crate::ledger::activity::append_activity;
 use crate::ledger::api_key::delete_keys_of_service;
 use crate::ledger::billed_usage::{put_billed, settle_late_usage};
-use crate::ledger::billing_invoice::put_invoice;
+use crate::ledger::billing_invoice::{insert_invoice, update_invoice};
 use crate::ledger::billing_notice::{BillingNotice, insert_notice};
-use crate::ledger::billing_standing::{StoredStanding, put_standing, standing_of};
+use crate::ledger::billing_standing::{StoredStanding, put_standing};
 use crate::ledger::charge::{
     Direction, StoredAnswer, StoredCharge, StoredPaymentMethod, answer_charge, find_charge, insert_charge,
 };
-use crate::ledger::credit::put_credit;
+use crate::ledger::credit::{insert_credit, set_remaining};
 use crate::ledger::credit_note::{StoredCreditNote, StoredNoteState, finish_credit_note, insert_credit_note};
-use crate::ledger::entry::{Appended, append_entry};
+use crate::ledger::entry::append_new_entries;
 use crate::ledger::escrow::{StoredEscrowAccount, escrow_account_of, put_escrow_account};
 use crate::ledger::parked::{Parked, park, unpark};
 use crate::ledger::payment_terms::{clear_spend_cap, set_dunning, set_payment_methods, set_spend_cap};
 use crate::ledger::seal_key::delete_seal_keys_of;
 use crate::ledger::service::{save_service, set_billed_through};
 use crate::ledger::unclosed_month::forget_unclosed;
+use crate::ledger::{LedgerError, WriteTx};
 
 /// What is printed on credit notes.
 const NOTE_REASON: &str = "given back";
@@ -56,21 +56,11 @@ pub fn save(tx: &WriteTx<'_>, before: &Account, event: &Event, decision: &Decisi
     let saving = Saving { tx, customer: before.customer, event, now };
     saving.standing(before, &decision.account)?;
     saving.services(decision)?;
-    saving.invoices(decision)?;
-    for action in &decision.actions {
-        if let Action::SaveCredit(credit) = action {
-            put_credit(tx, &convert::credit_to(saving.customer, credit))?;
-        }
-    }
+    saving.invoices(before, decision)?;
+    decision.actions.iter().try_for_each(|action| saving.credit(before, action))?;
     decision.actions.iter().try_for_each(|action| saving.rest(action))?;
-    for action in &decision.actions {
-        match action {
-            Action::Post(entry) => saving.entry(entry)?,
-            Action::Notify(notice) => saving.notice(notice)?,
-            _ => {}
-        }
-    }
-    Ok(())
+    saving.entries(decision)?;
+    decision.actions.iter().try_for_each(|action| saving.notice(action))
 }
 
 impl Saving<'_> {
@@ -84,9 +74,7 @@ impl Saving<'_> {
             has_paid: after.standing.has_paid,
             next_due: next_due(after),
         };
-        if standing_of(tx, customer)? != Some(row) {
-            put_standing(tx, &row)?;
-        }
+        put_standing(tx, &row)?;
         if before.standing == after.standing { Ok(()) } else { self.terms(&before.standing, &after.standing) }
     }
 
@@ -171,14 +159,28 @@ impl Saving<'_> {
         }
     }
 
-    fn invoices(&self, decision: &Decision) -> Saved {
+    fn invoices(&self, before: &Account, decision: &Decision) -> Saved {
         let saved = decision.actions.iter().filter_map(|action| match action {
             Action::SaveInvoice(invoice) => Some(invoice),
             _ => None,
         });
         let mut saved: Vec<&Invoice> = saved.collect();
         saved.sort_by_key(|invoice| (invoice.number.is_none(), invoice.number, invoice.id));
-        saved.into_iter().try_for_each(|invoice| Ok(put_invoice(self.tx, &convert::invoice_to(invoice)?, self.now)?))
+        for invoice in saved {
+            let after = convert::invoice_to(invoice)?;
+            match before.invoices.get(&invoice.id) {
+                None => insert_invoice(self.tx, &after, self.now)?,
+                Some(known) => update_invoice(self.tx, &convert::invoice_to(known)?, &after, self.now)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn credit(&self, before: &Account, action: &Action) -> Saved {
+        let Action::SaveCredit(credit) = action else { return Ok(()) };
+        let stored = convert::credit_to(self.customer, credit);
+        let write = if before.credits.contains_key(&credit.id) { set_remaining } else { insert_credit };
+        Ok(write(self.tx, &stored)?)
     }
 
     fn rest(&self, action: &Action) -> Saved {
@@ -303,14 +305,20 @@ impl Saving<'_> {
         Ok(put_escrow_account(self.tx, &account)?)
     }
 
-    fn entry(&self, entry: &Entry) -> Saved {
-        match append_entry(self.tx, &convert::entry_to(entry))? {
-            Appended::New(_) => Ok(()),
-            Appended::Known(_) => Err(BillingFailure::Repeated(entry.key.0.clone())),
-        }
+    fn entries(&self, decision: &Decision) -> Saved {
+        let posted = decision.actions.iter().filter_map(|action| match action {
+            Action::Post(entry) => Some(convert::entry_to(entry)),
+            _ => None,
+        });
+        let posted: Vec<_> = posted.collect();
+        append_new_entries(self.tx, &posted).map_err(|error| match error {
+            LedgerError::EntryKeyReused { key, .. } => BillingFailure::Repeated(key),
+            error => error.into(),
+        })
     }
 
-    fn notice(&self, notice: &Notice) -> Saved {
+    fn notice(&self, action: &Action) -> Saved {
+        let Action::Notify(notice) = action else { return Ok(()) };
         if let Notice::MonthClosed { month } = notice {
             settle_late_usage(self.tx, self.customer, *month)?;
             return Ok(forget_unclosed(self.tx, self.customer, *month)?);

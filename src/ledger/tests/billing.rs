@@ -5,13 +5,15 @@ use crate::core::money::Usd;
 use crate::core::tier::Tier;
 use crate::ledger::billing_invoice::{
     StoredCompleteness, StoredInvoice, StoredInvoiceState, StoredPurpose, find_invoice, find_invoice_by_number,
-    invoices_of, next_numbers, open_invoices_of, put_invoice,
+    insert_invoice, invoices_of, next_numbers, open_invoices_of, update_invoice,
 };
 use crate::ledger::charge::{
     Direction, StoredAnswer, StoredCharge, StoredPaymentMethod, answer_charge, charges_of_invoice, charges_to_send,
     find_charge, insert_charge, note_no_answer, unanswered_charges_of,
 };
-use crate::ledger::credit::{StoredCredit, StoredCreditReason, credits_of, find_credit, open_credits_of, put_credit};
+use crate::ledger::credit::{
+    StoredCredit, StoredCreditReason, credits_of, find_credit, insert_credit, open_credits_of, set_remaining,
+};
 use crate::ledger::credit_note::{StoredCreditNote, StoredNoteState, credit_notes_of, insert_credit_note};
 use crate::ledger::entry::{Currency, Entry, Links, Posting, append_entry};
 use crate::ledger::invoice_line::{StoredLine, StoredLineKind, UsageWindow};
@@ -86,7 +88,10 @@ fn paid(invoice: &StoredInvoice) -> StoredInvoice {
 impl TestLedger {
     fn put(&self, invoice: &StoredInvoice) -> Result<(), LedgerError> {
         let invoice = invoice.clone();
-        self.write(move |tx| put_invoice(tx, &invoice, NOW))
+        self.write(move |tx| match find_invoice(tx, invoice.invoice)? {
+            None => insert_invoice(tx, &invoice, NOW),
+            Some(known) => update_invoice(tx, &known, &invoice, NOW),
+        })
     }
 }
 
@@ -244,9 +249,10 @@ fn credit_entry(key: &str, credit: u64, amount_cents: i64) -> Entry {
 #[test]
 fn what_is_left_of_a_credit_is_what_its_account_says() {
     let test = with_customers(2);
-    let put = |credit: StoredCredit| test.write(move |tx| put_credit(tx, &credit));
+    let set = |credit: StoredCredit| test.write(move |tx| set_remaining(tx, &credit));
     for granted in [credit(1, 1_000, None), credit(2, 1_000, Some(NOW))] {
-        put(granted.clone()).unwrap();
+        let new = granted.clone();
+        test.write(move |tx| insert_credit(tx, &new)).unwrap();
         assert_eq!(test.read(move |tx| find_credit(tx, granted.credit)), Some(granted.clone()));
         assert!(test.read(|tx| open_credits_of(tx, id(1))).contains(&granted));
     }
@@ -261,20 +267,28 @@ fn what_is_left_of_a_credit_is_what_its_account_says() {
     })
     .unwrap();
     assert_eq!(found(&test), []);
-    put(credit(1, 400, None)).unwrap();
+    set(credit(1, 400, None)).unwrap();
     assert_eq!(found(&test), [(1, FindingKind::Credit)]);
     test.write(|tx| append_entry(tx, &credit_entry("three", 1, -600))).unwrap();
     assert_eq!(found(&test), []);
     for wrong in [
         credit(1, 1_001, None),
         credit(1, -1, None),
-        credit(1, 400, Some(NOW)),
-        StoredCredit { granted: cents(2_000), ..credit(1, 400, None) },
         StoredCredit { customer: id(2), ..credit(1, 400, None) },
+        credit(3, 400, None),
     ] {
-        assert!(put(wrong.clone()).is_err(), "{wrong:?}");
+        assert!(set(wrong.clone()).is_err(), "{wrong:?}");
     }
-    put(credit(2, 0, Some(NOW))).unwrap();
+    for sql in [
+        "UPDATE credits SET expires_at_ms = 1",
+        "UPDATE credits SET granted_micros = 20000000",
+        "UPDATE credits SET customer_id = 2",
+        "UPDATE credits SET reason = 'refund'",
+        "DELETE FROM credits",
+    ] {
+        assert!(test.write(move |tx| Ok(tx.execute(sql, ()).is_err())).unwrap(), "{sql}");
+    }
+    set(credit(2, 0, Some(NOW))).unwrap();
     assert_eq!(test.read(|tx| open_credits_of(tx, id(1))), [credit(1, 400, None)]);
     assert_eq!(test.read(|tx| credits_of(tx, id(1))).len(), 2);
     let someone_elses = Entry { customer: id(2), ..credit_entry("four", 1, 5) };
