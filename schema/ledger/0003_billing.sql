@@ -49,7 +49,9 @@ BEGIN SELECT RAISE(ABORT, 'lines of an issued invoice are not deleted'); END;
 CREATE TABLE IF NOT EXISTS credits (
     credit_id        INTEGER PRIMARY KEY,
     customer_id      INTEGER NOT NULL REFERENCES customers (customer_id),
-    reason           TEXT NOT NULL CHECK (reason IN ('reconciliation', 'goodwill', 'promo', 'outage', 'refund')),
+    reason           TEXT NOT NULL
+        CHECK (reason = 'reconciliation' OR reason = 'goodwill' OR reason = 'promo' OR reason = 'outage'
+            OR reason = 'refund'),
     granted_micros   INTEGER NOT NULL CHECK (granted_micros > 0),
     remaining_micros INTEGER NOT NULL CHECK (remaining_micros BETWEEN 0 AND granted_micros),
     granted_at_ms    INTEGER NOT NULL,
@@ -79,7 +81,7 @@ CREATE TABLE IF NOT EXISTS credit_notes (
     amount_micros  INTEGER NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
     reason         TEXT NOT NULL CHECK (reason <> ''),
     issued_at_ms   INTEGER NOT NULL,
-    state          TEXT NOT NULL DEFAULT 'sent' CHECK (state IN ('sent', 'paid', 'credited')),
+    state          TEXT NOT NULL DEFAULT 'sent' CHECK (state = 'sent' OR state = 'paid' OR state = 'credited'),
     reference      TEXT CHECK (reference <> ''),               -- the transaction on the chain that paid it back
     credit_id      INTEGER REFERENCES credits (credit_id),     -- that it became
     CHECK ((state = 'paid') = (reference IS NOT NULL)),
@@ -200,7 +202,7 @@ CREATE TABLE IF NOT EXISTS charges (
     round           INTEGER NOT NULL CHECK (round >= 0),
     method          TEXT NOT NULL CHECK (method IN ('escrow')),
     amount_micros   INTEGER NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
-    state           TEXT NOT NULL CHECK (state IN ('sent', 'succeeded', 'declined')),
+    state           TEXT NOT NULL CHECK (state = 'sent' OR state = 'succeeded' OR state = 'declined'),
     asked_at_ms     INTEGER NOT NULL,
     send_at_ms      INTEGER NOT NULL, -- when to send it, or again
     sends           INTEGER NOT NULL CHECK (sends >= 0),

@@ -265,7 +265,7 @@ pub fn invoices_of(
 pub fn open_invoices_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<StoredInvoice>, LedgerError> {
     let found = tx
         .all(
-            "SELECT * FROM invoices WHERE customer_id = ?1 AND state IN ('draft', 'pending', 'failed')
+            "SELECT * FROM invoices WHERE customer_id = ?1 AND state <> 'paid' AND state <> 'voided'
              ORDER BY invoice_id",
             (customer,),
             read_invoice,
