@@ -3,6 +3,7 @@
 //!
 //! [`core::billing`]: crate::core::billing
 
+mod batch;
 mod bill;
 mod carry_out;
 pub(in crate::app) mod convert;
