@@ -12,7 +12,7 @@ use crate::core::tier::Tier;
 use crate::ledger::error::{LedgerError, failed, one_row};
 use crate::ledger::invoice_line::{StoredLine, StoredLineKind, delete_line, insert_line, lines_of};
 use crate::ledger::transaction::{ReadTx, WriteTx};
-use crate::ledger::values::{Count, optional_count, word_enums};
+use crate::ledger::values::{Columns, Count, word_enums};
 
 word_enums! {
     /// Where an invoice stands.
@@ -86,6 +86,19 @@ pub struct NextNumbers {
     pub invoice_number: u64,
     pub credit: u64,
     pub credit_note: u64,
+}
+
+/// Invoices, with the columns that [`read_invoice`] reads.
+macro_rules! select_invoices {
+    ($rest:literal) => {
+        concat!(
+            "SELECT invoice_id, customer_id, month, purpose, service, to_tier, state, number, amount_micros, usage_micros,
+                 credit_on_payment_micros, lines_received, lines_lost, issued_at_ms, paid_at_ms, attempts, round, retries,
+                 retry_at_ms, first_failure_at_ms, credit_changes
+             FROM invoices ",
+            $rest
+        )
+    };
 }
 
 /// Reads them. Who takes one writes its row in the same transaction.
@@ -221,7 +234,7 @@ fn write_row(tx: &WriteTx<'_>, sql: &'static str, row: &StoredInvoice, now: UtcM
 /// [`LedgerError::Statement`].
 pub fn find_invoice(tx: &ReadTx<'_>, invoice: u64) -> Result<Option<StoredInvoice>, LedgerError> {
     let found = tx
-        .first("SELECT * FROM invoices WHERE invoice_id = ?1", (Count(invoice),), read_invoice)
+        .first(select_invoices!("WHERE invoice_id = ?1"), (Count(invoice),), read_invoice)
         .map_err(failed("finding invoice", invoice))?;
     found.map(|invoice| with_lines(tx, invoice)).transpose()
 }
@@ -232,7 +245,7 @@ pub fn find_invoice(tx: &ReadTx<'_>, invoice: u64) -> Result<Option<StoredInvoic
 /// [`LedgerError::Statement`].
 pub fn find_invoice_by_number(tx: &ReadTx<'_>, number: u64) -> Result<Option<StoredInvoice>, LedgerError> {
     let found = tx
-        .first("SELECT * FROM invoices WHERE number = ?1", (Count(number),), read_invoice)
+        .first(select_invoices!("WHERE number = ?1"), (Count(number),), read_invoice)
         .map_err(failed("finding the invoice with number", number))?;
     found.map(|invoice| with_lines(tx, invoice)).transpose()
 }
@@ -250,7 +263,7 @@ pub fn invoices_of(
     let before = before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
     let found = tx
         .all(
-            "SELECT * FROM invoices WHERE customer_id = ?1 AND invoice_id < ?2 ORDER BY invoice_id DESC LIMIT ?3",
+            select_invoices!("WHERE customer_id = ?1 AND invoice_id < ?2 ORDER BY invoice_id DESC LIMIT ?3"),
             (customer, before, limit),
             read_invoice,
         )
@@ -265,8 +278,10 @@ pub fn invoices_of(
 pub fn open_invoices_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<StoredInvoice>, LedgerError> {
     let found = tx
         .all(
-            "SELECT * FROM invoices WHERE customer_id = ?1 AND state <> 'paid' AND state <> 'voided'
-             ORDER BY invoice_id",
+            select_invoices!(
+                "WHERE customer_id = ?1 AND state <> 'paid' AND state <> 'voided'
+             ORDER BY invoice_id"
+            ),
             (customer,),
             read_invoice,
         )
@@ -281,7 +296,7 @@ pub fn open_invoices_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<Sto
 pub fn draft_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<StoredInvoice>, LedgerError> {
     let found = tx
         .first(
-            "SELECT * FROM invoices WHERE customer_id = ?1 AND state = 'draft' AND purpose = 'monthly'",
+            select_invoices!("WHERE customer_id = ?1 AND state = 'draft' AND purpose = 'monthly'"),
             (customer,),
             read_invoice,
         )
@@ -294,28 +309,31 @@ fn with_lines(tx: &ReadTx<'_>, invoice: StoredInvoice) -> Result<StoredInvoice, 
 }
 
 fn read_invoice(row: &Row<'_>) -> rusqlite::Result<StoredInvoice> {
-    let lines = optional_count(row, "lines_received")?.zip(optional_count(row, "lines_lost")?);
+    let mut at = Columns::of(row);
     Ok(StoredInvoice {
-        invoice: row.get::<_, Count>("invoice_id")?.0,
-        customer: row.get("customer_id")?,
-        month: row.get("month")?,
-        purpose: row.get("purpose")?,
-        service: row.get("service")?,
-        to_tier: row.get("to_tier")?,
-        state: row.get("state")?,
-        number: optional_count(row, "number")?,
+        invoice: at.count()?,
+        customer: at.next()?,
+        month: at.next()?,
+        purpose: at.next()?,
+        service: at.next()?,
+        to_tier: at.next()?,
+        state: at.next()?,
+        number: at.optional_count()?,
         lines: Vec::new(),
-        amount: row.get("amount_micros")?,
-        usage: row.get("usage_micros")?,
-        credit_on_payment: row.get("credit_on_payment_micros")?,
-        completeness: lines.map(|(received, lost)| StoredCompleteness { received, lost }),
-        issued_at: row.get("issued_at_ms")?,
-        paid_at: row.get("paid_at_ms")?,
-        attempts: row.get("attempts")?,
-        round: row.get("round")?,
-        retries: row.get("retries")?,
-        retry_at: row.get("retry_at_ms")?,
-        first_failure_at: row.get("first_failure_at_ms")?,
-        credit_changes: row.get("credit_changes")?,
+        amount: at.next()?,
+        usage: at.next()?,
+        credit_on_payment: at.next()?,
+        completeness: {
+            let lines = at.optional_count()?.zip(at.optional_count()?);
+            lines.map(|(received, lost)| StoredCompleteness { received, lost })
+        },
+        issued_at: at.next()?,
+        paid_at: at.next()?,
+        attempts: at.next()?,
+        round: at.next()?,
+        retries: at.next()?,
+        retry_at: at.next()?,
+        first_failure_at: at.next()?,
+        credit_changes: at.next()?,
     })
 }

@@ -7,7 +7,7 @@ use crate::core::id::CustomerId;
 use crate::core::money::Usd;
 use crate::ledger::error::{LedgerError, failed, one_row};
 use crate::ledger::transaction::{ReadTx, WriteTx};
-use crate::ledger::values::{Count, optional_count, word_enums};
+use crate::ledger::values::{Columns, Count, word_enums};
 
 word_enums! {
     /// Why credit was granted.
@@ -38,6 +38,18 @@ pub struct StoredCredit {
     pub invoice: Option<u64>,
     /// For the customer; may be empty.
     pub note: String,
+}
+
+/// Credits, with the columns that [`read_credit`] reads.
+macro_rules! select_credits {
+    ($rest:literal) => {
+        concat!(
+            "SELECT credit_id, customer_id, reason, granted_micros, remaining_micros, granted_at_ms, expires_at_ms,
+                 expirations, invoice_id, note
+             FROM credits ",
+            $rest
+        )
+    };
 }
 
 /// Writes a new grant.
@@ -83,7 +95,7 @@ pub fn set_remaining(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), Ledg
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn find_credit(tx: &ReadTx<'_>, credit: u64) -> Result<Option<StoredCredit>, LedgerError> {
-    tx.first("SELECT * FROM credits WHERE credit_id = ?1", (Count(credit),), read_credit)
+    tx.first(select_credits!("WHERE credit_id = ?1"), (Count(credit),), read_credit)
         .map_err(failed("finding credit", credit))
 }
 
@@ -92,7 +104,7 @@ pub fn find_credit(tx: &ReadTx<'_>, credit: u64) -> Result<Option<StoredCredit>,
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn credits_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<StoredCredit>, LedgerError> {
-    tx.all("SELECT * FROM credits WHERE customer_id = ?1 ORDER BY credit_id", (customer,), read_credit)
+    tx.all(select_credits!("WHERE customer_id = ?1 ORDER BY credit_id"), (customer,), read_credit)
         .map_err(failed("listing the credits of customer", customer))
 }
 
@@ -102,7 +114,7 @@ pub fn credits_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<StoredCre
 /// [`LedgerError::Statement`].
 pub fn open_credits_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<StoredCredit>, LedgerError> {
     tx.all(
-        "SELECT * FROM credits WHERE customer_id = ?1 AND remaining_micros > 0 ORDER BY credit_id",
+        select_credits!("WHERE customer_id = ?1 AND remaining_micros > 0 ORDER BY credit_id"),
         (customer,),
         read_credit,
     )
@@ -110,16 +122,17 @@ pub fn open_credits_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<Stor
 }
 
 fn read_credit(row: &Row<'_>) -> rusqlite::Result<StoredCredit> {
+    let mut at = Columns::of(row);
     Ok(StoredCredit {
-        credit: row.get::<_, Count>("credit_id")?.0,
-        customer: row.get("customer_id")?,
-        reason: row.get("reason")?,
-        granted: row.get("granted_micros")?,
-        remaining: row.get("remaining_micros")?,
-        granted_at: row.get("granted_at_ms")?,
-        expires_at: row.get("expires_at_ms")?,
-        expirations: row.get("expirations")?,
-        invoice: optional_count(row, "invoice_id")?,
-        note: row.get("note")?,
+        credit: at.count()?,
+        customer: at.next()?,
+        reason: at.next()?,
+        granted: at.next()?,
+        remaining: at.next()?,
+        granted_at: at.next()?,
+        expires_at: at.next()?,
+        expirations: at.next()?,
+        invoice: at.optional_count()?,
+        note: at.next()?,
     })
 }

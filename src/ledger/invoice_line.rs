@@ -8,7 +8,7 @@ use crate::core::money::Usd;
 use crate::core::tier::Tier;
 use crate::ledger::error::{LedgerError, failed};
 use crate::ledger::transaction::{ReadTx, WriteTx};
-use crate::ledger::values::{Count, optional_count, word_enums};
+use crate::ledger::values::{Columns, Count, word_enums};
 
 word_enums! {
     /// What a line is about.
@@ -108,30 +108,37 @@ pub(in crate::ledger) fn insert_line(
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn lines_of(tx: &ReadTx<'_>, invoice: u64) -> Result<Vec<StoredLine>, LedgerError> {
-    tx.all("SELECT * FROM invoice_lines WHERE invoice_id = ?1 ORDER BY position", (Count(invoice),), read_line)
-        .map_err(failed("reading the lines of invoice", invoice))
+    tx.all(
+        "SELECT kind, service, month, tier, from_tier, extra, credit_id, quantity, price_micros, price_per, amount_micros,
+             remainder_micros, from_ms, to_ms, usage_sha256
+         FROM invoice_lines WHERE invoice_id = ?1 ORDER BY position",
+        (Count(invoice),),
+        read_line,
+    )
+    .map_err(failed("reading the lines of invoice", invoice))
 }
 
 fn read_line(row: &Row<'_>) -> rusqlite::Result<StoredLine> {
+    let mut at = Columns::of(row);
     Ok(StoredLine {
-        kind: row.get("kind")?,
-        service: row.get("service")?,
-        month: row.get("month")?,
-        tier: row.get("tier")?,
-        from_tier: row.get("from_tier")?,
-        extra: row.get("extra")?,
-        credit: optional_count(row, "credit_id")?,
-        quantity: row.get::<_, Count>("quantity")?.0,
-        price: row.get("price_micros")?,
-        price_per: row.get::<_, Count>("price_per")?.0,
-        amount: row.get("amount_micros")?,
-        remainder: row.get("remainder_micros")?,
-        usage: read_usage(row)?,
+        kind: at.next()?,
+        service: at.next()?,
+        month: at.next()?,
+        tier: at.next()?,
+        from_tier: at.next()?,
+        extra: at.next()?,
+        credit: at.optional_count()?,
+        quantity: at.count()?,
+        price: at.next()?,
+        price_per: at.count()?,
+        amount: at.next()?,
+        remainder: at.next()?,
+        usage: read_usage(&mut at)?,
     })
 }
 
-fn read_usage(row: &Row<'_>) -> rusqlite::Result<Option<UsageWindow>> {
-    let (from, to) = (row.get::<_, Option<UtcMillis>>("from_ms")?, row.get::<_, Option<UtcMillis>>("to_ms")?);
-    let sha256: Option<[u8; 32]> = row.get("usage_sha256")?;
+fn read_usage(at: &mut Columns<'_, '_>) -> rusqlite::Result<Option<UsageWindow>> {
+    let (from, to) = (at.next::<Option<UtcMillis>>()?, at.next::<Option<UtcMillis>>()?);
+    let sha256: Option<[u8; 32]> = at.next()?;
     Ok(from.zip(to).zip(sha256).map(|((from, to), sha256)| UsageWindow { from, to, sha256 }))
 }

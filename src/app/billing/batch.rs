@@ -9,9 +9,10 @@ use std::sync::mpsc::Receiver;
 
 use super::carry_out::{carry_out, load, next_counters};
 use super::failure::BillingFailure;
+use super::rows::{Rows, rows_of};
 use super::save::save;
 use super::tariff::Tariff;
-use crate::core::billing::{Account, Counters, Decision, Event, decide};
+use crate::core::billing::{Counters, Event, decide};
 use crate::core::calendar::UtcMillis;
 use crate::core::id::CustomerId;
 use crate::ledger::billing_standing::postpone;
@@ -81,11 +82,10 @@ pub struct Done {
 /// A customer about whom it is decided, or why it cannot be.
 type Prepared = (CustomerId, Result<Option<Decided>, BillingFailure>);
 
-/// A decision that is not written yet.
+/// What was decided and is not written yet.
 struct Decided {
-    before: Account,
     step: Step,
-    decision: Decision,
+    rows: Rows,
 }
 
 /// Does it for the next customers after `after`.
@@ -117,13 +117,7 @@ fn decide_all<R: Run>(
 ) -> Result<(), BillingFailure> {
     let mut counters = next_counters(tx)?;
     for some in run.customers(tx, after)?.chunks(HANDED_ON) {
-        let decided = some.iter().map(|customer| {
-            let decided = decide_one(tx, run, *customer, counters);
-            if let Ok(Some(decided)) = &decided {
-                counters = decided.decision.counters;
-            }
-            (*customer, decided)
-        });
+        let decided = some.iter().map(|customer| (*customer, decide_one(tx, run, *customer, &mut counters)));
         giving.give(decided.collect())?;
     }
     Ok(())
@@ -133,12 +127,14 @@ fn decide_one<R: Run>(
     tx: &ReadTx<'_>,
     run: &R,
     customer: CustomerId,
-    counters: Counters,
+    counters: &mut Counters,
 ) -> Result<Option<Decided>, BillingFailure> {
     let Some(step) = run.step(tx, customer)? else { return Ok(None) };
     let before = load(tx, customer, &step.event, run.tariff(), run.now())?;
-    let decision = decide(&before, &step.event, &run.tariff().terms, counters, run.now())?;
-    Ok(Some(Decided { before, step, decision }))
+    let decision = decide(&before, &step.event, &run.tariff().terms, *counters, run.now())?;
+    let rows = rows_of(&before, &step.event, &decision, run.now())?;
+    *counters = decision.counters;
+    Ok(Some(Decided { step, rows }))
 }
 
 fn write_all<R: Run>(tx: &WriteTx<'_>, run: &R, prepared: Receiver<Vec<Prepared>>) -> Result<Done, BillingFailure> {
@@ -146,9 +142,9 @@ fn write_all<R: Run>(tx: &WriteTx<'_>, run: &R, prepared: Receiver<Vec<Prepared>
     for (customer, decided) in prepared.into_iter().flatten() {
         done.last = Some(customer);
         match decided {
-            Ok(Some(Decided { before, step, decision })) => {
+            Ok(Some(Decided { step, rows })) => {
                 tx.touch(customer);
-                save(tx, &before, &step.event, &decision, run.now())?;
+                save(tx, &rows, &step.event, run.now())?;
                 finish(tx, customer, step.then)?;
                 done.customers = done.customers.saturating_add(1);
             }

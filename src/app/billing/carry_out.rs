@@ -2,6 +2,7 @@
 
 use super::failure::BillingFailure;
 use super::load::load_account;
+use super::rows::rows_of;
 use super::save::save;
 use super::tariff::Tariff;
 use crate::core::billing::{Account, Counters, Decision, Event, Preview, decide, preview};
@@ -34,7 +35,7 @@ pub fn carry_out(
     }
     let decision = decide(&account, event, &tariff.terms, counters, now)?;
     tx.touch(customer);
-    save(tx, &account, event, &decision, now)?;
+    save(tx, &rows_of(&account, event, &decision, now)?, event, now)?;
     Ok(decision)
 }
 

@@ -13,6 +13,7 @@ mod load;
 mod operator;
 mod park;
 mod refused;
+mod rows;
 mod save;
 mod tariff;
 mod usage;

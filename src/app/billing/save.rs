@@ -1,4 +1,4 @@
-//! From a decision to rows.
+//! From the rows of a decision to the ledger.
 //!
 //! Rows that others name are written first, whatever the order of the actions: invoices in the order of their numbers
 //! and drafts last, then credits, then all else, then the books.
@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::convert;
 use super::failure::BillingFailure;
+use super::rows::{ClosedMonth, Rows};
 use crate::core::activity::Activity;
 use crate::core::billing::{
-    Account, Action, Charge, ChargeState, CreditNote, CreditNoteState, Decision, EscrowMirror, Event, Invoice, Notice,
-    Outcome, ServiceAccount, ServiceChange, Standing, next_due,
+    Action, Charge, ChargeState, CreditNote, CreditNoteState, EscrowMirror, Event, Notice, Outcome, ServiceAccount,
+    ServiceChange, Standing,
 };
 use crate::core::billing::{BillingError, CapStatus};
 use crate::core::calendar::UtcMillis;
@@ -19,8 +20,8 @@ use crate::ledger::activity::append_activity;
 use crate::ledger::api_key::delete_keys_of_service;
 use crate::ledger::billed_usage::{put_billed, settle_late_usage};
 use crate::ledger::billing_invoice::{insert_invoice, update_invoice};
-use crate::ledger::billing_notice::{BillingNotice, insert_notice};
-use crate::ledger::billing_standing::{StoredStanding, put_standing};
+use crate::ledger::billing_notice::insert_notice;
+use crate::ledger::billing_standing::put_standing;
 use crate::ledger::charge::{
     Direction, StoredAnswer, StoredCharge, StoredPaymentMethod, answer_charge, find_charge, insert_charge,
 };
@@ -52,32 +53,31 @@ struct Saving<'a> {
 ///
 /// # Errors
 /// [`BillingFailure`]; then the transaction is to be rolled back.
-pub fn save(tx: &WriteTx<'_>, before: &Account, event: &Event, decision: &Decision, now: UtcMillis) -> Saved {
-    let saving = Saving { tx, customer: before.customer, event, now };
-    saving.standing(before, &decision.account)?;
-    saving.services(decision)?;
-    saving.invoices(before, decision)?;
-    decision.actions.iter().try_for_each(|action| saving.credit(before, action))?;
-    decision.actions.iter().try_for_each(|action| saving.rest(action))?;
-    saving.entries(decision)?;
-    decision.actions.iter().try_for_each(|action| saving.notice(action))
+pub fn save(tx: &WriteTx<'_>, rows: &Rows, event: &Event, now: UtcMillis) -> Saved {
+    let saving = Saving { tx, customer: rows.standing.customer, event, now };
+    put_standing(tx, &rows.standing)?;
+    if let Some((before, after)) = &rows.terms {
+        saving.terms(before, after)?;
+    }
+    saving.services(&rows.others)?;
+    for (before, invoice) in &rows.invoices {
+        match before {
+            None => insert_invoice(tx, invoice, now)?,
+            Some(before) => update_invoice(tx, before, invoice, now)?,
+        }
+    }
+    rows.new_credits.iter().try_for_each(|credit| insert_credit(tx, credit))?;
+    rows.known_credits.iter().try_for_each(|credit| set_remaining(tx, credit))?;
+    rows.others.iter().try_for_each(|action| saving.rest(action))?;
+    append_new_entries(tx, &rows.entries).map_err(|error| match error {
+        LedgerError::EntryKeyReused { key, .. } => BillingFailure::Repeated(key),
+        error => error.into(),
+    })?;
+    rows.notices.iter().try_for_each(|notice| insert_notice(tx, notice).map(drop))?;
+    rows.closed.map_or(Ok(()), |closed| saving.closed(closed))
 }
 
 impl Saving<'_> {
-    fn standing(&self, before: &Account, after: &Account) -> Saved {
-        let (tx, customer) = (self.tx, self.customer);
-        let draft = after.draft().ok_or(BillingError::Incomplete("the draft is missing"))?;
-        let row = StoredStanding {
-            customer,
-            month: after.standing.month,
-            draft_month: draft.month,
-            has_paid: after.standing.has_paid,
-            next_due: next_due(after),
-        };
-        put_standing(tx, &row)?;
-        if before.standing == after.standing { Ok(()) } else { self.terms(&before.standing, &after.standing) }
-    }
-
     /// What of the standing has rows of its own.
     fn terms(&self, before: &Standing, after: &Standing) -> Saved {
         let (tx, customer) = (self.tx, self.customer);
@@ -103,8 +103,8 @@ impl Saving<'_> {
         Ok(())
     }
 
-    fn services(&self, decision: &Decision) -> Saved {
-        let changes = decision.actions.iter().filter_map(|action| match action {
+    fn services(&self, actions: &[Action]) -> Saved {
+        let changes = actions.iter().filter_map(|action| match action {
             Action::SaveService { service, account, change } => Some((*service, account, *change)),
             _ => None,
         });
@@ -157,30 +157,6 @@ impl Saving<'_> {
             | (Event::Cancel { service }, ServiceChange::Ended) => *service == of,
             _ => false,
         }
-    }
-
-    fn invoices(&self, before: &Account, decision: &Decision) -> Saved {
-        let saved = decision.actions.iter().filter_map(|action| match action {
-            Action::SaveInvoice(invoice) => Some(invoice),
-            _ => None,
-        });
-        let mut saved: Vec<&Invoice> = saved.collect();
-        saved.sort_by_key(|invoice| (invoice.number.is_none(), invoice.number, invoice.id));
-        for invoice in saved {
-            let after = convert::invoice_to(invoice)?;
-            match before.invoices.get(&invoice.id) {
-                None => insert_invoice(self.tx, &after, self.now)?,
-                Some(known) => update_invoice(self.tx, &convert::invoice_to(known)?, &after, self.now)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn credit(&self, before: &Account, action: &Action) -> Saved {
-        let Action::SaveCredit(credit) = action else { return Ok(()) };
-        let stored = convert::credit_to(self.customer, credit);
-        let write = if before.credits.contains_key(&credit.id) { set_remaining } else { insert_credit };
-        Ok(write(self.tx, &stored)?)
     }
 
     fn rest(&self, action: &Action) -> Saved {
@@ -305,34 +281,11 @@ impl Saving<'_> {
         Ok(put_escrow_account(self.tx, &account)?)
     }
 
-    fn entries(&self, decision: &Decision) -> Saved {
-        let posted = decision.actions.iter().filter_map(|action| match action {
-            Action::Post(entry) => Some(convert::entry_to(entry)),
-            _ => None,
-        });
-        let posted: Vec<_> = posted.collect();
-        append_new_entries(self.tx, &posted).map_err(|error| match error {
-            LedgerError::EntryKeyReused { key, .. } => BillingFailure::Repeated(key),
-            error => error.into(),
-        })
-    }
-
-    fn notice(&self, action: &Action) -> Saved {
-        let Action::Notify(notice) = action else { return Ok(()) };
-        if let Notice::MonthClosed { month } = notice {
-            settle_late_usage(self.tx, self.customer, *month)?;
-            return Ok(forget_unclosed(self.tx, self.customer, *month)?);
+    fn closed(&self, closed: ClosedMonth) -> Saved {
+        if closed.with_earlier {
+            settle_late_usage(self.tx, self.customer, closed.month)?;
         }
-        let (kind, key, details) = told(notice, self.now);
-        let notice = BillingNotice {
-            customer: self.customer,
-            key,
-            kind: kind.into(),
-            details: details.to_string(),
-            at: self.now,
-        };
-        insert_notice(self.tx, &notice)?;
-        Ok(())
+        Ok(forget_unclosed(self.tx, self.customer, closed.month)?)
     }
 }
 
