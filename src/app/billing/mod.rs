@@ -3,6 +3,7 @@
 //!
 //! [`core::billing`]: crate::core::billing
 
+mod batch;
 mod bill;
 mod carry_out;
 pub(in crate::app) mod convert;
@@ -13,6 +14,7 @@ mod load;
 mod operator;
 mod park;
 mod refused;
+mod rows;
 mod save;
 mod tariff;
 mod usage;
