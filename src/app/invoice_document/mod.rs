@@ -55,6 +55,8 @@ pub struct Payment {
     pub amount: Usd,
     /// How the chain calls it.
     pub reference: String,
+    /// It came when nothing was to be paid any more, and became a credit.
+    pub is_overpaid: bool,
 }
 
 /// A credit note to the invoice.

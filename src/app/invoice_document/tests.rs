@@ -85,6 +85,7 @@ fn document(state: InvoiceState, lines: Vec<Line>) -> InvoiceDocument {
         method: PaymentMethod::Escrow,
         amount,
         reference: "7fUvTcKZZTDZVcQ8rQWsVCf7rGPAMPQ4K5nMYJSGYd2x".to_owned(),
+        is_overpaid: false,
     });
     InvoiceDocument {
         invoice,
