@@ -235,6 +235,7 @@ fn open(
         traffic,
         kept: kept_for(&config.traffic),
         config_global: ArcSwap::from_pointee(config_global),
+        tax_basis_points: config.billing.tax_basis_points,
         committed: reading.intake().committed(),
         delivered_to: reading.intake().delivered_to(),
         sources: reading.intake().sources(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::app::billing::Tariff;
 use crate::app::caller::Caller;
 use crate::app::{App, AppError, Refusal};
 use crate::core::activity::Activity;
@@ -36,12 +37,18 @@ pub struct Change<'a> {
     /// As it was when the change began.
     pub customer: &'a Customer,
     pub config: &'a ConfigGlobal,
+    tax_basis_points: u64,
     caller: &'a Caller,
 }
 
 impl Change<'_> {
     pub fn id(&self) -> CustomerId {
         self.customer.customer
+    }
+
+    /// What billing decides by.
+    pub fn tariff(&self) -> Tariff {
+        Tariff::of(self.config, self.tax_basis_points)
     }
 
     /// Adds to the activity log what is done.
@@ -79,10 +86,11 @@ impl App {
     {
         let (now, caller, customer) = (self.clock.now(), caller.clone(), caller.customer);
         let (config, cipher) = (self.config_global.load_full(), Arc::clone(&self.accounts.cipher));
+        let tax_basis_points = self.tax_basis_points;
         let changing = self.ledger.write(move |tx| {
             tx.touch(customer);
             let account = find_customer(tx, customer)?.ok_or_else(|| Refusal::of(Code::SignInRequired))?;
-            let change = Change { tx, now, customer: &account, config: &config, caller: &caller };
+            let change = Change { tx, now, customer: &account, config: &config, tax_basis_points, caller: &caller };
             refuse_inactive(&account)?;
             match once {
                 Some(once) => do_once(&change, &cipher, &once, work),

@@ -97,6 +97,8 @@ pub struct App {
     pub kept: KeptFor,
     /// Prices and limits; replaced as a whole when an operator changes one.
     pub config_global: ArcSwap<LoadedConfig>,
+    /// On everything that is charged, in hundredths of a per cent.
+    pub tax_basis_points: u64,
     /// News of committed batches; closed when intake has stopped.
     pub committed: watch::Receiver<Committed>,
     /// Milliseconds: everything that was written before to a source that can be read is stored.

@@ -63,7 +63,7 @@ pub fn measure_billing(data_dir: &Path, customers: u32) -> Result<BillingReport,
     ledger.write_blocking(|tx| insert_missing_config(tx, KEYS))?;
     let config = ledger.read_blocking(load_config_global)?;
     let config = ConfigGlobal::from_table(&config).map_err(|_| BenchError::NoPrices)?;
-    let tariff = Tariff::of(&config);
+    let tariff = Tariff::of(&config, 0);
 
     let started = Instant::now();
     for first in (1..=customers).step_by(usize::try_from(AT_ONCE).unwrap_or(1)) {

@@ -81,6 +81,7 @@ pub fn app(folder: &Path, clock: Clock) -> (App, Writer) {
         traffic,
         kept: KeptFor { chunk_days: 7, seal_after_days: 7, retention_days: 90 },
         config_global: ArcSwap::from_pointee(prices),
+        tax_basis_points: 0,
         committed: watch::channel(Committed::default()).1,
         delivered_to: Arc::new(AtomicI64::new(i64::MIN)),
         sources: Arc::new(Mutex::new(Vec::new())),

@@ -49,9 +49,9 @@ impl App {
         self.ledger.read(move |tx| foresee(tx, customer, &event, &tariff, now)).await
     }
 
-    /// Prices and limits as they are.
+    /// Prices, limits and tax as they are.
     pub fn tariff(&self) -> Tariff {
-        Tariff::of(&self.config_global.load())
+        Tariff::of(&self.config_global.load(), self.tax_basis_points)
     }
 
     /// Charges a customer nothing until a person has looked. Works whatever the state of the books.

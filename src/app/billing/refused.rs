@@ -6,14 +6,18 @@ use crate::core::billing::{self, BillingError};
 use crate::core::error_code::Code;
 use crate::core::field_error::FieldErrors;
 
+/// Somebody who comes when more than a month waits to be closed, as after a long stop, waits for the cycle that closes
+/// it. A month that has just ended keeps nobody waiting.
+const CATCH_UP_S: u64 = 30;
+
 impl From<BillingFailure> for AppError {
     fn from(failure: BillingFailure) -> Self {
         match failure {
             BillingFailure::Ledger(error) => Self::Ledger(error),
             BillingFailure::Decision(BillingError::Refused(refusal)) => Refusal::from(refusal).into(),
             BillingFailure::Decision(BillingError::CatchUpFirst(month)) => {
-                Refusal::new(Code::NotReady, format!("the invoice of {month} is being made: try again in a moment"))
-                    .into()
+                let detail = format!("the invoice of {month} is being made: try again in a moment");
+                Refusal::new(Code::NotReady, detail).retry_after(CATCH_UP_S).into()
             }
             BillingFailure::NoSuchCustomer(_) => Refusal::new(Code::NotFound, failure).into(),
             failure => Self::Billing(Box::new(failure)),
@@ -34,6 +38,7 @@ impl From<billing::Refusal> for Refusal {
             Why::InvoiceState(_) => Code::InvoiceState,
             Why::NoEscrow => Code::NoEscrowAccount,
             Why::BadAmount | Why::MoreThanPaid(_) => return in_field("amount", refusal),
+            Why::BadReason => return in_field("reason", refusal),
             Why::Expired => return in_field("expires_at", refusal),
             Why::BadMethods => return in_field("methods", refusal),
             Why::SpendingLimit(_) => return in_field("limit", refusal),

@@ -37,8 +37,6 @@ use crate::ledger::service::{save_service, set_billed_through};
 
 /// The step of a month that is done when its invoice is made.
 pub const CLOSE_STEP: &str = "close";
-/// What is printed on credit notes.
-const NOTE_REASON: &str = "given back";
 
 type Saved = Result<(), BillingFailure>;
 
@@ -237,7 +235,7 @@ impl Saving<'_> {
                     customer: self.customer,
                     invoice: note.invoice.0,
                     amount: note.amount,
-                    reason: NOTE_REASON.to_owned(),
+                    reason: note.reason.clone(),
                     issued_at: note.issued_at,
                     state: StoredNoteState::Sent,
                 },

@@ -20,14 +20,11 @@ pub struct Tariff {
     pub included: Included,
 }
 
-/// No tax. Hundredths of a per cent.
-const TAX_BASIS_POINTS: u64 = 0;
-
 impl Tariff {
-    /// The prices and limits as they are.
-    pub fn of(config: &ConfigGlobal) -> Self {
+    /// The prices and limits as they are, and the tax on everything that is charged, in hundredths of a per cent.
+    pub fn of(config: &ConfigGlobal, tax_basis_points: u64) -> Self {
         Self {
-            terms: Terms::of(config, TAX_BASIS_POINTS),
+            terms: Terms::of(config, tax_basis_points),
             included: Included {
                 api_keys: config.included_api_keys(),
                 seal_keys: config.included_seal_keys(),

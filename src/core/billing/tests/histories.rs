@@ -117,7 +117,8 @@ fn give_back(world: &mut World, random: &mut fastrand::Rng, amount: Usd) {
     let paid: Vec<InvoiceId> = world.desk.invoices(InvoiceState::Paid).iter().map(|invoice| invoice.id).collect();
     if let Some(invoice) = random.choice(paid) {
         let amount = Usd::from_micros(amount.micros() / 20).floor_cents();
-        drop(world.carry_out(&Event::IssueCreditNote { invoice, amount, payout }));
+        let reason = format!("outage {}", random.u8(..));
+        drop(world.carry_out(&Event::IssueCreditNote { invoice, amount, payout, reason }));
     }
 }
 
