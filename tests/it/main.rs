@@ -9,6 +9,8 @@
 mod api_keys;
 mod architecture;
 mod authorization;
+mod billing_runs;
+
 mod config_global;
 mod demo;
 mod exactly_once;
