@@ -6,6 +6,7 @@
 //!      ─▶ unlock
 //! ```
 
+mod held;
 mod import;
 mod reading;
 mod store;
@@ -25,6 +26,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub use self::held::with_ledger;
 pub use self::import::import_files;
 pub use self::reading::intake_options;
 use self::reading::{Reading, syslog_addresses};

@@ -225,6 +225,33 @@ pub fn invoices_of(
     found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
 }
 
+/// At most `limit` invoices of everybody or of one customer, in any state or in one, newest first.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn list_invoices(
+    tx: &ReadTx<'_>,
+    customer: Option<CustomerId>,
+    state: Option<StoredInvoiceState>,
+    limit: u32,
+) -> Result<Vec<StoredInvoice>, LedgerError> {
+    let found = match customer {
+        Some(customer) => tx.all(
+            "SELECT * FROM invoices WHERE customer_id = ?1 AND (?2 IS NULL OR state = ?2)
+             ORDER BY invoice_id DESC LIMIT ?3",
+            (customer, state, limit),
+            read_invoice,
+        ),
+        None => tx.all(
+            "SELECT * FROM invoices WHERE ?1 IS NULL OR state = ?1 ORDER BY invoice_id DESC LIMIT ?2",
+            (state, limit),
+            read_invoice,
+        ),
+    };
+    let found = found.map_err(failed("listing", "invoices"))?;
+    found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
+}
+
 /// The invoices of a customer about which something is still to be decided, oldest first: drafts, pending and failed.
 ///
 /// # Errors

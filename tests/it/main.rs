@@ -9,6 +9,7 @@
 mod api_keys;
 mod architecture;
 mod authorization;
+mod billing_cli;
 mod billing_runs;
 
 mod config_global;

@@ -8,7 +8,7 @@ use tracing::{debug, error, info};
 use super::carry_out::{carry_out, foresee};
 use super::cycle::{Closing, close_month, tick_due};
 use super::failure::BillingFailure;
-use super::park::{mismatch_of, park_customer};
+use super::park::{mismatches_of, park_customer};
 use super::tariff::Tariff;
 use crate::app::{App, AppError, meter};
 use crate::core::billing::watermark::{Finality, SourceMark, finality};
@@ -136,7 +136,8 @@ impl App {
             let customers: BTreeSet<CustomerId> = entries.iter().map(|entry| entry.entry.customer).collect();
             let mut found = Vec::new();
             for customer in customers {
-                found.extend(mismatch_of(tx, customer, &included, now)?.map(|mismatch| (customer, mismatch)));
+                let first = mismatches_of(tx, customer, &included, now)?.into_iter().next();
+                found.extend(first.map(|mismatch| (customer, mismatch)));
             }
             Ok::<_, BillingFailure>((last, found))
         };

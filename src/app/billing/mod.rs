@@ -8,8 +8,9 @@ mod carry_out;
 pub(in crate::app) mod convert;
 mod cycle;
 mod failure;
+mod inspect;
 mod load;
-mod operator;
+mod order;
 mod park;
 mod refused;
 mod save;
@@ -22,7 +23,11 @@ mod tests;
 pub use carry_out::{carry_out, foresee};
 pub use cycle::{Closed, Closing, close_month, tick_due};
 pub use failure::BillingFailure;
+pub use inspect::{
+    CustomerBilling, SHOWN, ShownCharge, ShownCredit, ShownDunning, ShownEscrow, ShownInvoice, ShownNotice,
+    ShownParked, ShownService, ShownSpendCap, ShownStanding, invoice_with_number, show_customer, show_invoices,
+};
 pub use load::{entries_of_customer, load_account, load_whole};
-pub use operator::{GrantCredit, GrantedCredit};
+pub use order::{Order, OrderDone, OrderedCreditNote, OrderedInvoice, order_without_process};
 pub use tariff::{Included, Tariff};
 pub use usage::{month_usage, usage_prices};

@@ -45,7 +45,7 @@ impl CreditNoteState {
 pub const MAX_REASON: usize = 200;
 
 /// Whether a text can be printed as a reason: one line that says something.
-pub(super) fn is_reason(text: &str) -> bool {
+pub fn is_reason(text: &str) -> bool {
     let is_one_line = !text.chars().any(char::is_control) && text.chars().count() <= MAX_REASON;
     is_one_line && !text.trim().is_empty()
 }

@@ -118,11 +118,19 @@ impl Books<'_> {
         }
     }
 
-    fn collect_now(&mut self, invoice: InvoiceId) -> Done {
-        if self.account.is_under_way(invoice) {
+    /// Whoever asks for it is told why it cannot be.
+    fn collect_now(&mut self, id: InvoiceId) -> Done {
+        let state = self.invoice(id)?.state;
+        if self.account.is_under_way(id) {
             return Err(Refusal::PaymentUnderWay.into());
         }
-        self.collect(invoice)
+        if !state.is_unpaid() {
+            return Err(Refusal::InvoiceState(state).into());
+        }
+        if self.account.standing.parked.is_some() {
+            return Err(Refusal::Parked.into());
+        }
+        self.collect(id)
     }
 
     /// What follows, whatever happened.

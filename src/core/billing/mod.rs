@@ -81,7 +81,7 @@ pub use account::{Account, ServiceAccount, Standing};
 pub use action::{Action, Notice, ServiceChange};
 pub use completeness::Completeness;
 pub use credit::{Credit, CreditReason, plan_use};
-pub use credit_note::{CreditNote, CreditNoteState, MAX_REASON, Payout, RefundAnswer};
+pub use credit_note::{CreditNote, CreditNoteState, MAX_REASON, Payout, RefundAnswer, is_reason};
 pub use cycle::LATE_USAGE_MONTHS;
 pub use decide::{Decision, Preview, decide, next_due, preview};
 pub use entry::{

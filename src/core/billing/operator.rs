@@ -96,7 +96,7 @@ impl Books<'_> {
         self.collect_all()
     }
 
-    /// At most what was paid; to escrow at most what escrow paid.
+    /// At most what was paid; to escrow at most what escrow paid, and nothing as long as the books are in doubt.
     pub fn issue_credit_note(&mut self, invoice: InvoiceId, amount: Usd, payout: Payout, reason: &str) -> Done {
         let paid = self.invoice(invoice)?;
         if paid.state != InvoiceState::Paid {
@@ -107,6 +107,9 @@ impl Books<'_> {
         }
         if !is_reason(reason) {
             return Err(Refusal::BadReason.into());
+        }
+        if payout == Payout::Escrow && self.account.standing.parked.is_some() {
+            return Err(Refusal::Parked.into());
         }
         let all = paid.charges()?.checked_sub(self.given_back(invoice, |_| true)?)?;
         let by_escrow = self.paid_by_escrow(invoice)?.checked_sub(self.given_back(invoice, is_to_escrow)?)?;
