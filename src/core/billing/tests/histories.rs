@@ -1,5 +1,6 @@
 //! Random histories, each lived twice: once by a program that never dies, and once by one that dies between any two
-//! steps and goes on by what it had written down. Both must end with the same books. `SUIFTLY_HISTORIES` says how many.
+//! steps and goes on by what it had written down. Both must end with the same books. `SUIFTLY_HISTORIES` says how many;
+//! `make soak` lives 1,000,000.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
