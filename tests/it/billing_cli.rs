@@ -196,6 +196,9 @@ fn billing_is_shown_and_orders_are_taken_without_a_process() {
 
     let printed = text(&run(&server, &["invoice", "--invoice", "1"]));
     assert!(printed.contains("Beispiel GmbH") && printed.contains("Tax of 19.00 %"), "{printed}");
+    let draft = text(&run(&server, &["invoice", "--draft-of", "7"]));
+    assert!(draft.starts_with("Draft invoice: draft:") && draft.contains("Seal Pro"), "{draft}");
+    assert!(refusal(&server, &["invoice", "--draft-of", "9"]).contains("nothing was billed to a customer 9 yet"));
     let html = text(&run(&server, &["invoice", "--invoice", "INV-000001", "--format", "html"]));
     assert!(html.starts_with("<!doctype html>"), "{html}");
     let csv = text(&run(&server, &["invoice", "--invoice", "1", "--format", "csv"]));

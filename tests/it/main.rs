@@ -10,11 +10,13 @@ mod api_keys;
 mod architecture;
 mod authorization;
 mod billing_cli;
+mod billing_payments;
 mod billing_runs;
 
 mod config_global;
 mod demo;
 mod exactly_once;
+mod firm;
 mod fuzz_seeds;
 mod import;
 mod ledger_cli;

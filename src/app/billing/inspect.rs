@@ -9,7 +9,9 @@ use crate::core::billing::{Invoice, InvoiceNumber};
 use crate::core::calendar::UtcMillis;
 use crate::core::id::CustomerId;
 use crate::ledger::ReadTx;
-use crate::ledger::billing_invoice::{StoredInvoice, StoredInvoiceState, invoices_of, list_invoices};
+use crate::ledger::billing_invoice::{
+    StoredInvoice, StoredInvoiceState, draft_of, find_invoice_by_number, invoices_of, list_invoices,
+};
 use crate::ledger::billing_notice::{StoredNotice, notices_of};
 use crate::ledger::billing_standing::standing_of;
 use crate::ledger::charge::{StoredCharge, unanswered_charges_of};
@@ -225,12 +227,23 @@ pub fn show_invoices(
     Ok(list_invoices(tx, customer, state, limit)?.iter().map(ShownInvoice::from).collect())
 }
 
-/// The invoice with a printed number; `None` if none has it.
+/// Which invoice is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The one with this number printed on it.
+    Number(u64),
+    DraftOf(CustomerId),
+}
+
+/// One invoice; `None` if there is no such.
 ///
 /// # Errors
 /// [`BillingFailure`], also for one that does not add up.
-pub fn invoice_with_number(tx: &ReadTx<'_>, number: u64) -> Result<Option<Invoice>, BillingFailure> {
-    let found = crate::ledger::billing_invoice::find_invoice_by_number(tx, number)?;
+pub fn show_invoice(tx: &ReadTx<'_>, which: Which) -> Result<Option<Invoice>, BillingFailure> {
+    let found = match which {
+        Which::Number(number) => find_invoice_by_number(tx, number)?,
+        Which::DraftOf(customer) => draft_of(tx, customer)?,
+    };
     found.map(|stored| convert::invoice_from(&stored)).transpose()
 }
 

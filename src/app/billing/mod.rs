@@ -25,7 +25,7 @@ pub use cycle::{Closed, Closing, close_month, tick_due};
 pub use failure::BillingFailure;
 pub use inspect::{
     CustomerBilling, SHOWN, ShownCharge, ShownCredit, ShownDunning, ShownEscrow, ShownInvoice, ShownNotice,
-    ShownParked, ShownService, ShownSpendCap, ShownStanding, invoice_with_number, show_customer, show_invoices,
+    ShownParked, ShownService, ShownSpendCap, ShownStanding, Which, show_customer, show_invoice, show_invoices,
 };
 pub use load::{entries_of_customer, load_account, load_whole};
 pub use order::{Order, OrderDone, OrderedCreditNote, OrderedInvoice, order_without_process};

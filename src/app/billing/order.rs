@@ -124,7 +124,7 @@ pub fn order_without_process(
 
 fn carry_out_order(tx: &WriteTx<'_>, order: &Order, tariff: &Tariff, now: UtcMillis) -> Result<OrderDone, AppError> {
     order.check()?;
-    let on = Ordering { tx, tariff, now };
+    let on = Doing { tx, tariff, now };
     match order {
         Order::GrantCredit { customer, amount_micros, reason, expires_after_days } => {
             on.grant_credit(*customer, *amount_micros, reason, *expires_after_days)
@@ -171,13 +171,13 @@ fn payout(to: &str) -> Option<Payout> {
 }
 
 /// Where and when it is done.
-struct Ordering<'a> {
+struct Doing<'a> {
     tx: &'a WriteTx<'a>,
     tariff: &'a Tariff,
     now: UtcMillis,
 }
 
-impl Ordering<'_> {
+impl Doing<'_> {
     fn grant_credit(
         &self,
         customer: u32,

@@ -52,3 +52,19 @@ fn in_field(field: &str, refusal: billing::Refusal) -> Refusal {
     errors.add(field, refusal);
     errors.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_too_early_is_told_when_to_come_again() {
+        let early = BillingFailure::Decision(BillingError::CatchUpFirst("2026-10".parse().unwrap()));
+        let AppError::Refused(refusal) = AppError::from(early) else { panic!("it is an error of ours") };
+        assert_eq!((refusal.code, refusal.retry_after_s), (Code::NotReady, Some(CATCH_UP_S)));
+        assert!(refusal.detail.contains("2026-10"), "{refusal}");
+        let parked = AppError::from(BillingFailure::Decision(billing::Refusal::Parked.into()));
+        let AppError::Refused(refusal) = parked else { panic!("it is an error of ours") };
+        assert_eq!((refusal.code, refusal.retry_after_s), (Code::BillingOnHold, None));
+    }
+}

@@ -11,7 +11,7 @@ use clap::{Subcommand, ValueEnum};
 use super::ConfigArgs;
 use super::ledger::read_customer;
 use super::verify_invoice::read_number;
-use crate::app::billing::Order;
+use crate::app::billing::{Order, Which};
 use crate::core::config_global::parse_dollars;
 use crate::core::id::CustomerId;
 
@@ -45,12 +45,15 @@ pub(super) enum BillingCommand {
     },
     /// Prints an invoice, or the hours of usage behind it as CSV
     #[command(
-        after_help = "Examples: suiftly billing invoice --invoice 42\n          suiftly billing invoice --invoice INV-000042 --format pdf --out INV-000042.pdf"
+        after_help = "Examples: suiftly billing invoice --invoice INV-000042 --format pdf --out INV-000042.pdf\n          suiftly billing invoice --draft-of 12345"
     )]
     Invoice {
         /// The number printed on it
-        #[arg(long, value_name = "N", value_parser = read_number)]
-        invoice: u64,
+        #[arg(long, value_name = "N", value_parser = read_number, required_unless_present = "draft_of")]
+        invoice: Option<u64>,
+        /// In its place, the draft of this customer: the running month so far
+        #[arg(long, value_name = "CUSTOMER", value_parser = read_customer, conflicts_with = "invoice")]
+        draft_of: Option<CustomerId>,
         /// How it is printed
         #[arg(long, default_value = "text")]
         format: Format,
@@ -193,8 +196,12 @@ pub(super) fn billing(command: BillingCommand) -> Result<()> {
         BillingCommand::Invoices { customer, state, limit, place } => {
             return show::invoices(customer, state, limit, &place);
         }
-        BillingCommand::Invoice { invoice, format, out, config } => {
-            return show::invoice(invoice, format, out.as_deref(), &config);
+        BillingCommand::Invoice { invoice, draft_of, format, out, config } => {
+            let which = match (draft_of, invoice) {
+                (Some(customer), _) => Which::DraftOf(customer),
+                (None, number) => Which::Number(number.unwrap_or_default()),
+            };
+            return show::invoice(which, format, out.as_deref(), &config);
         }
         BillingCommand::Credit { customer, amount, reason, expires_after_days, place } => {
             let (customer, amount_micros) = (customer.get(), amount);

@@ -9,8 +9,8 @@ use comfy_table::CellAlignment;
 
 use super::{Format, Place, State};
 use crate::app::billing::{
-    BillingFailure, CustomerBilling, ShownCharge, ShownCredit, ShownEscrow, ShownInvoice, invoice_with_number,
-    show_customer, show_invoices,
+    BillingFailure, CustomerBilling, ShownCharge, ShownCredit, ShownEscrow, ShownInvoice, Which, show_customer,
+    show_invoice, show_invoices,
 };
 use crate::app::invoice_document::{InvoiceDocument, Issuer, UsageOfInvoice, hours_of_invoice, load_document};
 use crate::cli::ConfigArgs;
@@ -156,7 +156,7 @@ fn print_invoices(items: &[ShownInvoice]) {
     println!("{}", table.trim_fmt());
 }
 
-pub(super) fn invoice(number: u64, format: Format, out: Option<&Path>, config: &ConfigArgs) -> Result<()> {
+pub(super) fn invoice(which: Which, format: Format, out: Option<&Path>, config: &ConfigArgs) -> Result<()> {
     if format == Format::Pdf && out.is_none() && std::io::stdout().is_terminal() {
         bail!("a PDF is nothing for a terminal: say where it goes with --out FILE");
     }
@@ -165,13 +165,16 @@ pub(super) fn invoice(number: u64, format: Format, out: Option<&Path>, config: &
     let issuer = Issuer { name: billing.issuer_name, address: billing.issuer_address };
     let now = Clock::System.now();
     let load = move |tx: &ReadTx<'_>| -> Result<_, BillingFailure> {
-        let Some(invoice) = invoice_with_number(tx, number)? else { return Ok(None) };
+        let Some(invoice) = show_invoice(tx, which)? else { return Ok(None) };
         let hours = if format == Format::Csv { hours_of_invoice(tx, &invoice)? } else { Vec::new() };
         let document = load_document(tx, invoice.id.0, &issuer, IS_CHAIN_SIMULATED, now)?;
         Ok(document.map(|document| (document, hours)))
     };
     let Some((document, hours)) = ledger.read_blocking(load)? else {
-        bail!("no invoice has the number {}", InvoiceNumber(number))
+        match which {
+            Which::Number(number) => bail!("no invoice has the number {}", InvoiceNumber(number)),
+            Which::DraftOf(customer) => bail!("nothing was billed to a customer {customer} yet"),
+        }
     };
     let bytes = rendered(&document, &hours, format)?;
     match out {
