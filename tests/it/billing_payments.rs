@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use suiftly::core::billing::{ChargeAnswer, ChargeKey, Event, Invoice, InvoiceState, Outcome, Refusal};
+use suiftly::app::billing::Order;
+use suiftly::app::invoice_document::{Issuer, load_document};
+use suiftly::core::billing::{
+    ChargeAnswer, ChargeKey, CreditNoteId, Event, Invoice, InvoiceState, Outcome, RefundAnswer, Refusal,
+};
 use suiftly::core::calendar::HOUR_MS;
 use suiftly::ledger::ReadTx;
 
@@ -108,12 +112,48 @@ async fn money_that_comes_after_all_is_kept_and_an_invoice_is_paid_once() {
         assert_eq!(firm.count(escrow), if second { 42_000_000 } else { 71_000_000 });
         firm.app.verify_books(0).await.unwrap();
         assert_eq!(firm.parked(7).await, None);
-        let issuer = suiftly::app::invoice_document::Issuer::default();
-        let load = move |tx: &ReadTx<'_>| {
-            suiftly::app::invoice_document::load_document(tx, invoice.id.0, &issuer, true, BEGIN)
-        };
+        let issuer = Issuer::default();
+        let load = move |tx: &ReadTx<'_>| load_document(tx, invoice.id.0, &issuer, true, BEGIN);
         let printed = firm.app.ledger.read(load).await.unwrap().unwrap().text().unwrap();
         assert_eq!(printed.matches("kept as a credit").count(), 1, "{printed}");
         assert_eq!(printed.matches("from escrow").count(), paid_by.len(), "{printed}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credit_note_to_escrow_is_sent_with_its_reason_and_never_for_books_in_doubt() {
+    let firm = Firm::open_subscribed(&[7]).await;
+    let number = 1;
+    let reason = "outage of 3 November".to_owned();
+    let note = |dollars: i64, to: &str| Order::IssueCreditNote {
+        invoice: number,
+        amount_micros: dollars * 1_000_000,
+        to: to.to_owned(),
+        reason: reason.clone(),
+    };
+    let park = Order::Park { customer: 7, reason: "to be looked at".to_owned() };
+    firm.app.carry_out_order(park).await.unwrap();
+    let refused = firm.app.carry_out_order(note(5, "escrow")).await.unwrap_err().to_string();
+    assert!(refused.contains("billing_on_hold"), "{refused}");
+    firm.app.carry_out_order(note(1, "credit")).await.unwrap();
+    firm.app.carry_out_order(Order::Unpark { customer: 7, reason: "it is right".to_owned() }).await.unwrap();
+
+    let done = firm.app.carry_out_order(note(5, "escrow")).await.unwrap();
+    let issued = done.credit_note.unwrap();
+    assert_eq!((issued.number, issued.state.as_str(), done.credit), (2, "sent", None));
+    let refunds =
+        "SELECT idempotency_key || ' ' || amount_micros || ' ' || state FROM charges WHERE direction = 'refund'";
+    assert_eq!(firm.rows(refunds), ["credit-note-2 5000000 sent"]);
+    let outcome = Outcome::Succeeded { reference: "0xback".to_owned() };
+    let answer = RefundAnswer { note: CreditNoteId(2), outcome, at: firm.app.clock.now() };
+    firm.app.bill(id(7), Event::RefundAnswered(answer)).await.unwrap();
+    assert_eq!(firm.rows(refunds), ["credit-note-2 5000000 succeeded"]);
+    assert_eq!(firm.rows("SELECT reason FROM credit_notes"), [reason.as_str(), reason.as_str()]);
+    let refused = firm.app.carry_out_order(note(24, "escrow")).await.unwrap_err().to_string();
+    assert!(refused.contains("at most $23.00 can be given back"), "{refused}");
+    firm.app.verify_books(0).await.unwrap();
+    assert_eq!(firm.parked(7).await, None);
+    let load = move |tx: &ReadTx<'_>| load_document(tx, 2, &Issuer::default(), true, BEGIN);
+    let printed = firm.app.ledger.read(load).await.unwrap().unwrap().text().unwrap();
+    assert!(printed.contains("gives back $5.00: outage of 3 November."), "{printed}");
 }

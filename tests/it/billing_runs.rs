@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use suiftly::app::billing::BillingFailure;
+use suiftly::app::billing::{BillingFailure, Order};
 use suiftly::core::billing::{CreditReason, Event, Invoice, InvoiceState, Line, LineKind, Measure, Refusal};
 use suiftly::core::calendar::{DAY_MS, HOUR_MS, MINUTE_MS};
 use suiftly::core::id::Service;
@@ -151,6 +151,16 @@ async fn a_customer_whose_month_cannot_be_closed_stops_nobody() {
     let before = firm.all();
     firm.app.run_billing().await.unwrap();
     assert_eq!(firm.all(), before, "what has just failed is left alone for a while");
+
+    // Somebody has put it right: who is unparked is billed like everybody else.
+    let unpark = || Order::Unpark { customer: 2, reason: "the draft was changed by hand".to_owned() };
+    let refused = firm.app.carry_out_order(unpark()).await.unwrap_err().to_string();
+    assert!(refused.contains("customer 2 stays parked"), "{refused}");
+    firm.falsify("UPDATE invoices SET amount_micros = amount_micros - 10000 WHERE customer_id = 2 AND state = 'draft'");
+    firm.app.carry_out_order(unpark()).await.unwrap();
+    firm.set_time(after_november(2 * HOUR_MS + 1));
+    firm.app.run_billing().await.unwrap();
+    assert_eq!(firm.monthly(2, november()).await.state, InvoiceState::Pending);
 }
 
 #[tokio::test(flavor = "multi_thread")]
