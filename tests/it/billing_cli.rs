@@ -124,8 +124,12 @@ fn operators_pay_void_give_back_and_park_and_all_of_it_is_in_the_log() {
     assert!(again.contains("is parked since") && again.contains("ticket 17"), "{again}");
     assert!(refusal(&server, &["collect", "--invoice", "3"]).contains("billing_on_hold"), "nothing is charged");
     assert_eq!(json(&server, &["show", "--customer", "8"])["parked"]["reason"], "disputed, ticket 17");
+    let parked = json(&server, &["parked"]);
+    assert_eq!((&parked["items"][0]["customer"], parked["items"].as_array().unwrap().len()), (&8.into(), 1));
+    assert!(text(&run(&server, &["parked"])).contains(": disputed, ticket 17"));
     text(&run(&server, &["unpark", "--customer", "8", "--reason", "settled, ticket 17"]));
     assert_eq!(json(&server, &["show", "--customer", "8"])["parked"], Value::Null);
+    assert_eq!(text(&run(&server, &["parked"])), "nobody is parked\n");
 
     let log = "SELECT action || ' ' || subject || ' ' || ifnull(customer_id, '-') || ' '
                    || ifnull(json_extract(details, '$.reason'), '')

@@ -19,7 +19,7 @@ use crate::ledger::credit::{StoredCredit, open_credits_of};
 use crate::ledger::customer::find_customer;
 use crate::ledger::escrow::{StoredEscrowAccount, escrow_account_of};
 use crate::ledger::invoice_line::StoredLineKind;
-use crate::ledger::parked::parked;
+use crate::ledger::parked::{Parked, all_parked, parked};
 use crate::ledger::payment_terms::{dunning_of, payment_methods_of, spend_cap_of};
 use crate::ledger::service::{BilledService, services_of};
 
@@ -59,6 +59,7 @@ pub struct CustomerBilling {
 /// Since when nothing is charged, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShownParked {
+    pub customer: u32,
     pub reason: String,
     pub since: String,
 }
@@ -186,7 +187,7 @@ pub fn show_customer(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<Cus
         name: known.name,
         wallet_address: known.wallet_address.to_string(),
         status: known.status.name().to_owned(),
-        parked: parked.map(|parked| ShownParked { reason: parked.reason, since: parked.since.to_string() }),
+        parked: parked.map(ShownParked::from),
         standing: standing.map(|standing| ShownStanding {
             month: standing.month.to_string(),
             draft_month: standing.draft_month.to_string(),
@@ -212,6 +213,14 @@ pub fn show_customer(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<Cus
         invoices: invoices_of(tx, customer, None, SHOWN)?.iter().map(ShownInvoice::from).collect(),
         notices: notices_of(tx, customer, None, SHOWN)?.into_iter().map(ShownNotice::from).collect(),
     }))
+}
+
+/// Everybody who is parked, longest first.
+///
+/// # Errors
+/// [`BillingFailure::Ledger`].
+pub fn show_parked(tx: &ReadTx<'_>) -> Result<Vec<ShownParked>, BillingFailure> {
+    Ok(all_parked(tx)?.into_iter().map(ShownParked::from).collect())
 }
 
 /// At most `limit` invoices of everybody or of one customer, in any state or in one, newest first.
@@ -249,6 +258,12 @@ pub fn show_invoice(tx: &ReadTx<'_>, which: Which) -> Result<Option<Invoice>, Bi
 
 fn text(at: Option<UtcMillis>) -> Option<String> {
     at.map(|at| at.to_string())
+}
+
+impl From<Parked> for ShownParked {
+    fn from(stored: Parked) -> Self {
+        Self { customer: stored.customer.get(), reason: stored.reason, since: stored.since.to_string() }
+    }
 }
 
 impl From<&BilledService> for ShownService {

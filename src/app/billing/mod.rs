@@ -26,6 +26,7 @@ pub use failure::BillingFailure;
 pub use inspect::{
     CustomerBilling, SHOWN, ShownCharge, ShownCredit, ShownDunning, ShownEscrow, ShownInvoice, ShownNotice,
     ShownParked, ShownService, ShownSpendCap, ShownStanding, Which, show_customer, show_invoice, show_invoices,
+    show_parked,
 };
 pub use load::{entries_of_customer, load_account, load_whole};
 pub use order::{Order, OrderDone, OrderedCreditNote, OrderedInvoice, order_without_process};

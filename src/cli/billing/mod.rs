@@ -26,6 +26,12 @@ pub(super) enum BillingCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Lists the customers who are charged nothing until somebody has looked, and why, longest first
+    #[command(after_help = "Example: suiftly billing parked --json")]
+    Parked {
+        #[command(flatten)]
+        place: Place,
+    },
     /// Lists invoices, newest first
     #[command(
         after_help = "Examples: suiftly billing invoices --state failed\n          suiftly billing invoices --customer 12345 --json"
@@ -193,6 +199,7 @@ fn micros(text: &str) -> Result<i64, &'static str> {
 pub(super) fn billing(command: BillingCommand) -> Result<()> {
     let (order, place) = match command {
         BillingCommand::Show { customer, place } => return show::customer(customer, &place),
+        BillingCommand::Parked { place } => return show::parked(&place),
         BillingCommand::Invoices { customer, state, limit, place } => {
             return show::invoices(customer, state, limit, &place);
         }

@@ -9,8 +9,8 @@ use comfy_table::CellAlignment;
 
 use super::{Format, Place, State};
 use crate::app::billing::{
-    BillingFailure, CustomerBilling, ShownCharge, ShownCredit, ShownEscrow, ShownInvoice, Which, show_customer,
-    show_invoice, show_invoices,
+    BillingFailure, CustomerBilling, ShownCharge, ShownCredit, ShownEscrow, ShownInvoice, ShownParked, Which,
+    show_customer, show_invoice, show_invoices, show_parked,
 };
 use crate::app::invoice_document::{InvoiceDocument, Issuer, UsageOfInvoice, hours_of_invoice, load_document};
 use crate::cli::ConfigArgs;
@@ -103,6 +103,20 @@ fn print_charges(charges: &[ShownCharge]) {
             error.unwrap_or_default()
         );
     }
+}
+
+pub(super) fn parked(place: &Place) -> Result<()> {
+    let items = open_ledger(&place.config)?.read_blocking(show_parked)?;
+    if place.json {
+        return crate::cli::print_json(&serde_json::json!({"items": items}));
+    }
+    if items.is_empty() {
+        println!("nobody is parked");
+    }
+    for ShownParked { customer, reason, since } in items {
+        println!("customer {customer} since {since}: {reason}");
+    }
+    Ok(())
 }
 
 pub(super) fn invoices(customer: Option<CustomerId>, state: Option<State>, limit: u32, place: &Place) -> Result<()> {
