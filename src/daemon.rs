@@ -7,6 +7,7 @@
 //! ```
 
 mod at_rest;
+mod held;
 mod import;
 mod reading;
 mod store;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub use self::at_rest::open_at_rest;
+pub use self::held::with_ledger;
 pub use self::import::import_files;
 pub use self::reading::intake_options;
 use self::reading::{Reading, syslog_addresses};

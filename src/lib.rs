@@ -19,7 +19,7 @@
 //! | [`intake`] | Log bytes in: follows files through rotation, receives syslog and the streams of remote gateways into spools, imports packed files, frames and parses lines, fills batches. The hot path uses `core` and `traffic` directly. |
 //! | [`gateway`] | What HAProxy reads: its map files. |
 //! | [`jobs`] | The periodic manager: tasks without input that may be repeated at any time. |
-//! | [`admin`] | The operator's way into a running process: a unix socket that `suiftly sql`, `suiftly traffic verify` and `suiftly verify-invoice` use. |
+//! | [`admin`] | The operator's way into a running process: a unix socket that `suiftly sql`, `suiftly traffic verify`, `suiftly verify-invoice` and `suiftly billing` use. |
 //! | [`http`] | The API, the embedded page, server-sent events. All routes on one screen. |
 //! | [`daemon`] | Wiring: lock, open, start, ready, ordered shutdown. |
 //! | [`demo`] | A real HAProxy, a backend and customers around a daemon with temporary data, and an account at the end; or a year of business within a minute. |

@@ -148,6 +148,9 @@ BEGIN
     SELECT RAISE(ABORT, 'the invoice and the credit of an entry are its customer''s')
     WHERE NEW.customer_id <> (SELECT customer_id FROM invoices WHERE invoice_id = NEW.invoice_id)
        OR NEW.customer_id <> (SELECT customer_id FROM credits WHERE credit_id = NEW.credit_id);
+    SELECT RAISE(ABORT, 'an invoice is paid once')
+    WHERE NEW.reason = 'invoice_paid' AND EXISTS (SELECT 1 FROM ledger_entries
+                                                  WHERE invoice_id = NEW.invoice_id AND reason = 'invoice_paid');
     -- Its postings are read once. There is a sum for each currency that a posting may have.
     SELECT CASE
         WHEN count(*) < 2 OR max(position) <> count(*) - 1
@@ -191,7 +194,8 @@ CREATE TABLE IF NOT EXISTS payment_methods (
     UNIQUE (customer_id, method)
 ) STRICT, WITHOUT ROWID;
 
--- The outbox of payments. What is sent is sent again, with the same key, until there is an answer; an answer is final.
+-- The outbox of payments. What is sent is sent again, with the same key, until there is an answer. An answer is final,
+-- with one exception: a demand that was declined and whose money came after all has succeeded.
 CREATE TABLE IF NOT EXISTS charges (
     charge_id       INTEGER PRIMARY KEY,
     idempotency_key TEXT NOT NULL UNIQUE CHECK (idempotency_key <> ''),
@@ -209,24 +213,32 @@ CREATE TABLE IF NOT EXISTS charges (
     last_error      TEXT,             -- of the last time without an answer
     answered_at_ms  INTEGER,
     reference       TEXT CHECK (reference <> ''), -- the transaction on the chain
-    reason          TEXT CHECK (reason <> ''),    -- why it was declined
+    reason          TEXT CHECK (reason <> ''),    -- why it was declined; stays if the money came after all
     UNIQUE (invoice_id, direction, attempt),
     CHECK ((state = 'sent') = (answered_at_ms IS NULL)),
     CHECK ((state = 'succeeded') = (reference IS NOT NULL)),
-    CHECK ((state = 'declined') = (reason IS NOT NULL))
+    CHECK (state = 'succeeded' OR (state = 'declined') = (reason IS NOT NULL))
 ) STRICT;
 
--- An invoice is charged once: nothing is asked for while there is no answer, or after it was paid.
-CREATE UNIQUE INDEX IF NOT EXISTS charges_once ON charges (invoice_id)
-WHERE direction = 'charge' AND state IN ('sent', 'succeeded');
+-- An invoice is charged once: one demand waits for an answer at a time, each is for all that is owed at that moment, and
+-- what is paid or owes nothing asks for nothing. Two demands may have succeeded all the same, if one was declined and its
+-- money came after all: the books pay an invoice once (ledger_entries_seal), so that the other one's money is a credit.
+CREATE UNIQUE INDEX IF NOT EXISTS charges_once ON charges (invoice_id) WHERE direction = 'charge' AND state = 'sent';
 CREATE INDEX IF NOT EXISTS charges_outbox ON charges (send_at_ms, charge_id) WHERE state = 'sent';
 CREATE INDEX IF NOT EXISTS charges_of_customer ON charges (customer_id, charge_id);
 
 CREATE TRIGGER IF NOT EXISTS charges_begin_sent BEFORE INSERT ON charges WHEN NEW.state <> 'sent'
 BEGIN SELECT RAISE(ABORT, 'a charge begins without an answer'); END;
 
+CREATE TRIGGER IF NOT EXISTS charges_ask_for_what_is_owed BEFORE INSERT ON charges
+WHEN NEW.direction = 'charge' AND NOT EXISTS (SELECT 1 FROM invoices WHERE invoice_id = NEW.invoice_id
+    AND customer_id = NEW.customer_id AND state = 'pending' AND amount_micros = NEW.amount_micros)
+BEGIN SELECT RAISE(ABORT, 'a charge is what its invoice demands'); END;
+
 CREATE TRIGGER IF NOT EXISTS charges_stay BEFORE UPDATE ON charges
-WHEN OLD.state <> 'sent'
+WHEN (OLD.state <> 'sent' AND (OLD.direction, OLD.state, NEW.state, NEW.reason)
+        IS NOT ('charge', 'declined', 'succeeded', OLD.reason))
+    OR (OLD.state = 'sent' AND NEW.state = 'succeeded' AND NEW.reason IS NOT NULL)
     OR (NEW.charge_id, NEW.idempotency_key, NEW.customer_id, NEW.invoice_id, NEW.direction, NEW.attempt, NEW.method,
         NEW.amount_micros)
     IS NOT (OLD.charge_id, OLD.idempotency_key, OLD.customer_id, OLD.invoice_id, OLD.direction, OLD.attempt,

@@ -45,7 +45,7 @@ enum Command {
     /// Reads API keys
     #[command(subcommand, name = "apikey")]
     ApiKey(accounts::ApiKeyCommand),
-    /// What operators do to a customer's billing
+    /// Shows customers' billing, and does to it what operators may
     #[command(subcommand)]
     Billing(billing::BillingCommand),
     /// Checks the activity log
@@ -103,7 +103,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Demo(args) => demo::demo(&args),
         Command::Init(args) => init::init(&args),
         Command::ApiKey(command) => accounts::api_key(&command),
-        Command::Billing(command) => billing::billing(&command),
+        Command::Billing(command) => billing::billing(command),
         Command::Audit(command) => accounts::audit(&command),
         Command::Ledger(command) => ledger::ledger(&command),
         Command::VerifyInvoice(args) => verify_invoice::verify_invoice(&args),

@@ -12,7 +12,7 @@ use crate::core::tier::Tier;
 use crate::ledger::error::{LedgerError, failed, one_row};
 use crate::ledger::invoice_line::{StoredLine, StoredLineKind, delete_line, insert_line, lines_of};
 use crate::ledger::transaction::{ReadTx, WriteTx};
-use crate::ledger::values::{Columns, Count, word_enums};
+use crate::ledger::values::{Columns, Count, optional_count, word_enums};
 
 word_enums! {
     /// Where an invoice stands.
@@ -276,7 +276,7 @@ pub fn invoices_of(
 ///
 /// # Errors
 /// [`LedgerError::Statement`].
-pub fn list_invoices(
+pub fn page_of_invoices(
     tx: &ReadTx<'_>,
     customer: CustomerId,
     state: Option<StoredInvoiceState>,
@@ -286,9 +286,10 @@ pub fn list_invoices(
     let before = before.map(|number| i64::try_from(number).unwrap_or(i64::MAX));
     let found = tx
         .all(
-            "SELECT * FROM invoices
-             WHERE customer_id = ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR number < ?3)
-             ORDER BY number IS NOT NULL, number DESC LIMIT ?4",
+            select_invoices!(
+                "WHERE customer_id = ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR number < ?3)
+                 ORDER BY number IS NOT NULL, number DESC LIMIT ?4"
+            ),
             (customer, state, before, limit),
             read_invoice,
         )
@@ -305,6 +306,32 @@ pub fn number_of_invoice(tx: &ReadTx<'_>, invoice: u64) -> Result<Option<Option<
         optional_count(row, "number")
     })
     .map_err(failed("finding the number of invoice", invoice))
+}
+
+/// At most `limit` invoices of everybody or of one customer, in any state or in one, newest first.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn list_invoices(
+    tx: &ReadTx<'_>,
+    customer: Option<CustomerId>,
+    state: Option<StoredInvoiceState>,
+    limit: u32,
+) -> Result<Vec<StoredInvoice>, LedgerError> {
+    let found = match customer {
+        Some(customer) => tx.all(
+            select_invoices!("WHERE customer_id = ?1 AND (?2 IS NULL OR state = ?2) ORDER BY invoice_id DESC LIMIT ?3"),
+            (customer, state, limit),
+            read_invoice,
+        ),
+        None => tx.all(
+            select_invoices!("WHERE ?1 IS NULL OR state = ?1 ORDER BY invoice_id DESC LIMIT ?2"),
+            (state, limit),
+            read_invoice,
+        ),
+    };
+    let found = found.map_err(failed("listing", "invoices"))?;
+    found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
 }
 
 /// The invoices of a customer about which something is still to be decided, oldest first: drafts, pending and failed.

@@ -121,7 +121,7 @@ pub fn list_credits(
 ) -> Result<Vec<StoredCredit>, LedgerError> {
     let before = before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
     tx.all(
-        "SELECT * FROM credits WHERE customer_id = ?1 AND credit_id < ?2 ORDER BY credit_id DESC LIMIT ?3",
+        select_credits!("WHERE customer_id = ?1 AND credit_id < ?2 ORDER BY credit_id DESC LIMIT ?3"),
         (customer, before, limit),
         read_credit,
     )

@@ -8,7 +8,7 @@ use tracing::{debug, error, info};
 use super::carry_out::{carry_out, foresee};
 use super::cycle::{Closing, close_month, tick_due};
 use super::failure::BillingFailure;
-use super::park::{mismatch_of, park_customer};
+use super::park::{mismatches_of, park_customer};
 use super::tariff::Tariff;
 use crate::app::{App, AppError, meter};
 use crate::core::billing::watermark::{Finality, SourceMark, finality};
@@ -50,7 +50,7 @@ impl App {
         self.ledger.read(move |tx| foresee(tx, customer, &event, &tariff, now)).await
     }
 
-    /// Prices and limits as they are.
+    /// Prices, limits and tax as they are.
     pub fn tariff(&self) -> Tariff {
         Tariff::of(&self.config_global.load(), self.billing.tax_basis_points)
     }
@@ -139,7 +139,8 @@ impl App {
             let customers: BTreeSet<CustomerId> = entries.iter().map(|entry| entry.entry.customer).collect();
             let mut found = Vec::new();
             for customer in customers {
-                found.extend(mismatch_of(tx, customer, &included, now)?.map(|mismatch| (customer, mismatch)));
+                let first = mismatches_of(tx, customer, &included, now)?.into_iter().next();
+                found.extend(first.map(|mismatch| (customer, mismatch)));
             }
             Ok::<_, BillingFailure>((last, found))
         };

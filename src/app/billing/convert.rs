@@ -276,6 +276,7 @@ pub fn credit_note_from(stored: &StoredCreditNote) -> CreditNote {
         id: CreditNoteId(stored.credit_note),
         invoice: InvoiceId(stored.invoice),
         amount: stored.amount,
+        reason: stored.reason.clone(),
         issued_at: stored.issued_at,
         state,
     }

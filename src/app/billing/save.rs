@@ -36,9 +36,6 @@ use crate::ledger::service::{save_service, set_billed_through};
 use crate::ledger::unclosed_month::forget_unclosed;
 use crate::ledger::{LedgerError, WriteTx};
 
-/// What is printed on credit notes.
-const NOTE_REASON: &str = "given back";
-
 type Saved = Result<(), BillingFailure>;
 
 /// Where it is saved.
@@ -213,7 +210,7 @@ impl Saving<'_> {
                     customer: self.customer,
                     invoice: note.invoice.0,
                     amount: note.amount,
-                    reason: NOTE_REASON.to_owned(),
+                    reason: note.reason.clone(),
                     issued_at: note.issued_at,
                     state: StoredNoteState::Sent,
                 },

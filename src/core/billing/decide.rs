@@ -46,7 +46,7 @@ pub fn decide(
     if let Event::CloseMonth(end) = event {
         books.close_month(end)?;
     } else {
-        books.roll_to_now()?;
+        books.roll_to_now().map_err(|error| if_it_helps_to_wait(error, account, event))?;
         books.prepare()?;
         books.handle(event)?;
     }
@@ -56,6 +56,16 @@ pub fn decide(
     }
     let actions = without_superseded(books.actions);
     Ok(Decision { account: books.account, counters: books.counters, actions })
+}
+
+/// A month that is not closed because of the books waits for a person: then nobody is told to try again.
+fn if_it_helps_to_wait(error: BillingError, account: &Account, event: &Event) -> BillingError {
+    match error {
+        BillingError::CatchUpFirst(_) if account.standing.parked.is_some() && event.is_by_customer() => {
+            Refusal::Parked.into()
+        }
+        error => error,
+    }
 }
 
 /// What is saved several times is saved once, as it is in the end.
@@ -100,7 +110,9 @@ impl Books<'_> {
             Event::RefundAnswered(answer) => self.refund_answered(answer),
             Event::GrantCredit { reason, amount, expires_at } => self.give_credit(*reason, *amount, *expires_at),
             Event::VoidInvoice(invoice) => self.void(*invoice),
-            Event::IssueCreditNote { invoice, amount, payout } => self.issue_credit_note(*invoice, *amount, *payout),
+            Event::IssueCreditNote { invoice, amount, payout, reason } => {
+                self.issue_credit_note(*invoice, *amount, *payout, reason)
+            }
             Event::Collect(invoice) => self.collect_now(*invoice),
             Event::Park { reason } => {
                 self.park(reason);
@@ -110,11 +122,19 @@ impl Books<'_> {
         }
     }
 
-    fn collect_now(&mut self, invoice: InvoiceId) -> Done {
-        if self.account.is_under_way(invoice) {
+    /// Whoever asks for it is told why it cannot be.
+    fn collect_now(&mut self, id: InvoiceId) -> Done {
+        let state = self.invoice(id)?.state;
+        if self.account.is_under_way(id) {
             return Err(Refusal::PaymentUnderWay.into());
         }
-        self.collect(invoice)
+        if !state.is_unpaid() {
+            return Err(Refusal::InvoiceState(state).into());
+        }
+        if self.account.standing.parked.is_some() {
+            return Err(Refusal::Parked.into());
+        }
+        self.collect(id)
     }
 
     /// What follows, whatever happened.

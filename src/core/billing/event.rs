@@ -72,6 +72,8 @@ pub enum Event {
         invoice: InvoiceId,
         amount: Usd,
         payout: Payout,
+        /// One line, printed on it: of [`super::MAX_REASON`] characters at most.
+        reason: String,
     },
     /// Tries to be paid at once.
     Collect(InvoiceId),
@@ -100,6 +102,19 @@ pub struct MonthEnd {
 }
 
 impl Event {
+    /// Whether a customer waits for what comes of it.
+    pub const fn is_by_customer(&self) -> bool {
+        matches!(
+            self,
+            Self::Subscribe { .. }
+                | Self::ChangeTier { .. }
+                | Self::Cancel { .. }
+                | Self::UndoCancel { .. }
+                | Self::SetMethods(_)
+                | Self::SetSpendCap(_)
+        )
+    }
+
     /// The key of the entry that the event leads to, if it is one that the chain may tell more than once. If there is
     /// such an entry, the event was dealt with and nothing is to be decided.
     pub fn entry_key(&self) -> Option<EntryKey> {

@@ -5,7 +5,7 @@ use super::account::ServiceAccount;
 use super::action::{Action, Notice, ServiceChange};
 use super::books::{Books, Done};
 use super::credit::CreditReason;
-use super::credit_note::{CreditNote, CreditNoteState, Payout, RefundAnswer};
+use super::credit_note::{CreditNote, CreditNoteState, Payout, RefundAnswer, is_reason};
 use super::dunning::{self, Phase};
 use super::entry::{AccountName, EntryReason, Links, transfer};
 use super::error::{BillingError, Refusal};
@@ -112,14 +112,20 @@ impl Books<'_> {
         self.collect_all()
     }
 
-    /// At most what was paid; to escrow at most what escrow paid.
-    pub fn issue_credit_note(&mut self, invoice: InvoiceId, amount: Usd, payout: Payout) -> Done {
+    /// At most what was paid; to escrow at most what escrow paid, and nothing as long as the books are in doubt.
+    pub fn issue_credit_note(&mut self, invoice: InvoiceId, amount: Usd, payout: Payout, reason: &str) -> Done {
         let paid = self.invoice(invoice)?;
         if paid.state != InvoiceState::Paid {
             return Err(Refusal::InvoiceState(paid.state).into());
         }
         if amount <= Usd::ZERO || !amount.is_whole_cents() {
             return Err(Refusal::BadAmount.into());
+        }
+        if !is_reason(reason) {
+            return Err(Refusal::BadReason.into());
+        }
+        if payout == Payout::Escrow && self.account.standing.parked.is_some() {
+            return Err(Refusal::Parked.into());
         }
         let all = paid.charges()?.checked_sub(self.given_back(invoice, |_| true)?)?;
         let by_escrow = self.paid_by_escrow(invoice)?.checked_sub(self.given_back(invoice, is_to_escrow)?)?;
@@ -131,7 +137,8 @@ impl Books<'_> {
             return Err(Refusal::MoreThanPaid(most).into());
         }
         let (id, issued_at) = (self.counters.take_credit_note(), self.now);
-        let note = CreditNote { id, invoice, amount, issued_at, state: CreditNoteState::Sent };
+        let (reason, state) = (reason.trim().to_owned(), CreditNoteState::Sent);
+        let note = CreditNote { id, invoice, amount, reason, issued_at, state };
         match payout {
             Payout::Credit => self.pay_by_credit(note),
             Payout::Escrow => {

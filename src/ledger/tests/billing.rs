@@ -362,25 +362,73 @@ fn an_invoice_is_charged_once_and_an_answer_stays() {
     assert_eq!(test.read(|tx| unanswered_charges_of(tx, id(1))), std::slice::from_ref(&waiting));
     answer("invoice-1-1", &declined).unwrap();
     answer("invoice-1-1", &declined).expect("the same answer again");
-    answer("invoice-1-1", &succeeded).expect_err("another answer");
+    answer("invoice-1-1", &StoredAnswer::Declined { reason: "no".to_owned() }).expect_err("another answer");
     answer("invoice-1-9", &succeeded).expect_err("no such charge");
     test.write(|tx| note_no_answer(tx, "invoice-1-1", "", NOW)).expect_err("there is an answer");
     let first = StoredCharge { answer: Some((declined, NOW)), ..waiting };
     assert_eq!(test.read(|tx| find_charge(tx, "invoice-1-1")), Some(first.clone()));
 
     insert(charge(1, Direction::Charge)).expect_err("the same attempt");
+    insert(StoredCharge { amount: cents(2_899), ..charge(2, Direction::Charge) }).expect_err("less than is owed");
     insert(charge(2, Direction::Charge)).unwrap();
     answer("invoice-1-2", &succeeded).unwrap();
+    answer("invoice-1-2", &first.answer.clone().unwrap().0).expect_err("money that came does not go again");
+    test.put(&paid(&issued(1, &draft(1, 1, vec![line(StoredLineKind::Subscription, 2_900)])))).unwrap();
     insert(charge(3, Direction::Charge)).expect_err("it is paid");
     insert(charge(1, Direction::Refund)).expect("money goes back");
     insert(charge(2, Direction::Refund)).expect("in two parts");
     assert_eq!(test.read(|tx| charges_of_invoice(tx, 1)).len(), 4);
     assert_eq!(test.read(|tx| charges_of_invoice(tx, 1))[0], first);
     for sql in [
+        "UPDATE charges SET state = 'succeeded', reference = 'x', amount_micros = 10000 WHERE attempt = 1",
+        "UPDATE charges SET state = 'succeeded', reference = 'x', reason = NULL WHERE attempt = 1",
         "UPDATE charges SET amount_micros = 10000 WHERE idempotency_key = 'refund-1-1'",
         "UPDATE charges SET state = 'sent', reference = NULL, answered_at_ms = NULL WHERE attempt = 2",
         "DELETE FROM charges",
     ] {
         assert!(test.write(move |tx| Ok(tx.execute(sql, ()).is_err())).unwrap(), "{sql}");
     }
+}
+
+#[test]
+fn money_that_came_after_all_is_noted_and_pays_an_invoice_once() {
+    let test = with_customers(1);
+    test.put(&issued(1, &draft(1, 1, vec![line(StoredLineKind::Subscription, 2_900)]))).unwrap();
+    let insert = |charge: StoredCharge| test.write(move |tx| insert_charge(tx, &charge));
+    let answer = |key: &'static str, answer: StoredAnswer| test.write(move |tx| answer_charge(tx, key, &answer, NOW));
+    let declined = || StoredAnswer::Declined { reason: "not enough".to_owned() };
+    let succeeded = |reference: &str| StoredAnswer::Succeeded { reference: reference.to_owned() };
+    insert(charge(1, Direction::Charge)).unwrap();
+    answer("invoice-1-1", declined()).unwrap();
+    insert(charge(2, Direction::Charge)).unwrap();
+    answer("invoice-1-1", succeeded("late")).expect("while another one is under way");
+    answer("invoice-1-1", succeeded("late")).expect("the same answer again");
+    answer("invoice-1-1", succeeded("later")).expect_err("by another transaction");
+    answer("invoice-1-1", declined()).expect_err("money that came does not go again");
+    insert(charge(3, Direction::Charge)).expect_err("the second has no answer");
+    answer("invoice-1-2", declined()).unwrap();
+    insert(charge(3, Direction::Charge)).expect("what came is a credit, and may have paid another invoice");
+    answer("invoice-1-3", succeeded("third")).unwrap();
+    answer("invoice-1-2", succeeded("second")).expect("after another one has paid");
+    let answers = test.read(|tx| charges_of_invoice(tx, 1));
+    let answers: Vec<_> = answers.into_iter().filter_map(|charge| charge.answer).map(|(answer, _)| answer).collect();
+    assert_eq!(answers, [succeeded("late"), succeeded("second"), succeeded("third")]);
+    let reasons = |tx: &ReadTx<'_>| {
+        tx.all("SELECT reason FROM charges ORDER BY attempt", (), |row| row.get::<_, Option<String>>("reason"))
+            .map_err(crate::ledger::error::failed("listing", "reasons"))
+    };
+    assert_eq!(test.read(reasons), [Some("not enough".to_owned()), Some("not enough".to_owned()), None]);
+
+    insert(charge(1, Direction::Refund)).unwrap();
+    answer("refund-1-1", declined()).unwrap();
+    answer("refund-1-1", succeeded("refund")).expect_err("what could not be paid back is a credit");
+
+    let pays = |key: &'static str, reason: &'static str| {
+        let links = Links { invoice: Some(1), ..Links::default() };
+        let entry = Entry { reason: reason.into(), links, ..credit_entry(key, 1, 5) };
+        test.write(move |tx| append_entry(tx, &entry))
+    };
+    pays("invoice-1-3", "invoice_paid").unwrap();
+    pays("invoice-1-1", "invoice_paid").expect_err("it is paid");
+    pays("invoice-1-1", "overpaid").unwrap();
 }
