@@ -253,7 +253,7 @@ CREATE TABLE IF NOT EXISTS escrow_accounts (
     customer_id           INTEGER PRIMARY KEY REFERENCES customers (customer_id),
     object_id             TEXT NOT NULL UNIQUE CHECK (length(object_id) = 66 AND object_id GLOB '0x*'),
     created_at_ms         INTEGER NOT NULL, -- on the chain: its periods are counted from here
-    balance_micros        INTEGER NOT NULL CHECK (balance_micros >= 0),
+    balance_micros        INTEGER NOT NULL, -- less than 0 while a charge is known before what was paid in
     spending_limit_micros INTEGER NOT NULL CHECK (spending_limit_micros >= 0), -- for a period; 0: unlimited
     period                INTEGER NOT NULL CHECK (period >= 0),
     period_charged_micros INTEGER NOT NULL CHECK (period_charged_micros >= 0), -- in that period
@@ -280,7 +280,7 @@ CREATE TABLE IF NOT EXISTS wallet_transactions (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS wallet_transactions_of_customer ON wallet_transactions (customer_id, built_at_ms, digest);
-CREATE INDEX IF NOT EXISTS wallet_transactions_open ON wallet_transactions (state, expires_at_ms)
+CREATE INDEX IF NOT EXISTS wallet_transactions_open ON wallet_transactions (digest, state, expires_at_ms)
 WHERE state IN ('built', 'signed', 'seen', 'final');
 
 -- Events of the chain as they were told, each once. One is taken into the books when its wallet is a customer's.
@@ -290,6 +290,7 @@ CREATE TABLE IF NOT EXISTS chain_events (
     event_index    INTEGER NOT NULL CHECK (event_index >= 0),
     kind           TEXT NOT NULL CHECK (kind IN ('created', 'deposited', 'withdrawn', 'charged', 'credited',
                                                  'spending_limit_set')),
+    rank           INTEGER NOT NULL CHECK (rank BETWEEN 0 AND 5), -- of what happened at the same instant, what comes first
     object_id      TEXT NOT NULL,
     owner          TEXT NOT NULL CHECK (owner <> ''), -- the account's wallet
     order_key      TEXT CHECK (order_key <> ''),      -- of what the operator ordered
@@ -306,7 +307,8 @@ CREATE TABLE IF NOT EXISTS chain_events (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS chain_events_of_customer ON chain_events (customer_id, at_ms) WHERE customer_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS chain_events_to_take ON chain_events (try_at_ms) WHERE try_at_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS chain_events_to_take ON chain_events (at_ms, rank, chain_event_id)
+WHERE try_at_ms IS NOT NULL;
 CREATE INDEX IF NOT EXISTS chain_events_waiting ON chain_events (owner) WHERE taken_at_ms IS NULL;
 
 -- What tells this ledger's orders on the chain from those of another one.
@@ -405,8 +407,9 @@ CREATE TABLE IF NOT EXISTS late_usage (
     PRIMARY KEY (customer_id, month)
 ) STRICT, WITHOUT ROWID;
 
--- Customers whose drafts do not show all usage yet. News of the same customer are another row.
+-- Customers whose drafts do not show all usage yet, as they wait. More news of a customer do not cost the place.
 CREATE TABLE IF NOT EXISTS stale_drafts (
-    news        INTEGER PRIMARY KEY AUTOINCREMENT,
-    customer_id INTEGER NOT NULL UNIQUE
+    place       INTEGER PRIMARY KEY AUTOINCREMENT,
+    customer_id INTEGER NOT NULL UNIQUE,
+    news        INTEGER NOT NULL DEFAULT 1 -- how much has been heard of the customer in this place
 ) STRICT;

@@ -12,7 +12,7 @@ use tracing::error;
 
 use super::billing::{BillingFailure, Tariff, carry_out, month_usage, usage_prices};
 use super::{App, AppError};
-use crate::core::billing::{Event, MonthUsage, UsagePrices};
+use crate::core::billing::{BillingError, Event, MonthUsage, UsagePrices};
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::core::rating::PricePerRequests;
@@ -36,7 +36,6 @@ const DRAWN_AT_ONCE: u32 = 64;
 /// # Errors
 /// [`AppError`]; then the ledger is as it was.
 pub async fn meter(app: &App) -> Result<u64, AppError> {
-    let month = Month::of(app.clock.now())?;
     let store = app.traffic.store_id().to_owned();
     let position = {
         let store = store.clone();
@@ -48,8 +47,7 @@ pub async fn meter(app: &App) -> Result<u64, AppError> {
         return Ok(position);
     }
     let rebuild = app.query_traffic(Traffic::rebuild).await?;
-    app.ledger.write(move |tx| apply(tx, &store, position, &changes, rebuild, month)).await?;
-    Ok(through_batch)
+    app.ledger.write(move |tx| apply(tx, &store, position, &changes, rebuild)).await
 }
 
 fn apply(
@@ -58,8 +56,12 @@ fn apply(
     position: u64,
     changes: &UsageChanges,
     rebuild: Option<Rebuild>,
-    month: Month,
-) -> Result<(), AppError> {
+) -> Result<u64, AppError> {
+    // What was read before somebody else wrote is older than what is there.
+    let there = metering_position(tx, store)?.unwrap_or(0);
+    if there != position {
+        return Ok(there);
+    }
     for usage in &changes.hours {
         match rebuild {
             Some(rebuild) if usage.hour < rebuild.billed_before && position < rebuild.batch => continue,
@@ -68,28 +70,29 @@ fn apply(
             _ => set_usage(tx, usage)?,
         }
     }
-    note_usage_news(tx, &changes.hours, month)?;
-    Ok(set_metering_position(tx, store, changes.through_batch)?)
+    note_usage_news(tx, &changes.hours)?;
+    set_metering_position(tx, store, changes.through_batch)?;
+    Ok(changes.through_batch)
 }
 
-/// Notes what follows from hours that were written: drafts are to be drawn anew, and what is of a month before `month` and
-/// not on the draft any more is late.
+/// Notes what follows from hours that were written: drafts are to be drawn anew, and what is of a month whose invoice is
+/// made is late, whatever the clock says.
 ///
 /// # Errors
 /// [`AppError`].
-pub fn note_usage_news(tx: &WriteTx<'_>, hours: &[HourUsage], month: Month) -> Result<(), AppError> {
-    let mut late = BTreeSet::new();
-    for usage in hours.iter().filter(|usage| usage.hour < month.start()) {
-        late.insert((usage.customer, Month::of(usage.hour)?));
+pub fn note_usage_news(tx: &WriteTx<'_>, hours: &[HourUsage]) -> Result<(), AppError> {
+    let mut months: BTreeMap<CustomerId, BTreeSet<Month>> = BTreeMap::new();
+    for usage in hours {
+        months.entry(usage.customer).or_default().insert(Month::of(usage.hour)?);
     }
-    for (customer, of) in late {
-        // What is on the draft yet is not late.
-        if standing_of(tx, customer)?.is_some_and(|standing| of < standing.draft_month) {
-            note_late_usage(tx, customer, of)?;
+    for (customer, months) in months {
+        let draft = standing_of(tx, customer)?.map(|standing| standing.draft_month);
+        for late in months.into_iter().filter(|month| draft.is_some_and(|draft| *month < draft)) {
+            note_late_usage(tx, customer, late)?;
         }
+        mark_stale(tx, customer)?;
     }
-    let customers: BTreeSet<CustomerId> = hours.iter().map(|usage| usage.customer).collect();
-    Ok(customers.into_iter().try_for_each(|customer| mark_stale(tx, customer))?)
+    Ok(())
 }
 
 /// A draft to draw, with the usage that it shows then. Nobody's usage is kept, and nobody is invoiced for it.
@@ -126,6 +129,9 @@ impl App {
         if let Err(failure) = drawn {
             error!(customer = %stale.customer, error = %failure, "a draft cannot be drawn");
             self.ledger.write(move |tx| unmark_stale(tx, &stale)).await?;
+            if failure.is_for_a_person() {
+                self.park(stale.customer, failure.to_string()).await?;
+            }
         }
         Ok(())
     }
@@ -163,7 +169,7 @@ fn draw(tx: &WriteTx<'_>, (stale, usage): &Drawing, tariff: &Tariff, now: UtcMil
     if let Some(usage) = usage {
         match carry_out(tx, stale.customer, &Event::Usage(usage.clone()), tariff, now) {
             Ok(_) => {}
-            Err(BillingFailure::Decision(error)) => {
+            Err(BillingFailure::Decision(error @ (BillingError::CatchUpFirst(_) | BillingError::Refused(_)))) => {
                 tracing::debug!(customer = %stale.customer, %error, "a draft is not drawn");
             }
             Err(failure) => return Err(failure),

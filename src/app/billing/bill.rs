@@ -1,6 +1,5 @@
 //! What the rest of the application does with billing.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use tracing::{debug, error, info};
@@ -8,7 +7,7 @@ use tracing::{debug, error, info};
 use super::carry_out::{carry_out, foresee};
 use super::cycle::{Closing, close_month, tick_due};
 use super::failure::BillingFailure;
-use super::park::{mismatches_of, park_customer};
+use super::park::park_customer;
 use super::tariff::Tariff;
 use crate::app::{App, AppError, meter};
 use crate::core::billing::watermark::{Finality, SourceMark, finality};
@@ -16,12 +15,7 @@ use crate::core::billing::{Completeness, Decision, Event, Preview};
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::core::source::SourceState;
-use crate::ledger::ReadTx;
 use crate::ledger::billing_standing::oldest_draft_before;
-use crate::ledger::entry::entries_after;
-
-/// Entries whose customers are verified in one go.
-const VERIFIED_AT_ONCE: u32 = 1000;
 
 impl App {
     /// Carries out an event of a customer's billing. If the customer's books contradict themselves, the customer is
@@ -56,7 +50,7 @@ impl App {
     }
 
     /// Charges a customer nothing until a person has looked. Works whatever the state of the books.
-    async fn park(&self, customer: CustomerId, reason: String) -> Result<(), BillingFailure> {
+    pub(in crate::app) async fn park(&self, customer: CustomerId, reason: String) -> Result<(), BillingFailure> {
         let now = self.clock.now();
         error!(%customer, reason, "the books of a customer do not add up: nothing is charged until a person has looked");
         self.ledger.write(move |tx| park_customer(tx, customer, reason, now)).await
@@ -124,30 +118,5 @@ impl App {
             received: sum.received.saturating_add(hour.received),
             lost: sum.lost.saturating_add(hour.lost),
         }))
-    }
-
-    /// Recomputes the books of those who had entries after entry `after`, and parks whose books do not add up. Returns
-    /// the last entry that was looked at.
-    ///
-    /// # Errors
-    /// [`BillingFailure::Ledger`]; the next run goes on.
-    pub async fn verify_books(&self, after: u64) -> Result<u64, BillingFailure> {
-        let (now, included) = (self.clock.now(), self.tariff().included);
-        let check = move |tx: &ReadTx<'_>| {
-            let entries = entries_after(tx, after, VERIFIED_AT_ONCE)?;
-            let last = entries.last().map_or(after, |entry| entry.number);
-            let customers: BTreeSet<CustomerId> = entries.iter().map(|entry| entry.entry.customer).collect();
-            let mut found = Vec::new();
-            for customer in customers {
-                let first = mismatches_of(tx, customer, &included, now)?.into_iter().next();
-                found.extend(first.map(|mismatch| (customer, mismatch)));
-            }
-            Ok::<_, BillingFailure>((last, found))
-        };
-        let (last, found) = self.ledger.read(check).await?;
-        for (customer, mismatch) in found {
-            self.park(customer, mismatch).await?;
-        }
-        Ok(last)
     }
 }

@@ -19,6 +19,7 @@ mod rows;
 mod save;
 mod tariff;
 mod usage;
+mod verify_books;
 
 #[cfg(test)]
 mod tests;
@@ -37,3 +38,4 @@ pub use order::{Order, OrderDone, OrderedCreditNote, OrderedInvoice, order_witho
 pub use park::park_customer;
 pub use tariff::{BillingOptions, Included, Tariff};
 pub use usage::{month_usage, usage_prices};
+pub use verify_books::VerifyProgress;

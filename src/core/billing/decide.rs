@@ -106,6 +106,7 @@ impl Books<'_> {
             Event::LimitChanged(limit) => self.limit_changed(*limit),
             Event::ForeignCharge(moved) => self.charged_elsewhere(moved),
             Event::ForeignCredit(moved) => self.credited_elsewhere(moved),
+            Event::ForgottenCharge(moved) => self.forgotten_charge(moved),
             Event::ChargeAnswered(answer) => self.charge_answered(answer),
             Event::RefundAnswered(answer) => self.refund_answered(answer),
             Event::GrantCredit { reason, amount, expires_at } => self.give_credit(*reason, *amount, *expires_at),

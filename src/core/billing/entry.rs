@@ -25,7 +25,7 @@
 //! | credit comes back | receivable | credit |
 //! | credit expired | credit | revenue:expired |
 //! | invoice paid by escrow | escrow | receivable |
-//! | paid although nothing was owed | escrow | credit (a refund) |
+//! | paid although nothing was owed, or for what the ledger has forgotten | escrow | credit (a refund) |
 //! | paid back to escrow | refunds | escrow |
 //!
 //! So at any time `− escrow = deposits − withdrawals − paid + paid back`.

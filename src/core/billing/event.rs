@@ -4,7 +4,7 @@ use super::completeness::Completeness;
 use super::credit::CreditReason;
 use super::credit_note::{Payout, RefundAnswer};
 use super::entry::EntryKey;
-use super::escrow::{ChainMove, ChargeAnswer, SpendingLimit};
+use super::escrow::{ChainEventId, ChainMove, ChargeAnswer, SpendingLimit};
 use super::ids::InvoiceId;
 use super::line::Line;
 use super::payment::PaymentMethod;
@@ -55,6 +55,9 @@ pub enum Event {
     ForeignCharge(ChainMove),
     /// Given back by such an order.
     ForeignCredit(ChainMove),
+    /// Charged by an order of this ledger that it does not know, because it was restored from an older copy. What it was
+    /// for is billed again, so it becomes credit.
+    ForgottenCharge(ChainMove),
 
     // From the outbox.
     ChargeAnswered(ChargeAnswer),
@@ -122,15 +125,23 @@ impl Event {
             Self::Deposited(moved)
             | Self::Withdrawn(moved)
             | Self::ForeignCharge(moved)
-            | Self::ForeignCredit(moved) => Some(moved.entry_key()),
+            | Self::ForeignCredit(moved)
+            | Self::ForgottenCharge(moved) => Some(moved.entry_key()),
             _ => None,
         }
     }
 }
 
 impl ChainMove {
+    /// The event's.
+    pub fn entry_key(&self) -> EntryKey {
+        self.event.entry_key()
+    }
+}
+
+impl ChainEventId {
     /// Unique by digest and index.
     pub fn entry_key(&self) -> EntryKey {
-        EntryKey(format!("chain-{}-{}", self.event.digest, self.event.index))
+        EntryKey(format!("chain-{}-{}", self.digest, self.index))
     }
 }

@@ -50,6 +50,16 @@ impl Books<'_> {
         self.post(moved.entry_key().0, EntryReason::ForeignCharge, by_chain(moved), postings)
     }
 
+    pub fn forgotten_charge(&mut self, moved: &ChainMove) -> Done {
+        let escrow = self.escrow()?;
+        self.act(Action::SaveEscrow(escrow.after_charge(positive(moved.amount)?, moved.at)?));
+        let credit = self.new_credit(CreditReason::Refund, moved.amount, None, None);
+        let postings = transfer(AccountName::Escrow, AccountName::Credit(credit), moved.amount)?;
+        let links = Links { credit: Some(credit), ..by_chain(moved) };
+        self.post(moved.entry_key().0, EntryReason::Overpaid, links, postings)?;
+        self.collect_all()
+    }
+
     pub fn credited_elsewhere(&mut self, moved: &ChainMove) -> Done {
         let escrow = self.escrow()?;
         let balance = escrow.balance.checked_add(positive(moved.amount)?)?;

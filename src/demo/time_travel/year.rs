@@ -118,10 +118,9 @@ impl<'a> Year<'a> {
     }
 
     async fn write_usage(&self, hours: Vec<HourUsage>) -> Result<(), DemoError> {
-        let month = Month::of(self.now())?;
         let write = move |tx: &WriteTx<'_>| {
             hours.iter().try_for_each(|hour| set_usage(tx, hour))?;
-            note_usage_news(tx, &hours, month)
+            note_usage_news(tx, &hours)
         };
         Ok(self.app.ledger.write(write).await?)
     }

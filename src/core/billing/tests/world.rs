@@ -349,6 +349,7 @@ fn is_delivered_again(event: &Event) -> bool {
             | Event::Withdrawn(_)
             | Event::ForeignCharge(_)
             | Event::ForeignCredit(_)
+            | Event::ForgottenCharge(_)
             | Event::LimitChanged(_)
             | Event::ChargeAnswered(_)
             | Event::RefundAnswered(_)
