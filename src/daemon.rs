@@ -6,6 +6,7 @@
 //!      ─▶ unlock
 //! ```
 
+mod at_rest;
 mod held;
 mod import;
 mod reading;
@@ -26,6 +27,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub use self::at_rest::open_at_rest;
 pub use self::held::with_ledger;
 pub use self::import::import_files;
 pub use self::reading::intake_options;
@@ -33,15 +35,18 @@ use self::reading::{Reading, syslog_addresses};
 use self::store::open_store;
 pub use self::store::{Rebuilt, rebuild_store, store_options, store_path};
 use crate::admin;
+use crate::app::billing::BillingOptions;
+use crate::app::invoice_document::Issuer;
 use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, load_config_global};
-use crate::chain::{Chain, SimChain};
+use crate::chain::{Chain, SimChain, SimError};
 use crate::clock::Clock;
-use crate::config::{Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
+use crate::config::{BillingConfig, Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
 use crate::core::challenge::Site;
 use crate::core::gateway_token::GatewayTokens;
 use crate::http::{self, Feed, GateOptions, HttpState, Quotas};
 use crate::intake::{IntakeError, SyslogReceivers};
 use crate::jobs;
+use crate::ledger::identity::ensure_ledger_id;
 use crate::ledger::{Ledger, LedgerError};
 use crate::random::{NoRandomness, random};
 use crate::traffic::{Committed, KeptFor, TrafficError};
@@ -50,6 +55,8 @@ use crate::traffic::{Committed, KeptFor, TrafficError};
 const HTTP_GRACE: Duration = Duration::from_secs(2);
 /// The whole shutdown takes at most this long; what is not done by then is done by the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// The journal of the simulated chain, in the data directory.
+const SIMULATED_CHAIN: &str = "sim-chain.journal";
 /// A lock outlives its owner by a moment, while a process that the owner was just starting still has its open files.
 const UNLOCKED_WITHIN: Duration = Duration::from_millis(500);
 
@@ -89,6 +96,8 @@ pub enum DaemonError {
          http.public_url to its https address"
     )]
     PlainHttp(String),
+    #[error(transparent)]
+    Chain(#[from] SimError),
     #[error(transparent)]
     Random(#[from] NoRandomness),
     #[error(transparent)]
@@ -144,7 +153,8 @@ impl Daemon {
             let config = jobs::run_config(app.clone());
             let storage = jobs::run_storage(app.clone(), interval);
             let billing = jobs::run_billing(app.clone(), interval);
-            let run = async { tokio::join!(manager, outbox, config, storage, billing) };
+            let chain = jobs::run_chain(app.clone(), interval);
+            let run = async { tokio::join!(manager, outbox, config, storage, billing, chain) };
             let stop = stop.clone();
             async move {
                 let _ = stop.run_until_cancelled(run).await;
@@ -229,6 +239,9 @@ fn open(
     let ledger = Ledger::open(&config.data_dir.join("ledger.db"), config.ledger.readers)?;
     let (traffic, writer) = open_store(config, &ledger, &clock)?;
     let config_global = load_config_global(&ledger)?;
+    let identity = random()?;
+    let ledger_id = ledger.write_blocking(move |tx| ensure_ledger_id(tx, identity))?;
+    let chain = Chain::Sim(SimChain::open(&config.data_dir.join(SIMULATED_CHAIN), random()?)?);
     Reading::tell_losses(&traffic)?;
     let reading = Reading::start(config, syslog, gateways, &traffic, writer, clock.clone())?;
     let app = App {
@@ -237,14 +250,16 @@ fn open(
         traffic,
         kept: kept_for(&config.traffic),
         config_global: ArcSwap::from_pointee(config_global),
-        tax_basis_points: config.billing.tax_basis_points,
         committed: reading.intake().committed(),
         delivered_to: reading.intake().delivered_to(),
         sources: reading.intake().sources(),
         accounts,
-        chain: Chain::Sim(SimChain::default()),
+        chain,
+        ledger_id,
+        billing: billing(&config.billing),
         readiness: crate::app::KeptReadiness::default(),
         outbox: Notify::new(),
+        payments: Notify::new(),
         traffic_queries: TrafficQueries::default(),
     };
     Ok((app, reading))
@@ -270,6 +285,11 @@ fn accounts(config: &Config, secrets: &Secrets, public_url: &PublicUrl) -> Resul
         site,
     };
     Ok(Accounts::new(options)?)
+}
+
+fn billing(config: &BillingConfig) -> BillingOptions {
+    let issuer = Issuer { name: config.issuer_name.clone(), address: config.issuer_address.clone() };
+    BillingOptions::new(issuer, config.tax_basis_points)
 }
 
 fn gate(config: &Config, public_url: &PublicUrl) -> GateOptions {

@@ -535,7 +535,7 @@ CREATE TABLE wallet_transactions (
     amount_micros  INTEGER NOT NULL CHECK (amount_micros >= 0), -- or the limit
     content        TEXT NOT NULL, -- what is signed
     state          TEXT NOT NULL CHECK (state IN ('built', 'signed', 'seen', 'final', 'credited', 'failed')),
-    signature      TEXT,
+    signature      TEXT, -- none: nothing is signed, or the wallet handed it in by itself
     event_index    INTEGER CHECK (event_index >= 0), -- of the event by which it went into the books
     failure        TEXT CHECK (failure <> ''),
     built_at_ms    INTEGER NOT NULL,
@@ -543,28 +543,52 @@ CREATE TABLE wallet_transactions (
     updated_at_ms  INTEGER NOT NULL,
     CHECK ((state = 'credited') = (event_index IS NOT NULL)),
     CHECK ((state = 'failed') = (failure IS NOT NULL)),
-    CHECK (state NOT IN ('signed', 'seen', 'final', 'credited') OR signature IS NOT NULL)
+    CHECK (state <> 'signed' OR signature IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX wallet_transactions_of_customer ON wallet_transactions (customer_id, built_at_ms, digest);
-CREATE INDEX wallet_transactions_open ON wallet_transactions (updated_at_ms)
+CREATE INDEX wallet_transactions_open ON wallet_transactions (state, expires_at_ms)
 WHERE state IN ('built', 'signed', 'seen', 'final');
 
--- Events of the chain that have been taken in, each once.
+-- Events of the chain as they were told, each once. One is taken into the books when its wallet is a customer's.
 CREATE TABLE chain_events (
-    digest        TEXT NOT NULL CHECK (digest <> ''),
-    event_index   INTEGER NOT NULL CHECK (event_index >= 0),
-    kind          TEXT NOT NULL CHECK (kind <> ''),
-    object_id     TEXT NOT NULL,
-    customer_id   INTEGER REFERENCES customers (customer_id), -- none: an account that belongs to nobody here
-    amount_micros INTEGER NOT NULL,
-    at_ms         INTEGER NOT NULL,
-    PRIMARY KEY (digest, event_index)
-) STRICT, WITHOUT ROWID;
+    chain_event_id INTEGER PRIMARY KEY,
+    digest         TEXT NOT NULL CHECK (digest <> ''),
+    event_index    INTEGER NOT NULL CHECK (event_index >= 0),
+    kind           TEXT NOT NULL CHECK (kind IN ('created', 'deposited', 'withdrawn', 'charged', 'credited',
+                                                 'spending_limit_set')),
+    object_id      TEXT NOT NULL,
+    owner          TEXT NOT NULL CHECK (owner <> ''), -- the account's wallet
+    order_key      TEXT CHECK (order_key <> ''),      -- of what the operator ordered
+    amount_micros  INTEGER NOT NULL CHECK (amount_micros >= 0), -- or the new limit
+    at_ms          INTEGER NOT NULL,
+    try_at_ms      INTEGER, -- when to take it in, or again; none: its wallet is nobody's here, or it is taken
+    error          TEXT,    -- of the last try
+    customer_id    INTEGER REFERENCES customers (customer_id), -- in whose books it is; none: it waits
+    taken_at_ms    INTEGER,
+    UNIQUE (digest, event_index),
+    CHECK ((kind IN ('charged', 'credited')) = (order_key IS NOT NULL)),
+    CHECK ((customer_id IS NULL) = (taken_at_ms IS NULL)),
+    CHECK (taken_at_ms IS NULL OR try_at_ms IS NULL)
+) STRICT;
 
-CREATE INDEX chain_events_of_customer ON chain_events (customer_id, at_ms);
+CREATE INDEX chain_events_of_customer ON chain_events (customer_id, at_ms) WHERE customer_id IS NOT NULL;
+CREATE INDEX chain_events_to_take ON chain_events (try_at_ms) WHERE try_at_ms IS NOT NULL;
+CREATE INDEX chain_events_waiting ON chain_events (owner) WHERE taken_at_ms IS NULL;
 
--- Up to where the events of each chain have been taken in.
+-- What tells this ledger's orders on the chain from those of another one.
+CREATE TABLE ledger_identity (
+    only_one  INTEGER PRIMARY KEY CHECK (only_one = 1),
+    ledger_id TEXT NOT NULL CHECK (length(ledger_id) = 16 AND ledger_id NOT GLOB '*[^0-9a-f]*')
+) STRICT;
+
+CREATE TRIGGER ledger_identity_no_update BEFORE UPDATE ON ledger_identity
+BEGIN SELECT RAISE(ABORT, 'a ledger keeps its identity'); END;
+
+CREATE TRIGGER ledger_identity_no_delete BEFORE DELETE ON ledger_identity
+BEGIN SELECT RAISE(ABORT, 'a ledger keeps its identity'); END;
+
+-- Up to where the events of each chain have been read.
 CREATE TABLE chain_cursor (
     chain         TEXT PRIMARY KEY CHECK (chain <> ''),
     position      TEXT NOT NULL,

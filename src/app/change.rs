@@ -37,18 +37,13 @@ pub struct Change<'a> {
     /// As it was when the change began.
     pub customer: &'a Customer,
     pub config: &'a ConfigGlobal,
-    tax_basis_points: u64,
+    pub tariff: &'a Tariff,
     caller: &'a Caller,
 }
 
 impl Change<'_> {
     pub fn id(&self) -> CustomerId {
         self.customer.customer
-    }
-
-    /// What billing decides by.
-    pub fn tariff(&self) -> Tariff {
-        Tariff::of(self.config, self.tax_basis_points)
     }
 
     /// Adds to the activity log what is done.
@@ -86,11 +81,11 @@ impl App {
     {
         let (now, caller, customer) = (self.clock.now(), caller.clone(), caller.customer);
         let (config, cipher) = (self.config_global.load_full(), Arc::clone(&self.accounts.cipher));
-        let tax_basis_points = self.tax_basis_points;
+        let tariff = Tariff::of(&config, self.billing.tax_basis_points);
         let changing = self.ledger.write(move |tx| {
             tx.touch(customer);
             let account = find_customer(tx, customer)?.ok_or_else(|| Refusal::of(Code::SignInRequired))?;
-            let change = Change { tx, now, customer: &account, config: &config, tax_basis_points, caller: &caller };
+            let change = Change { tx, now, customer: &account, config: &config, tariff: &tariff, caller: &caller };
             refuse_inactive(&account)?;
             match once {
                 Some(once) => do_once(&change, &cipher, &once, work),

@@ -16,6 +16,7 @@ use crate::core::billing::{Event, MonthUsage, UsagePrices};
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::core::rating::PricePerRequests;
+use crate::core::usage::HourUsage;
 use crate::ledger::billed_usage::note_late_usage;
 use crate::ledger::billing_standing::standing_of;
 use crate::ledger::customer::find_customer;
@@ -59,7 +60,6 @@ fn apply(
     rebuild: Option<Rebuild>,
     month: Month,
 ) -> Result<(), AppError> {
-    let mut late = BTreeSet::new();
     for usage in &changes.hours {
         match rebuild {
             Some(rebuild) if usage.hour < rebuild.billed_before && position < rebuild.batch => continue,
@@ -67,9 +67,20 @@ fn apply(
             Some(rebuild) if usage.hour < rebuild.at => raise_usage(tx, usage)?,
             _ => set_usage(tx, usage)?,
         }
-        if usage.hour < month.start() {
-            late.insert((usage.customer, Month::of(usage.hour)?));
-        }
+    }
+    note_usage_news(tx, &changes.hours, month)?;
+    Ok(set_metering_position(tx, store, changes.through_batch)?)
+}
+
+/// Notes what follows from hours that were written: drafts are to be drawn anew, and what is of a month before `month` and
+/// not on the draft any more is late.
+///
+/// # Errors
+/// [`AppError`].
+pub fn note_usage_news(tx: &WriteTx<'_>, hours: &[HourUsage], month: Month) -> Result<(), AppError> {
+    let mut late = BTreeSet::new();
+    for usage in hours.iter().filter(|usage| usage.hour < month.start()) {
+        late.insert((usage.customer, Month::of(usage.hour)?));
     }
     for (customer, of) in late {
         // What is on the draft yet is not late.
@@ -77,9 +88,8 @@ fn apply(
             note_late_usage(tx, customer, of)?;
         }
     }
-    let customers: BTreeSet<CustomerId> = changes.hours.iter().map(|usage| usage.customer).collect();
-    customers.into_iter().try_for_each(|customer| mark_stale(tx, customer))?;
-    Ok(set_metering_position(tx, store, changes.through_batch)?)
+    let customers: BTreeSet<CustomerId> = hours.iter().map(|usage| usage.customer).collect();
+    Ok(customers.into_iter().try_for_each(|customer| mark_stale(tx, customer))?)
 }
 
 /// A draft to draw, with the usage that it shows then. Nobody's usage is kept, and nobody is invoiced for it.

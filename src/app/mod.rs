@@ -12,7 +12,9 @@ mod caller;
 mod change;
 mod config_global;
 mod customer;
+mod customer_billing;
 mod demo_page;
+mod escrow;
 mod forgetting;
 mod invoice_check;
 pub mod invoice_document;
@@ -38,6 +40,7 @@ pub use api_keys::{
     ApiKeyAction, ApiKeyChange, ApiKeyPage, ApiKeyView, CreatedApiKey, NewApiKey, RevealedApiKey, Rotation,
 };
 pub use api_tokens::{ApiTokenList, ApiTokenView, CreatedApiToken, NewApiToken};
+pub use billing::{Order, OrderDone};
 pub use books::{AccountTotal, BookFinding, BooksReport, verify_books};
 pub use caller::{Caller, Credential};
 pub use change::Once;
@@ -45,12 +48,23 @@ pub use config_global::{
     ConfigChangeError, LoadedConfig, change_config_global, list_config_changes, list_config_global, load_config_global,
 };
 pub use customer::{CustomerChange, CustomerView, TermsAccepted};
+pub use customer_billing::{
+    BalancesView, BillingEscrow, BillingNews, BillingOverview, CompletenessView, CreditNoteView, CreditPage,
+    CreditView, EntryPage, EntryView, HourOfLineView, InvoiceDetail, InvoiceFile, InvoiceLineView, InvoiceName,
+    InvoicePage, InvoiceSums, InvoiceView, LineHours, NoticePage, NoticeView, NoticesLeft, NoticesRead, PaymentAttempt,
+    PaymentMethods, PostingView, PreviewAsked, PreviewPayment, PreviewView, PreviewedInvoice, RunwayView,
+    SpendCapChange, SpendCapView,
+};
 pub use demo_page::{
     DemoCounts, DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice,
     OverviewSeries, OverviewTotal,
 };
+pub use escrow::{
+    EscrowView, NewWalletTransaction, Reconciled, WalletSignature, WalletTransactionList, WalletTransactionView,
+    WalletUsdc,
+};
 pub use invoice_check::{CheckError, Difference, HourDifference, InvoiceCheck, LineCheck, Verdict, check_invoice};
-pub use metering::meter;
+pub use metering::{meter, note_usage_news};
 pub use operator::{GatewayLines, IntakeStatus, TrafficStatus, ask_sql, traffic_status, verify_traffic};
 pub use readiness::{KeptReadiness, Readiness, check_readiness};
 pub use refusal::Refusal;
@@ -75,8 +89,9 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
-use crate::app::billing::BillingFailure;
-use crate::chain::Chain;
+use crate::app::billing::{BillingFailure, BillingOptions};
+use crate::app::invoice_document::DocumentError;
+use crate::chain::{Chain, ChainError};
 use crate::clock::Clock;
 use crate::core::access_token::BadToken;
 use crate::core::calendar::NotAMonth;
@@ -97,8 +112,6 @@ pub struct App {
     pub kept: KeptFor,
     /// Prices and limits; replaced as a whole when an operator changes one.
     pub config_global: ArcSwap<LoadedConfig>,
-    /// On everything that is charged, in hundredths of a per cent.
-    pub tax_basis_points: u64,
     /// News of committed batches; closed when intake has stopped.
     pub committed: watch::Receiver<Committed>,
     /// Milliseconds: everything that was written before to a source that can be read is stored.
@@ -109,8 +122,14 @@ pub struct App {
     pub accounts: Accounts,
     pub readiness: KeptReadiness,
     pub chain: Chain,
-    /// Rung when something waits to be done on the chain.
+    /// What the configuration says of billing.
+    pub billing: BillingOptions,
+    /// What its orders on the chain begin with.
+    pub ledger_id: String,
+    /// Rung when Seal keys wait to be registered on the chain.
     pub outbox: Notify,
+    /// Rung when payments wait to be sent, or something else of escrow to be looked after.
+    pub payments: Notify,
     /// Bounds what customers ask of `traffic`.
     pub traffic_queries: TrafficQueries,
 }
@@ -143,8 +162,12 @@ pub enum AppError {
     Random(#[from] NoRandomness),
     #[error("a field of the ledger cannot be decrypted")]
     Cipher(#[from] CipherError),
+    #[error("the chain could not be asked")]
+    Chain(#[from] ChainError),
     #[error("billing has failed")]
     Billing(#[source] Box<BillingFailure>),
+    #[error("an invoice cannot be rendered")]
+    Document(#[from] DocumentError),
     #[error("a token cannot be signed")]
     Token(#[from] BadToken),
 }

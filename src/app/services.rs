@@ -161,7 +161,7 @@ impl App {
         service: Service,
         action: ServiceAction,
     ) -> Result<ServiceView, AppError> {
-        self.change(caller, once, move |change| {
+        let done = self.change(caller, once, move |change| {
             let before = current_service(change, service)?;
             let after = match action.event(service)? {
                 Some(event) => billed(change, service, &event)?,
@@ -177,14 +177,16 @@ impl App {
                 change.note(action.name(), service.name(), difference(&before, &after))?;
             }
             Ok(view(service, &after, change.config, change.now))
-        })
-        .await
+        });
+        let done = done.await;
+        self.payments.notify_one();
+        done
     }
 }
 
 /// A service after an event of billing.
 fn billed(change: &Change<'_>, service: Service, event: &Event) -> Result<ServiceInstance, AppError> {
-    let decision = carry_out(change.tx, change.id(), event, &change.tariff(), change.now)?;
+    let decision = carry_out(change.tx, change.id(), event, change.tariff, change.now)?;
     Ok(decision.account.service(service).instance)
 }
 
@@ -221,6 +223,11 @@ pub(super) fn current_service(change: &Change<'_>, service: Service) -> Result<S
 }
 
 impl TierChoice {
+    /// A tier.
+    pub fn of(tier: Tier) -> Self {
+        Self { tier: tier.name().to_owned() }
+    }
+
     fn read(&self) -> Result<Tier, Refusal> {
         let mut errors = crate::core::field_error::FieldErrors::new();
         let tier = errors.take("tier", Tier::from_name(&self.tier).ok_or("use starter, pro or enterprise"));

@@ -21,6 +21,7 @@ use crate::core::session::{ACCESS_LIFE_MS, MAX_SESSIONS, REFRESH_LIFE_MS, Revoke
 use crate::core::used_nonces::FirstUse;
 use crate::core::wallet_signature::{self, Scheme, SignatureRefusal};
 use crate::ledger::activity::append_activity;
+use crate::ledger::chain_event::put_off_chain_events;
 use crate::ledger::customer::{find_customer_by_wallet, insert_customer};
 use crate::ledger::session::{insert_session, live_sessions};
 use crate::ledger::{LedgerError, WriteTx};
@@ -246,6 +247,8 @@ fn register(tx: &WriteTx<'_>, address: &WalletAddress, from: &From, now: UtcMill
         match insert_customer(tx, &customer) {
             Ok(()) => {
                 note(tx, number, "customer.create", address.as_str(), json!({}), from, now)?;
+                // What the chain has told of the wallet before.
+                put_off_chain_events(tx, address, Some(now), None)?;
                 return Ok(customer);
             }
             Err(LedgerError::CustomerIdTaken(_)) => {}

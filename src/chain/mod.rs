@@ -77,6 +77,45 @@ impl Chain {
         }
     }
 
+    /// Under which name the place in its events is kept.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sim(_) => "sim",
+        }
+    }
+
+    /// Gives USDC to a wallet where that is possible: on a simulated chain. `None` elsewhere.
+    pub fn draw_from_faucet(
+        &self,
+        wallet: &WalletAddress,
+        amount: Usd,
+        now: UtcMillis,
+    ) -> Option<Result<(), ChainError>> {
+        match self {
+            Self::Sim(sim) => Some(sim.faucet(wallet, amount, now)),
+        }
+    }
+
+    /// Checks that a wallet has signed what was built for it, without handing it in.
+    ///
+    /// # Errors
+    /// [`ChainError::NotATransaction`].
+    pub fn check_signature(&self, wallet: &WalletAddress, signed: &SignedTransaction) -> Result<(), ChainError> {
+        match self {
+            Self::Sim(_) => sim::check_signature(wallet, signed),
+        }
+    }
+
+    /// Waits until what the chain has told stays so through a power failure: to be done before it is in the ledger.
+    ///
+    /// # Errors
+    /// [`ChainError::Unwritable`].
+    pub async fn settle(&self) -> Result<(), ChainError> {
+        match self {
+            Self::Sim(sim) => sim.sync().await,
+        }
+    }
+
     /// Makes the object of a Seal key say this, creating it if there is none.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::core::money::Usd;
 use crate::demo::DemoTraffic;
 use crate::demo::run::{DemoOptions, DemoReport, run_demo};
+use crate::demo::time_travel::{MAX_MONTHS, MonthReport, TravelOptions, travel};
 use crate::telemetry;
 
 #[derive(Debug, Args)]
@@ -31,6 +32,12 @@ pub(super) struct DemoArgs {
     /// Decides about the traffic's shape
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Lives through a year of customers, invoices and payments within a minute, and prints the books
+    #[arg(long, conflicts_with_all = ["length", "listen", "synthetic"])]
+    time_travel: bool,
+    /// How many months, from January 2025 on
+    #[arg(long, default_value_t = 12, requires = "time_travel", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_MONTHS)))]
+    months: u16,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -43,6 +50,9 @@ pub(super) fn demo(args: &DemoArgs) -> Result<()> {
     let mut log = Config::default().log;
     "warn".clone_into(&mut log.level);
     telemetry::init(&log)?;
+    if args.time_travel {
+        return time_travel(args);
+    }
     let options = DemoOptions { listen: args.listen, synthetic: args.synthetic, seed: args.seed };
     let until = async {
         let Ok(mut signals) = StopSignals::listen() else { return };
@@ -69,6 +79,43 @@ pub(super) fn demo(args: &DemoArgs) -> Result<()> {
         bail!("requests, lines, rows and what is billed of them do not add up");
     }
     Ok(())
+}
+
+fn time_travel(args: &DemoArgs) -> Result<()> {
+    if !args.json {
+        println!(
+            "Twelve customers, {} months, a simulated chain: its USDC is worth nothing. Requests are made up.",
+            args.months
+        );
+        println!();
+        println!("{:<9}{:>12}{:>16}{:>16}{:>16}{:>11}", "month", "requests", "revenue", "owed", "escrow", "suspended");
+    }
+    let tell = |month: &MonthReport| {
+        if !args.json {
+            println!("{}", row(month));
+        }
+    };
+    let options = TravelOptions { seed: args.seed, months: args.months };
+    let report = super::block_on(travel(options, tell))?.context("the demo cannot go on")?;
+    if args.json {
+        super::print_json(&report)?;
+    } else {
+        println!();
+        report.lines().iter().for_each(|line| println!("{line}"));
+        println!();
+        println!("{}", if report.balanced { "Everything adds up." } else { "It does not add up." });
+    }
+    if !report.balanced {
+        bail!("the books do not add up");
+    }
+    Ok(())
+}
+
+fn row(month: &MonthReport) -> String {
+    let usd = |micros: i128| Usd::from_micros(i64::try_from(micros).unwrap_or(i64::MAX)).to_string();
+    let MonthReport { month, requests, revenue_micros, owed_micros, escrow_micros, suspended, .. } = month;
+    let (revenue, owed, escrow) = (usd(*revenue_micros), usd(*owed_micros), usd(*escrow_micros));
+    format!("{month:<9}{requests:>12}{revenue:>16}{owed:>16}{escrow:>16}{suspended:>11}")
 }
 
 fn greet(address: SocketAddr, traffic: DemoTraffic, args: &DemoArgs) {

@@ -87,6 +87,10 @@ codes! {
         "`detail` says which state.";
     NoEscrowAccount = "no_escrow_account", "There is no account on the chain",
         "The first deposit makes one.";
+    ChainUnavailable = "chain_unavailable", "The chain does not answer",
+        "Nothing was done. Try again in a moment; what was signed and handed in goes on by itself.";
+    TransactionState = "transaction_state", "The transaction is in a state that does not allow this",
+        "It is signed already, or over: `detail` says which.";
     LimitReached = "limit_reached", "The limit is reached",
         "There are as many as there can be: `detail` says how many. Delete one first.";
     CreationsLimited = "creations_limited", "Too many were created in the last hour",

@@ -12,6 +12,7 @@ mod observe;
 pub mod plan;
 pub mod run;
 pub mod synthetic;
+pub mod time_travel;
 pub mod upstream;
 
 pub use crate::app::DemoTraffic;
@@ -22,6 +23,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::task::JoinError;
 
+use crate::app::AppError;
+use crate::chain::SimError;
+use crate::core::calendar::NotAMonth;
 use crate::core::config_global::BadConfig;
 use crate::core::haproxy_config::BadSetting;
 use crate::daemon::DaemonError;
@@ -58,6 +62,15 @@ pub enum DemoError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
+    App(Box<AppError>),
+    #[error(transparent)]
+    Chain(#[from] SimError),
+    #[error("the clock shows no month of the calendar")]
+    Clock(#[from] NotAMonth),
+    /// Something that the demonstration does itself was refused.
+    #[error("the demo was refused something: {0}")]
+    Refused(String),
+    #[error(transparent)]
     Daemon(Box<DaemonError>),
     #[error("a task of the demo has panicked")]
     Panicked(#[from] JoinError),
@@ -70,6 +83,13 @@ pub enum DemoError {
 impl From<DaemonError> for DemoError {
     fn from(error: DaemonError) -> Self {
         Self::Daemon(Box::new(error))
+    }
+}
+
+/// Boxed for the same reason.
+impl From<AppError> for DemoError {
+    fn from(error: AppError) -> Self {
+        Self::App(Box::new(error))
     }
 }
 

@@ -76,6 +76,7 @@ pub(super) const fn status(code: Code) -> StatusCode {
         | Code::BillingOnHold
         | Code::InvoiceState
         | Code::NoEscrowAccount
+        | Code::TransactionState
         | Code::LimitReached
         | Code::KeyState
         | Code::NotRevealable
@@ -88,9 +89,12 @@ pub(super) const fn status(code: Code) -> StatusCode {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         Code::RateLimited | Code::CreationsLimited => StatusCode::TOO_MANY_REQUESTS,
-        Code::TooManyWatchers | Code::NotReady | Code::RequestTimeout | Code::QueryTimeout | Code::QueriesBusy => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Code::ChainUnavailable
+        | Code::TooManyWatchers
+        | Code::NotReady
+        | Code::RequestTimeout
+        | Code::QueryTimeout
+        | Code::QueriesBusy => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

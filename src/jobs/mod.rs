@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tracing::error;
+use tracing::{error, info};
 
 use crate::app::{App, meter};
 use crate::telemetry::chain;
@@ -14,6 +14,9 @@ const LEAST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How soon a change of prices and limits is noticed.
 const CONFIG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How soon the chain is asked again after it did not answer.
+const CHAIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs until cancelled: metering when rows were committed, and every task at least once in `interval`. Publishes the
 /// newest batch whose usage is in the ledger.
@@ -92,6 +95,37 @@ pub async fn run_billing(app: Arc<App>, interval: Duration) {
         if verified == before {
             tokio::time::sleep(interval).await;
         }
+    }
+}
+
+/// Sends payments, follows wallets' transactions, takes in what the chain tells, and compares escrow accounts with it, a
+/// slice in each `interval`, until cancelled.
+pub async fn run_chain(app: Arc<App>, interval: Duration) {
+    let (mut compared_to, mut compare_at, mut is_silent) = (None, Instant::now(), false);
+    loop {
+        let worked = app.work_on_chain().await;
+        let was_silent = std::mem::replace(&mut is_silent, worked.is_err());
+        let wait = match worked {
+            Ok(wait) => wait,
+            // Said once, not every second.
+            Err(error) => {
+                if !was_silent {
+                    error!(error = %chain(&error), "the chain cannot be read; it is asked again until it answers");
+                }
+                CHAIN_INTERVAL
+            }
+        };
+        if was_silent && !is_silent {
+            info!("the chain answers again");
+        }
+        if !is_silent && Instant::now() >= compare_at {
+            compare_at = Instant::now() + interval;
+            match app.reconcile_escrow(compared_to.take()).await {
+                Ok(reconciled) => compared_to = reconciled.next,
+                Err(error) => error!(error = %chain(&error), "escrow accounts could not be compared with the chain"),
+            }
+        }
+        let _ = tokio::time::timeout(wait, app.payments.notified()).await;
     }
 }
 

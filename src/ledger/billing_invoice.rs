@@ -229,7 +229,7 @@ pub fn invoices_of(
 ///
 /// # Errors
 /// [`LedgerError::Statement`].
-pub fn list_invoices(
+pub fn newest_invoices(
     tx: &ReadTx<'_>,
     customer: Option<CustomerId>,
     state: Option<StoredInvoiceState>,
@@ -252,6 +252,42 @@ pub fn list_invoices(
     found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
 }
 
+/// At most `limit` invoices of a customer, those in a state or all: the draft, then the highest number first, those with
+/// a number before `before`.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn list_invoices(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    state: Option<StoredInvoiceState>,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<StoredInvoice>, LedgerError> {
+    let before = before.map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+    let found = tx
+        .all(
+            "SELECT * FROM invoices
+             WHERE customer_id = ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR number < ?3)
+             ORDER BY number IS NOT NULL, number DESC LIMIT ?4",
+            (customer, state, before, limit),
+            read_invoice,
+        )
+        .map_err(failed("listing the invoices of customer", customer))?;
+    found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
+}
+
+/// The number of an invoice; `Some(None)` for a draft, `None` if there is no such invoice.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn number_of_invoice(tx: &ReadTx<'_>, invoice: u64) -> Result<Option<Option<u64>>, LedgerError> {
+    tx.first("SELECT number FROM invoices WHERE invoice_id = ?1", (Count(invoice),), |row| {
+        optional_count(row, "number")
+    })
+    .map_err(failed("finding the number of invoice", invoice))
+}
+
 /// The invoices of a customer about which something is still to be decided, oldest first: drafts, pending and failed.
 ///
 /// # Errors
@@ -266,6 +302,33 @@ pub fn open_invoices_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<Sto
         )
         .map_err(failed("listing the open invoices of customer", customer))?;
     found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
+}
+
+/// How many invoices there are in a state, and what they demand together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvoicesInState {
+    pub state: StoredInvoiceState,
+    pub count: u64,
+    pub amount: Usd,
+}
+
+/// All invoices by state, in the order of the states' names.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn count_invoices_by_state(tx: &ReadTx<'_>) -> Result<Vec<InvoicesInState>, LedgerError> {
+    tx.all(
+        "SELECT state, count(*) AS invoices, sum(amount_micros) AS amount_micros FROM invoices GROUP BY state ORDER BY state",
+        (),
+        |row| {
+            Ok(InvoicesInState {
+                state: row.get("state")?,
+                count: row.get::<_, Count>("invoices")?.0,
+                amount: row.get("amount_micros")?,
+            })
+        },
+    )
+    .map_err(failed("counting", "invoices by state"))
 }
 
 /// The draft of a customer.

@@ -99,6 +99,15 @@ pub fn charges_to_send(tx: &ReadTx<'_>, now: UtcMillis, limit: u32) -> Result<Ve
     .map_err(failed("listing", "charges to send"))
 }
 
+/// When the next is to be sent, or again; `None` if none waits.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn next_send_at(tx: &ReadTx<'_>) -> Result<Option<UtcMillis>, LedgerError> {
+    tx.first("SELECT send_at_ms FROM charges WHERE state = 'sent' ORDER BY send_at_ms LIMIT 1", (), |row| row.get(0))
+        .map_err(failed("finding", "the next charge to send"))
+}
+
 /// Notes that one was sent and no answer came, and when to send it again.
 ///
 /// # Errors

@@ -92,6 +92,26 @@ pub fn credits_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<StoredCre
         .map_err(failed("listing the credits of customer", customer))
 }
 
+/// At most `limit` credits of a customer, newest first, those before `before` or from the newest, also those that are
+/// used up.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn list_credits(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<StoredCredit>, LedgerError> {
+    let before = before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
+    tx.all(
+        "SELECT * FROM credits WHERE customer_id = ?1 AND credit_id < ?2 ORDER BY credit_id DESC LIMIT ?3",
+        (customer, before, limit),
+        read_credit,
+    )
+    .map_err(failed("listing the credits of customer", customer))
+}
+
 /// The credits of a customer of which something is left, oldest first; whether they have expired is not asked.
 ///
 /// # Errors

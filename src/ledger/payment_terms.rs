@@ -64,6 +64,16 @@ pub fn set_payment_methods(
     })
 }
 
+/// How many customers are suspended because they do not pay.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn count_suspended(tx: &ReadTx<'_>) -> Result<u64, LedgerError> {
+    tx.first("SELECT count(*) FROM dunning WHERE suspended = 1", (), |row| row.get::<_, Count>(0))
+        .map(|count| count.map_or(0, |count| count.0))
+        .map_err(failed("counting", "suspended customers"))
+}
+
 /// A customer's cap, if one was ever set.
 ///
 /// # Errors

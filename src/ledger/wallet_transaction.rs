@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! built ──▶ signed ──▶ seen ──▶ final ──▶ credited
-//!   └─────────┴──────────┴────────┴─▶ failed
+//!   └─────────┴──────────┴────────┴─▶ failed ─┘
 //! ```
+//! A wallet may hand in by itself what was built for it: then it is seen without having been signed here.
 
 use rusqlite::Row;
 
@@ -12,7 +13,7 @@ use crate::core::id::CustomerId;
 use crate::core::money::Usd;
 use crate::ledger::error::{LedgerError, failed, one_row};
 use crate::ledger::transaction::{ReadTx, WriteTx};
-use crate::ledger::values::word_enums;
+use crate::ledger::values::{Count, word_enums};
 
 word_enums! {
     /// What a wallet is asked to sign.
@@ -44,9 +45,10 @@ impl WalletTransactionState {
         !matches!(self, Self::Credited | Self::Failed)
     }
 
-    /// Whether this state may follow `from`. States in between may be left out: what was not looked at has passed.
+    /// Whether this state may follow `from`. States in between may be left out: what was not looked at has passed. What
+    /// happened after it was given up counts.
     pub fn may_follow(self, from: Self) -> bool {
-        from.is_open() && self > from
+        self == Self::Credited && from == Self::Failed || from.is_open() && self > from
     }
 }
 
@@ -112,7 +114,7 @@ pub fn insert_wallet_transaction(tx: &WriteTx<'_>, built: &WalletTransaction) ->
 /// Notes what one has become. Tells whether that is news: it may have come further already.
 ///
 /// # Errors
-/// [`LedgerError::Statement`], also for one that is seen without having been signed here.
+/// [`LedgerError::Statement`].
 pub fn advance_wallet_transaction(
     tx: &WriteTx<'_>,
     digest: &str,
@@ -165,18 +167,43 @@ pub fn wallet_transactions_of(
     .map_err(failed("listing the wallet's transactions of customer", customer))
 }
 
-/// At most `limit` to which something may still happen, those that were looked at longest ago first.
+/// How many of a customer wait for a signature and can still happen.
 ///
 /// # Errors
 /// [`LedgerError::Statement`].
-pub fn open_wallet_transactions(tx: &ReadTx<'_>, limit: u32) -> Result<Vec<WalletTransaction>, LedgerError> {
+pub fn count_unsigned_wallet_transactions(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    now: UtcMillis,
+) -> Result<u64, LedgerError> {
+    tx.first(
+        "SELECT count(*) FROM wallet_transactions WHERE customer_id = ?1 AND state = 'built' AND expires_at_ms >= ?2",
+        (customer, now),
+        |row| row.get::<_, Count>(0),
+    )
+    .map(|count| count.map_or(0, |count| count.0))
+    .map_err(failed("counting unsigned transactions of customer", customer))
+}
+
+/// At most `limit` whose fate is to be looked up on the chain, in the order of their digests, those after `after` or from
+/// the first: what was signed, and what was built and could not happen any more.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn wallet_transactions_under_way(
+    tx: &ReadTx<'_>,
+    after: &str,
+    now: UtcMillis,
+    limit: u32,
+) -> Result<Vec<WalletTransaction>, LedgerError> {
     tx.all(
-        "SELECT * FROM wallet_transactions WHERE state IN ('built', 'signed', 'seen', 'final')
-         ORDER BY updated_at_ms LIMIT ?1",
-        (limit,),
+        "SELECT * FROM wallet_transactions
+         WHERE (state IN ('signed', 'seen', 'final') OR state = 'built' AND expires_at_ms < ?2) AND digest > ?1
+         ORDER BY digest LIMIT ?3",
+        (after, now, limit),
         read_transaction,
     )
-    .map_err(failed("listing", "open wallet transactions"))
+    .map_err(failed("listing", "wallet transactions under way"))
 }
 
 fn read_transaction(row: &Row<'_>) -> rusqlite::Result<WalletTransaction> {

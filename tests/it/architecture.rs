@@ -47,7 +47,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
         ],
     ),
     ("bench", &["app", "clock", "core", "intake", "ledger", "traffic"]),
-    ("demo", &["app", "clock", "config", "core", "daemon", "gateway", "ledger", "random", "telemetry"]),
+    ("demo", &["app", "chain", "clock", "config", "core", "daemon", "gateway", "ledger", "random", "telemetry"]),
     (
         "cli",
         &[

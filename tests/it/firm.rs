@@ -80,8 +80,9 @@ impl Firm {
 
     pub async fn open_with_tax(customers: &'static [u32], tax_basis_points: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (app, writer) = app(folder.path(), Clock::settable(BEGIN));
-        let app = Arc::new(App { tax_basis_points, ..app });
+        let (mut app, writer) = app(folder.path(), Clock::settable(BEGIN));
+        app.billing.tax_basis_points = tax_basis_points;
+        let app = Arc::new(app);
         let add = move |tx: &WriteTx<'_>| customers.iter().try_for_each(|number| insert(tx, *number));
         app.ledger.write(add).await.unwrap();
         Self { folder, app, writer }

@@ -9,12 +9,15 @@
 mod api_keys;
 mod architecture;
 mod authorization;
+mod billing_account;
+mod billing_api;
 mod billing_cli;
 mod billing_payments;
 mod billing_runs;
-
+mod billing_standing;
 mod config_global;
 mod demo;
+mod escrow;
 mod exactly_once;
 mod firm;
 mod fuzz_seeds;
@@ -37,5 +40,6 @@ mod sql_functions;
 mod support;
 mod syslog;
 mod tail;
+mod time_travel;
 mod traffic_api;
 mod wallet;

@@ -88,9 +88,10 @@ impl Server {
         }
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "{head}\r\n{}", body.unwrap_or_default()).unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).unwrap();
-        Answer::read(&response)
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).unwrap();
+        // Some bodies are files.
+        Answer::read(&String::from_utf8_lossy(&response))
     }
 
     /// Sends SIGTERM and gives the exit code.

@@ -1,19 +1,14 @@
 //! What several tests need.
 
 use std::path::Path;
-use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex};
 
-use arc_swap::ArcSwap;
-use suiftly::app::{Accounts, AccountsOptions, App, TrafficQueries, load_config_global};
+use suiftly::app::App;
 use suiftly::chain::{Chain, SimChain};
 use suiftly::clock::Clock;
 use suiftly::config::Secrets;
-use suiftly::core::challenge::Site;
-use suiftly::ledger::Ledger;
+use suiftly::daemon::open_at_rest;
 use suiftly::random::random;
-use suiftly::traffic::{Committed, KeptFor, Options, Traffic, Writer};
-use tokio::sync::{Notify, watch};
+use suiftly::traffic::{Options, Writer};
 
 /// A small store, so that many tests fit beside each other.
 pub const STORE: Options = Options { memory_limit_mib: 256, threads: 1 };
@@ -55,41 +50,10 @@ pub fn create_secrets(path: &Path) {
     }
 }
 
-/// Accounts for an application that is put together by hand.
-pub fn accounts() -> Accounts {
-    let Secrets { api_key, session_keys, field_keys, .. } = secrets();
-    let (domain, chain) = ("localhost".to_owned(), "sui:mainnet".to_owned());
-    let site = Site { uri: format!("http://{domain}"), domain, chain };
-    let challenge_key = random().unwrap();
-    Accounts::new(AccountsOptions { api_key_secret: api_key, session_keys, field_keys, challenge_key, site }).unwrap()
-}
-
-/// An application that is put together by hand, with its stores in a folder and nothing running.
+/// An application with its stores in a folder and nothing running.
 pub fn app(folder: &Path, clock: Clock) -> (App, Writer) {
-    let path = folder.join("ledger.db");
+    let folder = folder.to_owned();
     // The ledger's blocking calls are for plain threads.
-    let open = move || {
-        let ledger = Ledger::open(&path, 1).unwrap();
-        let prices = load_config_global(&ledger).unwrap();
-        (ledger, prices)
-    };
-    let (ledger, prices) = std::thread::spawn(open).join().unwrap();
-    let (traffic, writer) = Traffic::open(&folder.join("traffic.duckdb"), &STORE).unwrap();
-    let app = App {
-        clock,
-        ledger,
-        traffic,
-        kept: KeptFor { chunk_days: 7, seal_after_days: 7, retention_days: 90 },
-        config_global: ArcSwap::from_pointee(prices),
-        tax_basis_points: 0,
-        committed: watch::channel(Committed::default()).1,
-        delivered_to: Arc::new(AtomicI64::new(i64::MIN)),
-        sources: Arc::new(Mutex::new(Vec::new())),
-        accounts: accounts(),
-        chain: Chain::Sim(SimChain::default()),
-        readiness: suiftly::app::KeptReadiness::default(),
-        outbox: Notify::new(),
-        traffic_queries: TrafficQueries::default(),
-    };
-    (app, writer)
+    let open = move || open_at_rest(&folder, clock, Chain::Sim(SimChain::default())).unwrap();
+    std::thread::spawn(open).join().unwrap()
 }

@@ -32,6 +32,7 @@ impl App {
     pub async fn bill(&self, customer: CustomerId, event: Event) -> Result<Decision, BillingFailure> {
         let (now, tariff) = (self.clock.now(), self.tariff());
         let done = self.ledger.write(move |tx| carry_out(tx, customer, &event, &tariff, now)).await;
+        self.payments.notify_one();
         if let Err(failure) = &done
             && failure.is_for_a_person()
         {
@@ -51,7 +52,7 @@ impl App {
 
     /// Prices, limits and tax as they are.
     pub fn tariff(&self) -> Tariff {
-        Tariff::of(&self.config_global.load(), self.tax_basis_points)
+        Tariff::of(&self.config_global.load(), self.billing.tax_basis_points)
     }
 
     /// Charges a customer nothing until a person has looked. Works whatever the state of the books.
@@ -81,7 +82,9 @@ impl App {
             }
             month = month.next()?;
         }
-        Ok(tick_due(&self.ledger, &self.tariff(), now).await?)
+        tick_due(&self.ledger, &self.tariff(), now).await?;
+        self.payments.notify_one();
+        Ok(())
     }
 
     /// Whether everything that was logged in a month has come, or has been waited for long enough.

@@ -389,7 +389,7 @@ pub fn entry_from(entry: &stored::Entry) -> Read<Entry> {
     let links = &entry.links;
     let charge = links.charge.as_ref().map(|key| key.parse());
     let charge = charge.transpose().map_err(|_| unreadable("the charge of an entry is none", &entry.key))?;
-    let reason = REASONS.into_iter().find(|reason| reason.name() == entry.reason);
+    let reason = EntryReason::from_name(&entry.reason);
     Ok(Entry {
         key: EntryKey(entry.key.clone()),
         customer: entry.customer,
@@ -405,31 +405,6 @@ pub fn entry_from(entry: &stored::Entry) -> Read<Entry> {
         postings: entry.postings.iter().map(posting_from).collect::<Read<_>>()?,
     })
 }
-
-const REASONS: [EntryReason; 11] = [
-    EntryReason::Deposit,
-    EntryReason::Withdrawal,
-    EntryReason::InvoiceIssued,
-    EntryReason::InvoiceVoided,
-    EntryReason::InvoicePaid,
-    EntryReason::Overpaid,
-    EntryReason::CreditGranted,
-    EntryReason::CreditsUsed,
-    EntryReason::CreditsReturned,
-    EntryReason::CreditExpired,
-    EntryReason::RefundPaid,
-];
-
-const KINDS: [RevenueKind; 8] = [
-    RevenueKind::Subscription,
-    RevenueKind::Upgrade,
-    RevenueKind::Extras,
-    RevenueKind::Requests,
-    RevenueKind::Bandwidth,
-    RevenueKind::Tax,
-    RevenueKind::Allowance,
-    RevenueKind::Expired,
-];
 
 fn posting_to(posting: &Posting) -> stored::Posting {
     let Currency::Usd = posting.currency;
@@ -451,7 +426,7 @@ fn posting_from(posting: &stored::Posting) -> Read<Posting> {
         "escrow" => Some(AccountName::Escrow),
         "credit" => sub_account.parse().ok().map(|credit| AccountName::Credit(CreditId(credit))),
         "receivable" => Some(AccountName::Receivable),
-        "revenue" => KINDS.into_iter().find(|kind| kind.name() == sub_account).map(AccountName::Revenue),
+        "revenue" => RevenueKind::ALL.into_iter().find(|kind| kind.name() == sub_account).map(AccountName::Revenue),
         "refunds" => Some(AccountName::Refunds),
         "chain_clearing" => Some(AccountName::ChainClearing),
         _ => None,

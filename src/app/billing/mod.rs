@@ -7,6 +7,7 @@ mod bill;
 mod carry_out;
 pub(in crate::app) mod convert;
 mod cycle;
+mod each;
 mod failure;
 mod inspect;
 mod load;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use carry_out::{carry_out, foresee};
 pub use cycle::{Closed, Closing, close_month, tick_due};
+pub use each::write_each;
 pub use failure::BillingFailure;
 pub use inspect::{
     CustomerBilling, SHOWN, ShownCharge, ShownCredit, ShownDunning, ShownEscrow, ShownInvoice, ShownNotice,
@@ -30,5 +32,6 @@ pub use inspect::{
 };
 pub use load::{entries_of_customer, load_account, load_whole};
 pub use order::{Order, OrderDone, OrderedCreditNote, OrderedInvoice, order_without_process};
-pub use tariff::{Included, Tariff};
+pub use park::park_customer;
+pub use tariff::{BillingOptions, Included, Tariff};
 pub use usage::{month_usage, usage_prices};

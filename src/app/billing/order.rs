@@ -93,7 +93,7 @@ pub struct OrderedCreditNote {
 }
 
 impl App {
-    /// Carries out what an operator asks for, and rings the outbox.
+    /// Carries out what an operator asks for, and has what it demands sent.
     ///
     /// # Errors
     /// [`Code::NotFound`] for a number that is no customer's or no invoice's, [`Code::InvalidFields`],
@@ -102,7 +102,7 @@ impl App {
         let (now, tariff) = (self.clock.now(), self.tariff());
         let done = self.ledger.write(move |tx| carry_out_order(tx, &order, &tariff, now)).await;
         if done.is_ok() {
-            self.outbox.notify_one();
+            self.payments.notify_one();
         }
         done
     }

@@ -1,5 +1,8 @@
 //! What things cost, and what is in the price.
 
+use tokio::sync::Semaphore;
+
+use crate::app::invoice_document::Issuer;
 use crate::core::billing::Terms;
 use crate::core::config_global::ConfigGlobal;
 
@@ -13,6 +16,25 @@ pub struct Included {
     pub packages: u64,
 }
 
+/// What the configuration says of billing.
+#[derive(Debug)]
+pub struct BillingOptions {
+    pub issuer: Issuer,
+    /// Hundredths of a per cent of all charges; 0 = no tax.
+    pub tax_basis_points: u64,
+    /// Invoices that are rendered at once.
+    pub renderings: Semaphore,
+}
+
+impl BillingOptions {
+    pub fn new(issuer: Issuer, tax_basis_points: u64) -> Self {
+        Self { issuer, tax_basis_points, renderings: Semaphore::new(RENDERINGS_AT_ONCE) }
+    }
+}
+
+/// Invoices are rendered beside requests of others, which are not to wait for them.
+const RENDERINGS_AT_ONCE: usize = 2;
+
 /// The operator's prices at the moment of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tariff {
@@ -21,7 +43,7 @@ pub struct Tariff {
 }
 
 impl Tariff {
-    /// The prices and limits as they are, and the tax on everything that is charged, in hundredths of a per cent.
+    /// The prices and limits as they are, and the tax in hundredths of a per cent.
     pub fn of(config: &ConfigGlobal, tax_basis_points: u64) -> Self {
         Self {
             terms: Terms::of(config, tax_basis_points),

@@ -26,7 +26,8 @@ use std::collections::BTreeMap;
 pub use self::load::{hours_of_invoice, load_document};
 pub(in crate::app) use self::usage_csv::counted;
 
-pub use self::usage_csv::UsageOfInvoice;
+pub use self::html::style_sha256;
+pub use self::usage_csv::{HourOfLine, HoursOfLine, UsageOfInvoice};
 
 use crate::core::billing::{BrokenInvoice, CreditId, CreditReason, Invoice, PaymentMethod};
 use crate::core::calendar::UtcMillis;

@@ -143,13 +143,16 @@ impl SimChain {
         }
     }
 
-    /// Waits until everything that has happened is on disk. Blocks.
+    /// Waits until everything that has happened is on disk.
     ///
     /// # Errors
     /// [`ChainError::Unwritable`].
-    pub fn sync(&self) -> Result<(), ChainError> {
-        let state = self.state();
-        state.journal.as_ref().map_or(Ok(()), Journal::sync).map_err(|error| ChainError::Unwritable(error.to_string()))
+    pub async fn sync(&self) -> Result<(), ChainError> {
+        let unwritable = |error: std::io::Error| ChainError::Unwritable(error.to_string());
+        let Some(file) = self.state().journal.as_ref().map(Journal::file) else { return Ok(()) };
+        let file = file.map_err(unwritable)?;
+        let synced = tokio::task::spawn_blocking(move || file.sync_data()).await;
+        synced.map_err(|_| ChainError::NoAnswer)?.map_err(unwritable)
     }
 
     pub(super) async fn put_seal_key(&self, object: &SealKeyObject) -> Result<RegisteredSealKey, ChainError> {
@@ -207,8 +210,7 @@ impl SimChain {
         if content.genesis != self.state().world.genesis {
             return Err(not("it is for another chain"));
         }
-        wallet_signature::verify(&content.wallet, &signed.content, &signed.signature, None)
-            .map_err(|_| not("the signature is not its wallet's"))?;
+        check_signature(&content.wallet, signed)?;
         let digest = Content::digest(&signed.content);
         // An expired one that was seen in time is there, and repeating it is fine.
         let is_known = self.state().world.transactions.contains_key(&digest);
@@ -289,6 +291,12 @@ impl State {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         journal.append(record).map_err(|error| ChainError::Unwritable(error.to_string()))
     }
+}
+
+pub(in crate::chain) fn check_signature(wallet: &WalletAddress, signed: &SignedTransaction) -> Result<(), ChainError> {
+    wallet_signature::verify(wallet, &signed.content, &signed.signature, None)
+        .map(drop)
+        .map_err(|_| ChainError::NotATransaction("the signature is not its wallet's"))
 }
 
 fn checked(order: &EscrowOrder) -> Result<&EscrowOrder, ChainError> {

@@ -1,8 +1,8 @@
 //! The one way in: an account, an event and a time give actions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::account::Account;
+use super::account::{Account, ServiceAccount};
 use super::action::{Action, Notice};
 use super::books::{Books, Done};
 use super::dunning;
@@ -10,8 +10,10 @@ use super::error::{BillingError, Refusal};
 use super::event::Event;
 use super::ids::{Counters, InvoiceId};
 use super::invoice::{Invoice, InvoiceState};
+use super::payment::{Charge, ChargeState};
 use super::terms::Terms;
 use crate::core::calendar::{Month, UtcMillis};
+use crate::core::id::Service;
 use crate::core::money::Usd;
 
 /// What is to be done, and what it leads to.
@@ -102,6 +104,8 @@ impl Books<'_> {
             Event::Deposited(moved) => self.deposited(moved),
             Event::Withdrawn(moved) => self.withdrawn(moved),
             Event::LimitChanged(limit) => self.limit_changed(*limit),
+            Event::ForeignCharge(moved) => self.charged_elsewhere(moved),
+            Event::ForeignCredit(moved) => self.credited_elsewhere(moved),
             Event::ChargeAnswered(answer) => self.charge_answered(answer),
             Event::RefundAnswered(answer) => self.refund_answered(answer),
             Event::GrantCredit { reason, amount, expires_at } => self.give_credit(*reason, *amount, *expires_at),
@@ -154,8 +158,12 @@ pub struct Preview {
     pub demanded: Usd,
     /// The draft afterwards: what the month ends with, by all that is known.
     pub draft: Invoice,
-    /// Why it cannot be done at present, although it could be paid for.
+    /// Whether it is not done, because it would have to be paid at once and cannot be.
     pub cannot_pay: bool,
+    /// What payment methods would be asked for, invoice by invoice.
+    pub charges: Vec<Charge>,
+    /// Services afterwards.
+    pub services: BTreeMap<Service, ServiceAccount>,
 }
 
 /// What [`decide`] would do: it is the same function.
@@ -174,7 +182,13 @@ pub fn preview(
         Err(BillingError::Refused(Refusal::CannotPay(invoice))) => {
             let unchanged = decide(account, &Event::Tick, terms, counters, now)?.preview()?;
             let demanded = invoice.amount;
-            Ok(Preview { invoices: vec![unnumbered(&invoice)], demanded, cannot_pay: true, ..unchanged })
+            Ok(Preview {
+                invoices: vec![unnumbered(&invoice)],
+                demanded,
+                cannot_pay: true,
+                charges: Vec::new(),
+                ..unchanged
+            })
         }
         Err(error) => Err(error),
     }
@@ -198,7 +212,12 @@ impl Decision {
         let issued = self.issued().filter(|invoice| invoice.state != InvoiceState::Voided);
         let invoices: Vec<Invoice> = issued.map(unnumbered).collect();
         let demanded = Usd::sum(invoices.iter().filter(|one| one.state.is_unpaid()).map(|one| one.amount))?;
-        Ok(Preview { invoices, demanded, draft, cannot_pay: false })
+        let sent = self.actions.iter().filter_map(|action| match action {
+            Action::SaveCharge(charge) if charge.state == ChargeState::Sent => Some(charge.clone()),
+            _ => None,
+        });
+        let charges = sent.filter(|charge| invoices.iter().any(|invoice| invoice.id == charge.key.invoice)).collect();
+        Ok(Preview { invoices, demanded, draft, cannot_pay: false, charges, services: self.account.services.clone() })
     }
 }
 

@@ -10,12 +10,14 @@
 //! | `receivable` | + | what issued invoices still demand |
 //! | `revenue:<kind>` | − | what was charged for; allowances are its counterpart and positive |
 //! | `refunds` | + | what was given back of what was paid |
-//! | `chain_clearing` | + | deposits less withdrawals: all that came over the chain |
+//! | `chain_clearing` | + | deposits less withdrawals: all that came over the chain, but for our own charges |
 //!
 //! | event | debit | credit |
 //! |---|---|---|
 //! | deposit | chain_clearing | escrow |
 //! | withdrawal | escrow | chain_clearing |
+//! | charged by an order of another ledger | escrow | chain_clearing |
+//! | given back by one | chain_clearing | escrow |
 //! | invoice issued | receivable | revenue of each line |
 //! | invoice voided | revenue of each line | receivable |
 //! | credit granted | revenue:allowance (refund: refunds) | credit |
@@ -177,6 +179,10 @@ pub struct EntryKey(pub String);
 pub enum EntryReason {
     Deposit,
     Withdrawal,
+    /// Taken from escrow by an order that is not of these books.
+    ForeignCharge,
+    /// Put into escrow by one.
+    ForeignCredit,
     InvoiceIssued,
     InvoiceVoided,
     InvoicePaid,
@@ -190,9 +196,11 @@ pub enum EntryReason {
 }
 
 impl EntryReason {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Deposit,
         Self::Withdrawal,
+        Self::ForeignCharge,
+        Self::ForeignCredit,
         Self::InvoiceIssued,
         Self::InvoiceVoided,
         Self::InvoicePaid,
@@ -214,6 +222,8 @@ impl EntryReason {
         match self {
             Self::Deposit => "deposit",
             Self::Withdrawal => "withdrawal",
+            Self::ForeignCharge => "foreign_charge",
+            Self::ForeignCredit => "foreign_credit",
             Self::InvoiceIssued => "invoice_issued",
             Self::InvoiceVoided => "invoice_voided",
             Self::InvoicePaid => "invoice_paid",

@@ -51,6 +51,10 @@ pub enum Event {
     Deposited(ChainMove),
     Withdrawn(ChainMove),
     LimitChanged(SpendingLimit),
+    /// Charged by an order that is of another ledger: what was lost, or whoever else holds the operator's capability.
+    ForeignCharge(ChainMove),
+    /// Given back by such an order.
+    ForeignCredit(ChainMove),
 
     // From the outbox.
     ChargeAnswered(ChargeAnswer),
@@ -115,7 +119,10 @@ impl Event {
     /// such an entry, the event was dealt with and nothing is to be decided.
     pub fn entry_key(&self) -> Option<EntryKey> {
         match self {
-            Self::Deposited(moved) | Self::Withdrawn(moved) => Some(moved.entry_key()),
+            Self::Deposited(moved)
+            | Self::Withdrawn(moved)
+            | Self::ForeignCharge(moved)
+            | Self::ForeignCredit(moved) => Some(moved.entry_key()),
             _ => None,
         }
     }

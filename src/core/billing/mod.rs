@@ -94,12 +94,14 @@ pub use escrow::{
     NotASpendingLimit, Outcome, SpendingLimit,
 };
 pub use event::{Event, MonthEnd, MonthUsage};
-pub use ids::{ChargeKey, Counters, CreditId, CreditNoteId, InvoiceId, InvoiceNumber, NotAChargeKey};
+pub use ids::{
+    ChargeKey, Counters, CreditId, CreditNoteId, InvoiceId, InvoiceNumber, NotAChargeKey, NotAnInvoiceNumber,
+};
 pub use invoice::{BrokenInvoice, Invoice, InvoiceState, Purpose};
 pub use late_usage::{Billed, BilledKey};
 pub use line::{KindFacts, Line, LineKind, Measure, Window};
 pub use payment::{Charge, ChargeState, PaymentMethod};
-pub use runway::{NoRunway, Outlook, Runway, RunwayEnd, outlook, runway};
+pub use runway::{NoRunway, Outlook, RATE_DAYS, Runway, RunwayEnd, outlook, per_day, runway};
 pub use spend_cap::{CapStatus, SpendCap};
 pub use terms::{ExtraKind, Terms, UnitPrice};
 pub use usage_lines::{Counted, UsageDigest, UsagePrices, recount, usage_lines};

@@ -43,6 +43,22 @@ impl Books<'_> {
         self.post(moved.entry_key().0, EntryReason::Withdrawal, by_chain(moved), postings)
     }
 
+    pub fn charged_elsewhere(&mut self, moved: &ChainMove) -> Done {
+        let escrow = self.escrow()?;
+        self.act(Action::SaveEscrow(escrow.after_charge(positive(moved.amount)?, moved.at)?));
+        let postings = transfer(AccountName::Escrow, AccountName::ChainClearing, moved.amount)?;
+        self.post(moved.entry_key().0, EntryReason::ForeignCharge, by_chain(moved), postings)
+    }
+
+    pub fn credited_elsewhere(&mut self, moved: &ChainMove) -> Done {
+        let escrow = self.escrow()?;
+        let balance = escrow.balance.checked_add(positive(moved.amount)?)?;
+        self.act(Action::SaveEscrow(EscrowMirror { balance, ..escrow }));
+        let postings = transfer(AccountName::ChainClearing, AccountName::Escrow, moved.amount)?;
+        self.post(moved.entry_key().0, EntryReason::ForeignCredit, by_chain(moved), postings)?;
+        self.collect_all()
+    }
+
     pub fn limit_changed(&mut self, limit: SpendingLimit) -> Done {
         let escrow = self.escrow()?;
         self.act(Action::SaveEscrow(EscrowMirror { limit, ..escrow }));

@@ -5,18 +5,24 @@ use super::*;
 use crate::core::money::Usd;
 use crate::ledger::billing_notice::{BillingNotice, insert_notice, notices_of, read_notices};
 use crate::ledger::billing_run::{Step, customers_without_step, fail_step, failed_steps, finish_step, is_step_done};
+use crate::ledger::chain_event::{
+    StoredChainEvent, StoredEventKind, chain_cursor, chain_events_of, chain_events_to_take, forget_chain_cursor,
+    has_waiting_chain_events, is_to_be_taken, keep_chain_event, put_off_chain_events, set_chain_cursor,
+    settle_chain_event,
+};
 use crate::ledger::charge::StoredPaymentMethod;
 use crate::ledger::escrow::{
-    StoredChainEvent, StoredEscrowAccount, chain_cursor, chain_events_of, escrow_account_of, find_escrow_account,
-    list_escrow_accounts, note_chain_event, put_escrow_account, set_chain_cursor,
+    StoredEscrowAccount, escrow_account_of, escrow_accounts_after, find_escrow_account, put_escrow_account,
 };
+use crate::ledger::identity::{ensure_ledger_id, ledger_id};
 use crate::ledger::payment_terms::{
     StoredDunning, StoredSpendCap, customers_in_dunning, dunning_of, payment_methods_of, set_dunning,
     set_payment_methods, set_spend_cap, spend_cap_of,
 };
 use crate::ledger::wallet_transaction::{
     Progress, StoredWalletAction, WalletTransaction, WalletTransactionState, advance_wallet_transaction,
-    find_wallet_transaction, insert_wallet_transaction, open_wallet_transactions, wallet_transactions_of,
+    count_unsigned_wallet_transactions, find_wallet_transaction, insert_wallet_transaction, wallet_transactions_of,
+    wallet_transactions_under_way,
 };
 
 #[test]
@@ -42,35 +48,103 @@ fn the_copy_of_an_account_is_shown_with_its_customer_and_stays_one_object() {
     assert_eq!(test.read(|tx| escrow_account_of(tx, id(1))), Some(account(1, cents(4))));
     let object = account(3, Usd::ZERO).object_id;
     assert_eq!(test.read(move |tx| find_escrow_account(tx, &object)), Some(account(3, cents(6))));
-    assert_eq!(test.read(|tx| list_escrow_accounts(tx, Some(id(1)), 9)), [account(3, cents(6))]);
+    assert_eq!(
+        test.read(move |tx| escrow_accounts_after(tx, Some(&account(1, Usd::ZERO).object_id), 9)),
+        [account(3, cents(6))]
+    );
     let shown = test.read(|tx| customer::find_customer(tx, id(1))).unwrap();
     assert_eq!((shown.balance, shown.spending_limit), (cents(4), cents(1_000)));
     assert_eq!(shown.escrow_contract_id, Some(account(1, Usd::ZERO).object_id.to_string()));
     assert_eq!(test.read(|tx| customer::find_customer(tx, id(2))), Some(customer(2)));
 }
 
-#[test]
-fn an_event_of_the_chain_is_taken_in_once() {
-    let test = with_customers(1);
-    let event = |digest: &str, event_index| StoredChainEvent {
+fn event(wallet: u32, digest: &str, kind: StoredEventKind, at_ms: i64) -> StoredChainEvent {
+    let is_order = matches!(kind, StoredEventKind::Charged | StoredEventKind::Credited);
+    StoredChainEvent {
         digest: digest.to_owned(),
-        event_index,
-        kind: "deposited".to_owned(),
-        object_id: format!("0x{:064x}", 1).parse().unwrap(),
-        customer: Some(id(1)),
+        event_index: 0,
+        kind,
+        object_id: format!("0x{wallet:064x}").parse().unwrap(),
+        owner: format!("0x{wallet:064x}").parse().unwrap(),
+        order_key: is_order.then(|| "0123456789abcdef/invoice-1-1".to_owned()),
         amount: cents(5),
-        at: NOW,
-    };
-    for (digest, index, new) in [("a", 0, true), ("a", 1, true), ("a", 0, false), ("b", 0, true), ("a", 1, false)] {
-        let taken = test.write(move |tx| note_chain_event(tx, &event(digest, index))).unwrap();
-        assert_eq!(taken, new, "{digest} {index}");
+        at: NOW.plus_ms(at_ms),
     }
-    assert_eq!(test.read(|tx| chain_events_of(tx, id(1), 2)), [event("a", 0), event("a", 1)]);
+}
+
+#[test]
+fn an_event_of_the_chain_is_kept_once_and_taken_in_once() {
+    let test = with_customers(1);
+    let deposit = || event(1, "a", StoredEventKind::Deposited, 0);
+    for new in [true, false] {
+        assert_eq!(test.write(move |tx| keep_chain_event(tx, &deposit(), NOW)).unwrap(), new);
+    }
+    let waiting = test.read(|tx| chain_events_to_take(tx, NOW, 9));
+    assert_eq!(waiting.iter().map(|waiting| &waiting.event).collect::<Vec<_>>(), [&deposit()]);
+    let number = waiting[0].number;
+    assert!(test.read(move |tx| is_to_be_taken(tx, number, NOW)));
+    assert_eq!(test.read(|tx| chain_events_of(tx, id(1), 9)), []);
+    test.write(move |tx| settle_chain_event(tx, number, id(1), NOW)).unwrap();
+    test.write(move |tx| settle_chain_event(tx, number, id(1), NOW)).expect_err("it is in the books");
+    assert!(!test.read(move |tx| is_to_be_taken(tx, number, NOW)));
+    assert_eq!(test.read(|tx| chain_events_to_take(tx, NOW.plus_ms(99), 9)), []);
+    assert_eq!(test.read(|tx| chain_events_of(tx, id(1), 9)), [deposit()]);
+    assert!(!test.write(move |tx| keep_chain_event(tx, &deposit(), NOW)).unwrap(), "told again");
+    assert_eq!(test.read(|tx| chain_events_to_take(tx, NOW.plus_ms(99), 9)), []);
+}
+
+#[test]
+fn events_are_taken_in_as_they_happened_and_wait_together() {
+    let test = with_customers(2);
+    let events = [
+        event(1, "late", StoredEventKind::Deposited, 7),
+        event(1, "out", StoredEventKind::Withdrawn, 3),
+        event(2, "charge", StoredEventKind::Charged, 3),
+        event(1, "in", StoredEventKind::Deposited, 3),
+        event(1, "new", StoredEventKind::Created, 3),
+    ];
+    for event in events {
+        test.write(move |tx| keep_chain_event(tx, &event, NOW)).unwrap();
+    }
+    let to_take = |at_ms| {
+        let waiting = test.read(move |tx| chain_events_to_take(tx, NOW.plus_ms(at_ms), 9));
+        waiting.into_iter().map(|waiting| waiting.event.digest).collect::<Vec<_>>()
+    };
+    assert_eq!(to_take(0), ["new", "in", "charge", "out", "late"]);
+    let owner = || event(1, "", StoredEventKind::Created, 0).owner;
+    test.write(move |tx| put_off_chain_events(tx, &owner(), Some(NOW.plus_ms(5)), Some("not now"))).unwrap();
+    assert_eq!(to_take(4), ["charge"]);
+    assert_eq!(to_take(5), ["new", "in", "charge", "out", "late"]);
+    test.write(move |tx| put_off_chain_events(tx, &owner(), None, None)).unwrap();
+    assert_eq!(to_take(1_000_000), ["charge"]);
+    assert!(test.read(move |tx| has_waiting_chain_events(tx, &owner())));
+    assert!(!test.read(|tx| has_waiting_chain_events(tx, &event(3, "", StoredEventKind::Created, 0).owner)));
+}
+
+#[test]
+fn the_cursor_is_kept_until_it_is_forgotten() {
+    let test = with_customers(0);
     assert_eq!(test.read(|tx| chain_cursor(tx, "sim")), None);
     for position in ["3", "7"] {
         test.write(move |tx| set_chain_cursor(tx, "sim", position, NOW)).unwrap();
         assert_eq!(test.read(|tx| chain_cursor(tx, "sim")), Some(position.to_owned()));
     }
+    test.write(|tx| forget_chain_cursor(tx, "sim")).unwrap();
+    assert_eq!(test.read(|tx| chain_cursor(tx, "sim")), None);
+}
+
+#[test]
+fn a_ledger_keeps_its_identity() {
+    let test = with_customers(0);
+    assert_eq!(test.read(ledger_id), None);
+    for fresh in [[0xab; 8], [1; 8]] {
+        assert_eq!(test.write(move |tx| ensure_ledger_id(tx, fresh)).unwrap(), "abababababababab");
+    }
+    assert_eq!(test.read(ledger_id), Some("abababababababab".to_owned()));
+    test.ledger.close();
+    let connection = rusqlite::Connection::open(test.path()).unwrap();
+    connection.execute("UPDATE ledger_identity SET ledger_id = '0000000000000000'", ()).unwrap_err();
+    connection.execute("DELETE FROM ledger_identity", ()).unwrap_err();
 }
 
 #[test]
@@ -90,7 +164,7 @@ fn a_wallets_transaction_goes_forward_only() {
         expires_at: NOW.plus_ms(9),
         updated_at: NOW,
     };
-    for digest in ["a", "b", "c"] {
+    for digest in ["a", "b", "c", "d"] {
         test.write(move |tx| insert_wallet_transaction(tx, &built(digest))).unwrap();
         test.write(move |tx| insert_wallet_transaction(tx, &built(digest))).unwrap_err();
     }
@@ -107,13 +181,14 @@ fn a_wallets_transaction_goes_forward_only() {
         ("a", failed, false, "credited"),
         ("b", failed, true, "failed"),
         ("b", signed, false, "failed"),
+        ("b", Progress::Credited { event_index: 0 }, true, "credited"),
+        ("d", Progress::Seen, true, "seen"),
         ("z", signed, false, ""),
     ] {
         let told = test.write(move |tx| advance_wallet_transaction(tx, digest, progress, later)).unwrap();
         let found = test.read(move |tx| find_wallet_transaction(tx, digest));
         assert_eq!((told, found.map_or("", |found| found.state.name())), (news, state), "{digest} {progress:?}");
     }
-    test.write(move |tx| advance_wallet_transaction(tx, "c", Progress::Seen, later)).expect_err("nothing was signed");
     let credited = WalletTransaction {
         state: WalletTransactionState::Credited,
         signature: Some("s".to_owned()),
@@ -122,7 +197,15 @@ fn a_wallets_transaction_goes_forward_only() {
         ..built("a")
     };
     assert_eq!(test.read(|tx| find_wallet_transaction(tx, "a")), Some(credited));
-    assert_eq!(test.read(|tx| open_wallet_transactions(tx, 9)), [built("c")]);
+    let under_way = |after: &'static str, at_ms| {
+        let found = test.read(move |tx| wallet_transactions_under_way(tx, after, NOW.plus_ms(at_ms), 9));
+        found.into_iter().map(|found| found.digest).collect::<Vec<_>>()
+    };
+    assert_eq!(under_way("", 9), ["d"]);
+    assert_eq!(under_way("", 10), ["c", "d"], "c could not happen any more");
+    assert_eq!(under_way("c", 10), ["d"]);
+    let unsigned = |at_ms| test.read(move |tx| count_unsigned_wallet_transactions(tx, id(1), NOW.plus_ms(at_ms)));
+    assert_eq!((unsigned(9), unsigned(10)), (1, 0));
     assert_eq!(test.read(|tx| wallet_transactions_of(tx, id(1), 2)).len(), 2);
 }
 

@@ -36,7 +36,8 @@ fn step(world: &mut World, random: &mut fastrand::Rng) {
         31..35 => drop(world.carry_out(&Event::UndoCancel { service })),
         35..50 => use_service(world, service, random),
         50..66 => deposit(world, amount),
-        66..70 => withdraw(world, random),
+        66..69 => withdraw(world, random),
+        69..70 => order_elsewhere(world, random),
         70..74 => change_limit(world, random),
         74..80 => grant(world, random, amount),
         80..83 => void(world, random),
@@ -84,6 +85,22 @@ fn withdraw(world: &mut World, random: &mut fastrand::Rng) {
         world.chain.balance -= amount.micros();
         let moved = chain_move(world, amount);
         world.chain.moves.push(Event::Withdrawn(moved));
+    }
+}
+
+/// Somebody else has the operator's capability, too.
+fn order_elsewhere(world: &mut World, random: &mut fastrand::Rng) {
+    let Some(created_at) = world.chain.created_at else { return };
+    let amount = Usd::from_micros(random.i64(0..=world.chain.balance.max(0)));
+    if random.bool() && amount > Usd::ZERO {
+        world.chain.balance -= amount.micros();
+        world.chain.count_against_limit(amount.micros(), (world.desk.now.0 - created_at.0) / LIMIT_PERIOD_MS);
+        let moved = chain_move(world, amount);
+        world.chain.moves.push(Event::ForeignCharge(moved));
+    } else {
+        world.chain.balance += 1_000_000;
+        let moved = chain_move(world, Usd::from_dollars(1));
+        world.chain.moves.push(Event::ForeignCredit(moved));
     }
 }
 
@@ -191,7 +208,7 @@ fn happened(desk: &Desk) -> BTreeSet<String> {
 }
 
 /// All that can happen, except that these histories have no bandwidth.
-const HAPPENS: [&str; 40] = [
+const HAPPENS: [&str; 42] = [
     "told: invoice_issued",
     "told: invoice_paid",
     "told: invoice_failed",
@@ -207,6 +224,8 @@ const HAPPENS: [&str; 40] = [
     "told: month_closed",
     "deposit",
     "withdrawal",
+    "foreign_charge",
+    "foreign_credit",
     "invoice_issued",
     "invoice_voided",
     "invoice_paid",

@@ -67,6 +67,11 @@ impl Chain {
         (at.0 - self.created_at.unwrap().0) / LIMIT_PERIOD_MS
     }
 
+    /// In a period.
+    pub fn count_against_limit(&mut self, amount: i64, period: i64) {
+        *self.charged.entry(period).or_default() += amount;
+    }
+
     fn charge(&mut self, charge: &Charge, at: UtcMillis) -> (bool, i64, UtcMillis) {
         if let Some(answer) = self.charges.get(&charge.key) {
             assert_eq!(answer.1, micros(charge.amount), "the same key asks for another amount");
@@ -79,7 +84,7 @@ impl Chain {
         let answer = (allowed && !self.is_faulty(&charge.key.to_string()), amount, at);
         if answer.0 {
             self.balance -= amount;
-            *self.charged.entry(period).or_default() += amount;
+            self.count_against_limit(amount, period);
         }
         self.charges.insert(charge.key, answer);
         answer
@@ -342,6 +347,8 @@ fn is_delivered_again(event: &Event) -> bool {
             | Event::EscrowCreated { .. }
             | Event::Deposited(_)
             | Event::Withdrawn(_)
+            | Event::ForeignCharge(_)
+            | Event::ForeignCredit(_)
             | Event::LimitChanged(_)
             | Event::ChargeAnswered(_)
             | Event::RefundAnswered(_)

@@ -1,0 +1,522 @@
+//! Escrow end to end: the application with its ledger on disk and the simulated chain's journal, and what goes wrong
+//! between the two.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use suiftly::app::{
+    App, AppError, Caller, Credential, InvoiceName, NewWalletTransaction, WalletSignature, WalletTransactionView,
+};
+use suiftly::chain::escrow::{EventKind, UnsignedTransaction};
+use suiftly::chain::{Chain, FaultPlan, SimChain, SimWallet};
+use suiftly::clock::Clock;
+use suiftly::core::billing::{CreditReason, Event, InvoiceNumber, SpendCap};
+use suiftly::core::calendar::{DAY_MS, HOUR_MS, UtcMillis};
+use suiftly::core::customer::Customer;
+use suiftly::core::error_code::Code;
+use suiftly::core::id::{CustomerId, Service};
+use suiftly::core::money::Usd;
+use suiftly::core::tier::Tier;
+use suiftly::ledger::billing_invoice::{StoredInvoiceState, invoices_of};
+use suiftly::ledger::chain_event::{StoredEventKind, chain_events_of};
+use suiftly::ledger::charge::charges_of_invoice;
+use suiftly::ledger::customer::{find_customer, insert_customer};
+use suiftly::ledger::escrow::escrow_account_of;
+use suiftly::ledger::parked::parked;
+use tempfile::TempDir;
+
+use crate::support;
+
+const GENESIS: [u8; 16] = [7; 16];
+/// 2026-03-10T12:00:00Z
+const NOW: UtcMillis = UtcMillis(1_773_144_000_000);
+
+/// A business on disk, and a process that may end at any time.
+struct Business {
+    folder: TempDir,
+    clock: Clock,
+    app: Arc<App>,
+}
+
+impl Business {
+    async fn new() -> Self {
+        let (folder, clock) = (TempDir::new().unwrap(), Clock::settable(NOW));
+        let app = open(folder.path(), folder.path(), &clock).await;
+        Self { folder, clock, app }
+    }
+
+    /// The process ends without a word, and another one begins.
+    async fn restart(&mut self) {
+        let old = std::mem::replace(&mut self.app, Arc::new(elsewhere(&self.clock)));
+        close(old).await;
+        self.app = open(self.folder.path(), self.folder.path(), &self.clock).await;
+    }
+
+    fn pass(&self, ms: i64) {
+        assert!(self.clock.set(self.clock.now().plus_ms(ms)));
+    }
+
+    /// Lets time pass until nothing is under way.
+    async fn settle(&self) {
+        for _ in 0..40 {
+            self.pass(1_000);
+            self.app.work_on_chain().await.unwrap();
+        }
+    }
+
+    fn sim(&self) -> &SimChain {
+        let Chain::Sim(sim) = &self.app.chain;
+        sim
+    }
+
+    /// A customer with USDC in the wallet.
+    async fn customer(&self, number: u64, dollars: i32) -> Person {
+        let wallet = SimWallet::numbered(number).unwrap();
+        self.sim().faucet(wallet.address(), Usd::from_dollars(dollars), self.clock.now()).unwrap();
+        self.register(wallet).await
+    }
+
+    async fn register(&self, wallet: SimWallet) -> Person {
+        let number =
+            CustomerId::new(u32::from_le_bytes(wallet.address().as_str().as_bytes()[60..64].try_into().unwrap()));
+        let customer = number.unwrap();
+        let new = Customer::new(customer, wallet.address().clone(), self.clock.now());
+        self.app.ledger.write(move |tx| insert_customer(tx, &new)).await.unwrap();
+        let credential = Credential::Session(suiftly::core::id::SessionId::new([1; _]));
+        Person { caller: Caller { customer, credential, ip: "203.0.113.9".parse().unwrap() }, wallet }
+    }
+
+    async fn build(&self, person: &Person, action: &str, dollars: i64) -> Result<WalletTransactionView, AppError> {
+        self.app.build_wallet_transaction(&person.caller, None, asked(action, dollars * 1_000_000)).await
+    }
+
+    async fn sign(&self, person: &Person, built: &WalletTransactionView) -> Result<WalletTransactionView, AppError> {
+        let signature = person.sign(built);
+        self.app.hand_in_wallet_transaction(&person.caller, None, built.digest.clone(), signature).await
+    }
+
+    /// Built, signed, handed in, and waited for.
+    async fn transact(&self, person: &Person, action: &str, dollars: i64) -> WalletTransactionView {
+        let built = self.build(person, action, dollars).await.unwrap();
+        self.sign(person, &built).await.unwrap();
+        self.settle().await;
+        self.app.wallet_transaction(&person.caller, built.digest).await.unwrap()
+    }
+
+    async fn balance(&self, person: &Person) -> i64 {
+        self.app.escrow(&person.caller).await.unwrap().balance_micros
+    }
+
+    /// How often the chain charged for each order.
+    async fn charges_on_chain(&self) -> BTreeMap<String, usize> {
+        let mut charges = BTreeMap::new();
+        let page = self.app.chain.events(None, 1000, self.clock.now()).await.unwrap();
+        assert!(!page.has_more);
+        for event in page.events {
+            if let EventKind::Charged { key } = event.kind {
+                *charges.entry(key).or_default() += 1;
+            }
+        }
+        charges
+    }
+
+    async fn why_parked(&self, person: &Person) -> Option<String> {
+        let customer = person.caller.customer;
+        self.app.ledger.read(move |tx| parked(tx, customer)).await.unwrap().map(|parked| parked.reason)
+    }
+
+    /// Books, copies and chain agree.
+    async fn check(&self) {
+        let reconciled = self.app.reconcile_escrow(None).await.unwrap();
+        assert_eq!((reconciled.parked.as_slice(), reconciled.mended), ([].as_slice(), 0));
+        self.app.verify_books(0).await.unwrap();
+        let totals = self.sim().totals();
+        assert_eq!(
+            totals.given.micros(),
+            (totals.wallets.micros() + totals.accounts.micros() + totals.collected.micros())
+        );
+    }
+}
+
+/// Somebody with a wallet.
+struct Person {
+    caller: Caller,
+    wallet: SimWallet,
+}
+
+impl Person {
+    fn sign(&self, built: &WalletTransactionView) -> WalletSignature {
+        let content = built.content.clone().unwrap_or_default();
+        let unsigned = UnsignedTransaction { digest: built.digest.clone(), content, expires_at: NOW };
+        signature(&self.wallet.sign(&unsigned).unwrap().signature)
+    }
+}
+
+fn signature(text: &str) -> WalletSignature {
+    serde_json::from_value(serde_json::json!({"signature": text})).unwrap()
+}
+
+fn asked(action: &str, amount_micros: i64) -> NewWalletTransaction {
+    serde_json::from_value(serde_json::json!({"action": action, "amount_micros": amount_micros})).unwrap()
+}
+
+/// The ledger's folder and the chain's.
+async fn open(ledger: &Path, chain: &Path, clock: &Clock) -> Arc<App> {
+    let mut app = support::app(ledger, clock.clone()).0;
+    app.chain = Chain::Sim(SimChain::open(&chain.join("sim-chain.journal"), GENESIS).unwrap());
+    Arc::new(app)
+}
+
+/// To put in the place of one that is closed.
+fn elsewhere(clock: &Clock) -> App {
+    let folder = TempDir::new().unwrap();
+    support::app(folder.path(), clock.clone()).0
+}
+
+async fn close(app: Arc<App>) {
+    tokio::task::spawn_blocking(move || app.ledger.close()).await.unwrap();
+}
+
+fn code(error: AppError) -> Code {
+    match error {
+        AppError::Refused(refusal) => refusal.code,
+        error => unreachable!("{error:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_goes_in_pays_and_comes_out_again() {
+    let mut business = Business::new().await;
+    let person = business.customer(1, 100).await;
+    assert_eq!(code(business.build(&person, "withdraw", 1).await.unwrap_err()), Code::NoEscrowAccount);
+
+    let built = business.build(&person, "deposit", 40).await.unwrap();
+    assert_eq!((built.state.as_str(), built.is_simulated), ("built", true));
+    let seen = business.sign(&person, &built).await.unwrap();
+    assert_eq!((seen.state.as_str(), seen.content), ("seen", None));
+    assert_eq!(business.balance(&person).await, 0, "it is not final");
+    business.restart().await;
+    business.settle().await;
+    let credited = business.app.wallet_transaction(&person.caller, built.digest.clone()).await.unwrap();
+    assert_eq!(credited.state, "credited");
+    assert_eq!(business.balance(&person).await, 40_000_000);
+
+    let subscribe = Event::Subscribe { service: Service::Grpc, tier: Tier::Pro };
+    business.app.bill(person.caller.customer, subscribe).await.unwrap();
+    business.settle().await;
+    assert_eq!(business.balance(&person).await, 11_000_000);
+    let escrow = business.app.escrow(&person.caller).await.unwrap();
+    assert_eq!(escrow.period_charged_micros, 29_000_000);
+    assert_eq!(
+        business.charges_on_chain().await,
+        BTreeMap::from([(format!("{}/invoice-2-1", business.app.ledger_id), 1)])
+    );
+
+    assert_eq!(business.transact(&person, "set_spending_limit", 10).await.state, "credited");
+    assert_eq!(business.app.escrow(&person.caller).await.unwrap().spending_limit_micros, 10_000_000);
+    assert_eq!(code(business.build(&person, "withdraw", 12).await.unwrap_err()), Code::InvalidFields);
+    assert_eq!(business.transact(&person, "withdraw", 11).await.state, "credited");
+    assert_eq!(business.balance(&person).await, 0);
+    assert_eq!(business.app.wallet_usdc(&person.caller).await.unwrap().balance_micros, 71_000_000);
+    let customer = person.caller.customer;
+    let moves = business.app.ledger.read(move |tx| chain_events_of(tx, customer, 9)).await.unwrap();
+    let kinds: Vec<StoredEventKind> = moves.iter().map(|event| event.kind).collect();
+    use StoredEventKind::{Charged, Created, Deposited, SpendingLimitSet, Withdrawn};
+    assert_eq!(kinds, [Withdrawn, SpendingLimitSet, Charged, Deposited, Created]);
+    business.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_is_its_owners_and_for_its_wallet_to_sign() {
+    let business = Business::new().await;
+    let (person, other) = (business.customer(1, 100).await, business.customer(2, 100).await);
+    for (action, micros) in [
+        ("deposit", 0),
+        ("deposit", -1),
+        ("deposit", 1_000_000_000_001),
+        ("withdraw", 0),
+        ("set_spending_limit", 9_999_999),
+        ("set_spending_limit", -1),
+        ("set_spending_limit", 2_000_000_000_000),
+        ("give", 5),
+    ] {
+        let refused = business.app.build_wallet_transaction(&person.caller, None, asked(action, micros)).await;
+        assert_eq!(code(refused.unwrap_err()), Code::InvalidFields, "{action} {micros}");
+    }
+    let built = business.build(&person, "deposit", 5).await.unwrap();
+    let hand_in = |caller: &Caller, digest: &str, signed: WalletSignature| {
+        let (app, caller, digest) = (Arc::clone(&business.app), caller.clone(), digest.to_owned());
+        async move { app.hand_in_wallet_transaction(&caller, None, digest, signed).await }
+    };
+    let by_other = other.sign(&built);
+    assert_eq!(code(hand_in(&person.caller, &built.digest, by_other).await.unwrap_err()), Code::InvalidFields);
+    assert_eq!(code(hand_in(&person.caller, &built.digest, signature("AAAA")).await.unwrap_err()), Code::InvalidFields);
+    let own = || person.sign(&built);
+    assert_eq!(code(hand_in(&other.caller, &built.digest, own()).await.unwrap_err()), Code::NotFound);
+    assert_eq!(code(hand_in(&person.caller, "nothing", own()).await.unwrap_err()), Code::NotFound);
+    hand_in(&person.caller, &built.digest, own()).await.unwrap();
+    let again = hand_in(&person.caller, &built.digest, own()).await.unwrap();
+    assert_eq!(again.state, "seen", "the same signature again is no mistake");
+
+    let late = business.build(&person, "deposit", 5).await.unwrap();
+    business.pass(HOUR_MS + 1);
+    assert_eq!(code(business.sign(&person, &late).await.unwrap_err()), Code::TransactionState);
+    business.pass(HOUR_MS);
+    business.settle().await;
+    let failed = business.app.wallet_transaction(&person.caller, late.digest).await.unwrap();
+    assert_eq!((failed.state.as_str(), failed.failure.is_some()), ("failed", true));
+
+    let many = business.build(&person, "deposit", 500).await.unwrap();
+    business.sign(&person, &many).await.unwrap();
+    business.settle().await;
+    let failed = business.app.wallet_transaction(&person.caller, many.digest).await.unwrap();
+    assert_eq!(failed.failure.as_deref(), Some("the wallet has $95.00 only"));
+    for _ in 0..20 {
+        business.build(&person, "deposit", 5).await.unwrap();
+    }
+    assert_eq!(code(business.build(&person, "deposit", 5).await.unwrap_err()), Code::LimitReached);
+    assert_eq!(business.app.wallet_transactions(&other.caller).await.unwrap().items, []);
+    assert_eq!(business.balance(&person).await, 5_000_000);
+    business.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_pays_what_is_owed_at_once_and_once() {
+    let business = Business::new().await;
+    let person = business.customer(1, 1_000).await;
+    let customer = person.caller.customer;
+    business.transact(&person, "deposit", 30).await;
+    let subscribe = Event::Subscribe { service: Service::Grpc, tier: Tier::Pro };
+    business.app.bill(customer, subscribe).await.unwrap();
+    business.settle().await;
+    // A month later nothing is left to pay with.
+    business.pass(30 * DAY_MS);
+    business.app.run_billing().await.unwrap();
+    business.settle().await;
+    let unpaid = move |app: Arc<App>| async move {
+        let all = app.ledger.read(move |tx| invoices_of(tx, customer, None, 99)).await.unwrap();
+        let unpaid = all.into_iter().filter(|invoice| invoice.state == StoredInvoiceState::Pending);
+        unpaid.map(|invoice| invoice.invoice).collect::<Vec<u64>>()
+    };
+    let owed = unpaid(Arc::clone(&business.app)).await;
+    let [owed] = owed[..] else { unreachable!("{owed:?}") };
+
+    // The deposit, the customer and the manager want it paid at the same time.
+    let built = business.build(&person, "deposit", 500).await.unwrap();
+    business.sign(&person, &built).await.unwrap();
+    business.pass(1_000);
+    let second = InvoiceName::Number(InvoiceNumber(2));
+    let mut together = tokio::task::JoinSet::new();
+    for number in 0..24 {
+        let (app, caller) = (Arc::clone(&business.app), person.caller.clone());
+        together.spawn(async move {
+            match number % 3 {
+                0 => drop(app.pay_invoice(&caller, None, second).await),
+                1 => drop(app.work_on_chain().await.unwrap()),
+                _ => app.run_billing().await.unwrap(),
+            }
+        });
+    }
+    together.join_all().await;
+    business.settle().await;
+    assert_eq!(unpaid(Arc::clone(&business.app)).await, Vec::<u64>::new());
+    let charges = business.app.ledger.read(move |tx| charges_of_invoice(tx, owed)).await.unwrap();
+    assert_eq!(charges.len(), 1, "{charges:?}");
+    let on_chain = business.charges_on_chain().await;
+    assert_eq!(on_chain.values().copied().collect::<Vec<_>>(), [1, 1], "{on_chain:?}");
+    business.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_ledger_finds_escrow_again() {
+    let business = Business::new().await;
+    let person = business.customer(1, 1_000).await;
+    business.transact(&person, "deposit", 100).await;
+    let subscribe = || Event::Subscribe { service: Service::Grpc, tier: Tier::Pro };
+    business.app.bill(person.caller.customer, subscribe()).await.unwrap();
+    business.settle().await;
+    business.transact(&person, "set_spending_limit", 60).await;
+    let escrow = business.app.escrow(&person.caller).await.unwrap();
+    assert_eq!(escrow.balance_micros, 71_000_000);
+    let Business { folder, clock, app } = business;
+    close(app).await;
+
+    let fresh = TempDir::new().unwrap();
+    let app = open(fresh.path(), folder.path(), &clock).await;
+    let business = Business { folder, clock, app };
+    business.settle().await;
+    // The wallet signs in again; its number is another one.
+    let wallet = SimWallet::numbered(1).unwrap();
+    let address = wallet.address().clone();
+    let person = business.register(wallet).await;
+    let wake = move |tx: &suiftly::ledger::WriteTx<'_>| {
+        suiftly::ledger::chain_event::put_off_chain_events(tx, &address, Some(NOW), None)
+    };
+    business.app.ledger.write(wake).await.unwrap();
+    business.settle().await;
+    assert_eq!(business.app.escrow(&person.caller).await.unwrap(), escrow);
+    business.check().await;
+    assert_eq!(business.why_parked(&person).await, None);
+
+    // The first invoice has the number that the first one of the lost ledger had, and is charged all the same.
+    business.app.bill(person.caller.customer, subscribe()).await.unwrap();
+    business.settle().await;
+    assert_eq!(business.balance(&person).await, 42_000_000);
+    let on_chain = business.charges_on_chain().await;
+    assert_eq!(on_chain.values().sum::<usize>(), 2, "{on_chain:?}");
+    business.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_differs_from_the_chain_is_parked_and_limits_are_taken_over() {
+    let mut business = Business::new().await;
+    let (person, other) = (business.customer(1, 1_000).await, business.customer(2, 1_000).await);
+    business.transact(&person, "deposit", 100).await;
+    business.transact(&other, "deposit", 100).await;
+    business.check().await;
+    let path = business.folder.path().join("ledger.db");
+    let change = move |sql: String| {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        assert_eq!(connection.execute(&sql, ()).unwrap(), 1, "{sql}");
+    };
+    let of = |person: &Person| format!("WHERE customer_id = {}", person.caller.customer);
+    change(format!("UPDATE escrow_accounts SET balance_micros = 100000001 {}", of(&person)));
+    change(format!("UPDATE escrow_accounts SET spending_limit_micros = 20000000 {}", of(&other)));
+    let reconciled = business.app.reconcile_escrow(None).await.unwrap();
+    assert_eq!((reconciled.compared, reconciled.mended), (2, 1));
+    assert_eq!(reconciled.parked, [person.caller.customer]);
+    let why = business.why_parked(&person).await.unwrap();
+    assert!(why.contains("$100.000001") && why.contains("the chain has $100.00"), "{why}");
+    assert_eq!(business.why_parked(&other).await, None);
+    assert_eq!(business.app.escrow(&other.caller).await.unwrap().spending_limit_micros, 250_000_000);
+
+    // The chain is another one: nothing of what was there is on it.
+    std::fs::remove_file(business.folder.path().join("sim-chain.journal")).unwrap();
+    business.restart().await;
+    business.settle().await;
+    let reconciled = business.app.reconcile_escrow(None).await.unwrap();
+    assert_eq!(reconciled.parked.len(), 2);
+    assert!(business.why_parked(&other).await.unwrap().contains("no such account"));
+}
+
+/// Three customers do all that they can while the chain drops, delays, repeats and mixes up, and the process ends between
+/// any two steps. In the end books, copies and chain agree, and nothing was charged twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn random_histories_with_faults_and_crashes_end_in_agreement() {
+    let histories = std::env::var("SUIFTLY_ESCROW_HISTORIES").map_or(6, |text| text.parse().unwrap());
+    for seed in 0..histories {
+        live(seed).await;
+    }
+}
+
+async fn live(seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut business = Business::new().await;
+    let mut people = Vec::new();
+    for number in 1..=3 {
+        people.push(business.customer(number, 2_000).await);
+    }
+    let faults = |seed| FaultPlan {
+        seed,
+        drop_permille: 150,
+        lose_answer_permille: 150,
+        late_permille: 150,
+        late_up_to_ms: 90_000,
+        duplicate_permille: 300,
+        reorder_permille: 300,
+    };
+    business.sim().set_fault_plan(Some(faults(seed)));
+    for step in 0..60 {
+        business.pass(match random.u8(..10) {
+            0..6 => random.i64(0..5_000),
+            6..9 => random.i64(0..HOUR_MS),
+            _ => random.i64(0..9 * DAY_MS),
+        });
+        let person = &people[random.usize(..3)];
+        act(&business, person, &mut random).await;
+        match random.u8(..10) {
+            0 => {
+                business.restart().await;
+                business.sim().set_fault_plan(Some(faults(seed * 1_000 + step)));
+            }
+            // It ends wherever it is.
+            1..4 => {
+                let some = Duration::from_micros(random.u64(0..3_000));
+                let _ = tokio::time::timeout(some, business.app.work_on_chain()).await;
+            }
+            4..9 => drop(business.app.work_on_chain().await),
+            _ => drop(business.app.run_billing().await),
+        }
+    }
+    business.sim().set_fault_plan(None);
+    business.pass(2 * HOUR_MS);
+    business.app.run_billing().await.unwrap();
+    business.settle().await;
+    business.pass(HOUR_MS);
+    business.settle().await;
+    for person in &people {
+        assert_eq!(business.why_parked(person).await, None, "history {seed}");
+    }
+    business.check().await;
+    check_charges(&business, &people, seed).await;
+}
+
+/// One thing that a customer does. It may be refused.
+async fn act(business: &Business, person: &Person, random: &mut fastrand::Rng) {
+    let customer = person.caller.customer;
+    let service = Service::ALL[random.usize(..2)];
+    let tier = Tier::ALL[random.usize(..3)];
+    let transaction = match random.u8(..10) {
+        0..4 => Some(("deposit", random.i64(1..100))),
+        4 => Some(("withdraw", random.i64(1..100))),
+        5 => Some(("set_spending_limit", random.i64(0..300))),
+        _ => None,
+    };
+    if let Some((action, dollars)) = transaction {
+        if let Ok(built) = business.build(person, action, dollars).await {
+            drop(business.sign(person, &built).await);
+        }
+        return;
+    }
+    let cap = SpendCap { amount: Usd::from_dollars(5), hard_stop: random.bool() };
+    let credit = Event::GrantCredit { reason: CreditReason::Promo, amount: Usd::from_dollars(3), expires_at: None };
+    let event = match random.u8(..10) {
+        0..5 => Event::Subscribe { service, tier },
+        5..8 => Event::ChangeTier { service, tier },
+        8 => Event::SetSpendCap(Some(cap)),
+        _ => credit,
+    };
+    drop(business.app.bill(customer, event).await);
+}
+
+/// Each order was carried out once, and each paid invoice was charged by at most one.
+async fn check_charges(business: &Business, people: &[Person], seed: u64) {
+    let on_chain = business.charges_on_chain().await;
+    assert!(on_chain.values().all(|times| *times == 1), "history {seed}: {on_chain:?}");
+    let mut charged = 0;
+    for person in people {
+        let customer = person.caller.customer;
+        let read = move |tx: &suiftly::ledger::ReadTx<'_>| {
+            let mut counts = Vec::new();
+            for invoice in invoices_of(tx, customer, None, 999)? {
+                let charges = charges_of_invoice(tx, invoice.invoice)?;
+                let is_paid = |answer: &Option<_>| {
+                    matches!(answer, Some((suiftly::ledger::charge::StoredAnswer::Succeeded { .. }, _)))
+                };
+                counts.push((invoice.state, charges.iter().filter(|charge| is_paid(&charge.answer)).count()));
+            }
+            let account = escrow_account_of(tx, customer)?;
+            let shown = find_customer(tx, customer)?.map(|customer| customer.balance);
+            assert_eq!(shown, Some(account.map_or(Usd::ZERO, |account| account.balance)));
+            Ok::<_, suiftly::ledger::LedgerError>(counts)
+        };
+        for (state, succeeded) in business.app.ledger.read(read).await.unwrap() {
+            assert!(succeeded <= 1, "history {seed}: an invoice was charged {succeeded} times");
+            assert!(succeeded == 0 || state == StoredInvoiceState::Paid, "history {seed}: charged and {state:?}");
+            charged += succeeded;
+        }
+    }
+    assert_eq!(charged, on_chain.len(), "history {seed}");
+}
