@@ -312,7 +312,7 @@ pub fn number_of_invoice(tx: &ReadTx<'_>, invoice: u64) -> Result<Option<Option<
 ///
 /// # Errors
 /// [`LedgerError::Statement`].
-pub fn list_invoices(
+pub fn newest_invoices(
     tx: &ReadTx<'_>,
     customer: Option<CustomerId>,
     state: Option<StoredInvoiceState>,

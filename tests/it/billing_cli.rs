@@ -219,6 +219,15 @@ fn billing_is_shown_and_orders_are_taken_without_a_process() {
     assert!(told.contains("suiftly does not run: it was done in the ledger itself"), "{told}");
     let refused = refusal(&server, &["void", "--invoice", "2", "--reason", "again"]);
     assert!(refused.contains("an invoice that is voided"), "{refused}");
+    let with_escrow = format!(
+        "INSERT INTO parked_customers VALUES (8, 'differs from the chain', 0);
+         INSERT INTO escrow_accounts (customer_id, object_id, created_at_ms, balance_micros, spending_limit_micros, period,
+             period_charged_micros, mirrored_at_ms) VALUES (8, '0x{}', 0, 0, 0, 0, 0, 0)",
+        "8".repeat(64)
+    );
+    connection(&server).execute_batch(&with_escrow).unwrap();
+    let refused = refusal(&server, &["unpark", "--customer", "8", "--reason", "looks fine"]);
+    assert!(refused.contains("only a running process can compare escrow with the chain"), "{refused}");
     server.restart();
     assert_eq!(show(&server).0, ["voided", "paid", "draft"]);
 }

@@ -138,7 +138,7 @@ async fn who_has_falsified_books_is_parked_and_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_whose_month_cannot_be_closed_stops_nobody() {
-    let firm = Firm::open_subscribed(&[1, 2, 3]).await;
+    let firm = Firm::open_with_credit(&[1, 2, 3]).await;
     firm.falsify("UPDATE invoices SET amount_micros = amount_micros + 10000 WHERE customer_id = 2 AND state = 'draft'");
     firm.set_time(after_november(HOUR_MS));
     firm.app.run_billing().await.unwrap();

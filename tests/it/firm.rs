@@ -9,7 +9,8 @@ use suiftly::app::App;
 use suiftly::app::billing::{Included, load_whole};
 use suiftly::clock::Clock;
 use suiftly::core::billing::{
-    ChainEventId, ChainMove, ChargeAnswer, ChargeKey, Event, Invoice, InvoiceState, Outcome, SpendingLimit,
+    ChainEventId, ChainMove, ChargeAnswer, ChargeKey, CreditReason, Event, Invoice, InvoiceState, Outcome,
+    SpendingLimit,
 };
 use suiftly::core::calendar::{Month, UtcMillis};
 use suiftly::core::customer::Customer;
@@ -95,6 +96,20 @@ impl Firm {
             firm.app.bill(id(*number), deposit(*number, 0, 200)).await.unwrap();
             firm.app.bill(id(*number), SUBSCRIBE).await.unwrap();
             firm.answer_all(*number, true).await;
+        }
+        firm
+    }
+
+    /// Each with credit in place of an account on the chain, and a subscription that it paid.
+    pub async fn open_with_credit(customers: &'static [u32]) -> Self {
+        let firm = Self::open(&[]).await;
+        for number in customers {
+            let wallet = format!("0x{number:064x}").parse().unwrap();
+            let customer = Customer::new(id(*number), wallet, BEGIN);
+            firm.app.ledger.write(move |tx| insert_customer(tx, &customer)).await.unwrap();
+            let (reason, amount) = (CreditReason::Promo, Usd::from_dollars(29));
+            firm.app.bill(id(*number), Event::GrantCredit { reason, amount, expires_at: None }).await.unwrap();
+            firm.app.bill(id(*number), SUBSCRIBE).await.unwrap();
         }
         firm
     }

@@ -22,6 +22,7 @@ use crate::core::money::Usd;
 use crate::ledger::activity::append_activity;
 use crate::ledger::billing_invoice::find_invoice_by_number;
 use crate::ledger::customer::find_customer;
+use crate::ledger::escrow::escrow_account_of;
 use crate::ledger::parked::parked;
 use crate::ledger::{Ledger, ReadTx, WriteTx};
 
@@ -53,7 +54,7 @@ pub enum Order {
     Collect { invoice: u64 },
     /// Nothing is charged any more until it is unparked.
     Park { customer: u32, reason: String },
-    /// Only if the books add up.
+    /// Only if the books add up, and escrow is what the chain has.
     Unpark { customer: u32, reason: String },
 }
 
@@ -93,12 +94,18 @@ pub struct OrderedCreditNote {
 }
 
 impl App {
-    /// Carries out what an operator asks for, and rings the outbox.
+    /// Carries out what an operator asks for, and has what it demands sent.
     ///
     /// # Errors
     /// [`Code::NotFound`] for a number that is no customer's or no invoice's, [`Code::InvalidFields`],
     /// [`Code::InvoiceState`], [`Code::PaymentUnderWay`], [`Code::BillingOnHold`]. Then nothing of it is done.
     pub async fn carry_out_order(&self, order: Order) -> Result<OrderDone, AppError> {
+        if let Order::Unpark { customer, .. } = &order
+            && let Some(customer) = CustomerId::new(*customer)
+            && let Some(difference) = self.escrow_difference(customer).await?
+        {
+            return Err(stays_parked(customer, &[difference]).into());
+        }
         let (now, tariff) = (self.clock.now(), self.tariff());
         let done = self.ledger.write(move |tx| carry_out_order(tx, &order, &tariff, now)).await;
         if done.is_ok() {
@@ -119,6 +126,13 @@ pub fn order_without_process(
     now: UtcMillis,
 ) -> Result<OrderDone, AppError> {
     let tariff = Tariff::of(&load_config_global(ledger)?.config, tax_basis_points);
+    if let Order::Unpark { customer, .. } = &order
+        && let Some(customer) = CustomerId::new(*customer)
+        && ledger.read_blocking(move |tx| escrow_account_of(tx, customer))?.is_some()
+    {
+        let detail = "only a running process can compare escrow with the chain: start `suiftly serve`";
+        return Err(Refusal::new(Code::BillingOnHold, detail).into());
+    }
     ledger.write_blocking(move |tx| carry_out_order(tx, &order, &tariff, now))
 }
 
@@ -276,8 +290,7 @@ impl Doing<'_> {
         };
         let found = mismatches_of(self.tx, customer, &self.tariff.included, self.now)?;
         if !found.is_empty() {
-            let detail = format!("customer {customer} stays parked, for the books do not add up: {}", found.join("; "));
-            return Err(Refusal::new(Code::BillingOnHold, detail).into());
+            return Err(stays_parked(customer, &found).into());
         }
         let decision = self.decide(customer, &Event::Unpark)?;
         let details = json!({
@@ -305,6 +318,11 @@ impl Doing<'_> {
         };
         Ok(append_activity(self.tx, activity)?)
     }
+}
+
+fn stays_parked(customer: CustomerId, found: &[String]) -> Refusal {
+    let found = found.join("; ");
+    Refusal::new(Code::BillingOnHold, format!("customer {customer} stays parked, for the books do not add up: {found}"))
 }
 
 fn require_customer(tx: &ReadTx<'_>, number: u32) -> Result<CustomerId, AppError> {

@@ -140,7 +140,8 @@ pub(super) enum BillingCommand {
         #[command(flatten)]
         place: Place,
     },
-    /// Charges a parked customer again, if the books add up: nothing overrides that, for the next check would park again
+    /// Charges a parked customer again, if the books add up and agree with the chain: nothing overrides that, for the next
+    /// check would park again
     #[command(after_help = "Example: suiftly billing unpark --customer 12345 --reason \"settled, ticket 17\"")]
     Unpark {
         /// The customer's number
