@@ -7,6 +7,7 @@
 //! ```
 
 mod at_rest;
+mod clock_check;
 mod held;
 mod import;
 mod reading;
@@ -28,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub use self::at_rest::open_at_rest;
+pub use self::clock_check::accept_clock;
+use self::clock_check::check_clock;
 pub use self::held::with_ledger;
 pub use self::import::import_files;
 pub use self::reading::intake_options;
@@ -41,6 +44,7 @@ use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, Traf
 use crate::chain::{Chain, SimChain, SimError};
 use crate::clock::Clock;
 use crate::config::{BillingConfig, Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
+use crate::core::calendar::UtcMillis;
 use crate::core::challenge::Site;
 use crate::core::gateway_token::GatewayTokens;
 use crate::http::{self, Feed, GateOptions, HttpState, Quotas};
@@ -98,6 +102,16 @@ pub enum DaemonError {
     PlainHttp(String),
     #[error(transparent)]
     Chain(#[from] SimError),
+    #[error(
+        "the machine's clock says {now}, and the ledger was in use at {seen}: set the clock right; if it is right, start \
+         once with --accept-clock"
+    )]
+    ClockBehind { now: UtcMillis, seen: UtcMillis },
+    #[error(
+        "the machine's clock says {now}, and the ledger was in use at {seen} last: if the clock is wrong, months would be \
+         billed that are not over, so set it right; if it is right, start once with --accept-clock"
+    )]
+    ClockAhead { now: UtcMillis, seen: UtcMillis },
     #[error(transparent)]
     Random(#[from] NoRandomness),
     #[error(transparent)]
@@ -237,6 +251,7 @@ fn open(
     gateways: GatewayTokens,
 ) -> Result<(App, Reading), DaemonError> {
     let ledger = Ledger::open(&config.data_dir.join("ledger.db"), config.ledger.readers)?;
+    check_clock(&ledger, clock.now())?;
     let (traffic, writer) = open_store(config, &ledger, &clock)?;
     let config_global = load_config_global(&ledger)?;
     let identity = random()?;

@@ -598,6 +598,12 @@ BEGIN SELECT RAISE(ABORT, 'a ledger keeps its identity'); END;
 CREATE TRIGGER ledger_identity_no_delete BEFORE DELETE ON ledger_identity
 BEGIN SELECT RAISE(ABORT, 'a ledger keeps its identity'); END;
 
+-- Until when the ledger was in use: what the machine's clock is held against at the next start.
+CREATE TABLE clock_mark (
+    only_one     INTEGER PRIMARY KEY CHECK (only_one = 1),
+    in_use_at_ms INTEGER NOT NULL
+) STRICT;
+
 -- Up to where the events of each chain have been read.
 CREATE TABLE chain_cursor (
     chain         TEXT PRIMARY KEY CHECK (chain <> ''),

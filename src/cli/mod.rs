@@ -32,7 +32,7 @@ pub struct Cli {
 enum Command {
     /// Counts HAProxy's log and serves the API, until stopped
     #[command(after_help = "Example: suiftly serve --config /etc/suiftly/suiftly.toml")]
-    Serve(ConfigArgs),
+    Serve(serve::ServeArgs),
     /// Counts log files that were written before, plain, .gz or .zst, each once
     #[command(after_help = import::HELP)]
     Import(import::ImportArgs),
@@ -98,7 +98,7 @@ struct ConfigArgs {
 /// Whatever went wrong, in a sentence for the operator.
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
-        Command::Serve(args) => serve::serve(&args.config),
+        Command::Serve(args) => serve::serve(&args),
         Command::Import(args) => import::import(&args),
         Command::Demo(args) => demo::demo(&args),
         Command::Init(args) => init::init(&args),

@@ -35,6 +35,7 @@ pub mod service_instance;
 pub mod session;
 pub mod source;
 pub mod spool_record;
+pub mod steady_clock;
 pub mod syslog_frame;
 pub mod tier;
 pub mod usage;

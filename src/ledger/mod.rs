@@ -29,6 +29,7 @@ pub mod billing_notice;
 pub mod billing_standing;
 pub mod chain_event;
 pub mod charge;
+pub mod clock_mark;
 pub mod config_global;
 mod connection;
 pub mod credit;

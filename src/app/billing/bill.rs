@@ -12,10 +12,11 @@ use super::tariff::Tariff;
 use crate::app::{App, AppError, meter};
 use crate::core::billing::watermark::{Finality, SourceMark, finality};
 use crate::core::billing::{Completeness, Decision, Event, Preview};
-use crate::core::calendar::{Month, UtcMillis};
+use crate::core::calendar::{MINUTE_MS, Month, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::core::source::SourceState;
 use crate::ledger::billing_standing::oldest_draft_before;
+use crate::ledger::clock_mark::{last_in_use, note_in_use};
 
 impl App {
     /// Carries out an event of a customer's billing. If the customer's books contradict themselves, the customer is
@@ -62,6 +63,7 @@ impl App {
     /// [`AppError`]; the next run goes on.
     pub async fn run_billing(&self) -> Result<(), AppError> {
         let now = self.clock.now();
+        self.note_in_use(now).await?;
         let current = Month::of(now)?;
         let mut month = self.ledger.read(move |tx| oldest_draft_before(tx, current)).await?.unwrap_or(current);
         while month < current && self.is_final(month, now) {
@@ -78,6 +80,15 @@ impl App {
         }
         tick_due(&self.ledger, &self.tariff(), now).await?;
         self.payments.notify_one();
+        Ok(())
+    }
+
+    /// For the next start, once a minute.
+    async fn note_in_use(&self, now: UtcMillis) -> Result<(), AppError> {
+        let seen = self.ledger.read(last_in_use).await?;
+        if seen.is_none_or(|seen| now >= seen.plus_ms(MINUTE_MS)) {
+            self.ledger.write(move |tx| note_in_use(tx, now)).await?;
+        }
         Ok(())
     }
 
