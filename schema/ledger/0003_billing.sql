@@ -49,7 +49,9 @@ BEGIN SELECT RAISE(ABORT, 'lines of an issued invoice are not deleted'); END;
 CREATE TABLE IF NOT EXISTS credits (
     credit_id        INTEGER PRIMARY KEY,
     customer_id      INTEGER NOT NULL REFERENCES customers (customer_id),
-    reason           TEXT NOT NULL CHECK (reason IN ('reconciliation', 'goodwill', 'promo', 'outage', 'refund')),
+    reason           TEXT NOT NULL
+        CHECK (reason = 'reconciliation' OR reason = 'goodwill' OR reason = 'promo' OR reason = 'outage'
+            OR reason = 'refund'),
     granted_micros   INTEGER NOT NULL CHECK (granted_micros > 0),
     remaining_micros INTEGER NOT NULL CHECK (remaining_micros BETWEEN 0 AND granted_micros),
     granted_at_ms    INTEGER NOT NULL,
@@ -60,8 +62,6 @@ CREATE TABLE IF NOT EXISTS credits (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS credits_of_customer ON credits (customer_id, credit_id);
-CREATE INDEX IF NOT EXISTS credits_to_expire ON credits (expires_at_ms)
-WHERE expires_at_ms IS NOT NULL AND remaining_micros > 0;
 
 CREATE TRIGGER IF NOT EXISTS credits_stay BEFORE UPDATE ON credits
 WHEN (NEW.credit_id, NEW.customer_id, NEW.reason, NEW.granted_micros, NEW.granted_at_ms, NEW.expires_at_ms,
@@ -81,7 +81,7 @@ CREATE TABLE IF NOT EXISTS credit_notes (
     amount_micros  INTEGER NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
     reason         TEXT NOT NULL CHECK (reason <> ''),
     issued_at_ms   INTEGER NOT NULL,
-    state          TEXT NOT NULL DEFAULT 'sent' CHECK (state IN ('sent', 'paid', 'credited')),
+    state          TEXT NOT NULL DEFAULT 'sent' CHECK (state = 'sent' OR state = 'paid' OR state = 'credited'),
     reference      TEXT CHECK (reference <> ''),               -- the transaction on the chain that paid it back
     credit_id      INTEGER REFERENCES credits (credit_id),     -- that it became
     CHECK ((state = 'paid') = (reference IS NOT NULL)),
@@ -145,20 +145,21 @@ BEGIN
     WHERE NEW.entry_id <> (SELECT coalesce(max(entry_id), 0) + 1 FROM ledger_entries);
     SELECT RAISE(ABORT, 'there is an entry with this key')
     WHERE EXISTS (SELECT 1 FROM ledger_entries WHERE idempotency_key = NEW.idempotency_key);
-    SELECT RAISE(ABORT, 'an entry has two postings or more, numbered from 0')
-    WHERE (SELECT count(*) < 2 OR max(position) <> count(*) - 1 FROM ledger_postings WHERE entry_id = NEW.entry_id);
-    SELECT RAISE(ABORT, 'postings have the time and the customer of their entry')
-    WHERE EXISTS (SELECT 1 FROM ledger_postings WHERE entry_id = NEW.entry_id
-                  AND (at_ms <> NEW.at_ms OR customer_id <> NEW.customer_id));
     SELECT RAISE(ABORT, 'the invoice and the credit of an entry are its customer''s')
     WHERE NEW.customer_id <> (SELECT customer_id FROM invoices WHERE invoice_id = NEW.invoice_id)
        OR NEW.customer_id <> (SELECT customer_id FROM credits WHERE credit_id = NEW.credit_id);
     SELECT RAISE(ABORT, 'an invoice is paid once')
     WHERE NEW.reason = 'invoice_paid' AND EXISTS (SELECT 1 FROM ledger_entries
                                                   WHERE invoice_id = NEW.invoice_id AND reason = 'invoice_paid');
-    SELECT RAISE(ABORT, 'the postings of an entry sum to zero in each currency')
-    WHERE EXISTS (SELECT 1 FROM ledger_postings WHERE entry_id = NEW.entry_id
-                  GROUP BY currency HAVING sum(amount_micros) <> 0);
+    -- Its postings are read once. There is a sum for each currency that a posting may have.
+    SELECT CASE
+        WHEN count(*) < 2 OR max(position) <> count(*) - 1
+            THEN RAISE(ABORT, 'an entry has two postings or more, numbered from 0')
+        WHEN max(at_ms <> NEW.at_ms OR customer_id <> NEW.customer_id)
+            THEN RAISE(ABORT, 'postings have the time and the customer of their entry')
+        WHEN sum(iif(currency = 'USD', amount_micros, 0)) <> 0 OR sum(iif(currency = 'USDC', amount_micros, 0)) <> 0
+            THEN RAISE(ABORT, 'the postings of an entry sum to zero in each currency')
+    END FROM ledger_postings WHERE entry_id = NEW.entry_id;
 END;
 
 CREATE TRIGGER IF NOT EXISTS ledger_postings_before_entry BEFORE INSERT ON ledger_postings
@@ -205,7 +206,7 @@ CREATE TABLE IF NOT EXISTS charges (
     round           INTEGER NOT NULL CHECK (round >= 0),
     method          TEXT NOT NULL CHECK (method IN ('escrow')),
     amount_micros   INTEGER NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
-    state           TEXT NOT NULL CHECK (state IN ('sent', 'succeeded', 'declined')),
+    state           TEXT NOT NULL CHECK (state = 'sent' OR state = 'succeeded' OR state = 'declined'),
     asked_at_ms     INTEGER NOT NULL,
     send_at_ms      INTEGER NOT NULL, -- when to send it, or again
     sends           INTEGER NOT NULL CHECK (sends >= 0),
@@ -327,20 +328,15 @@ CREATE TABLE IF NOT EXISTS chain_cursor (
     updated_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What the monthly cycle has done for whom. A step that is done is not done again.
-CREATE TABLE IF NOT EXISTS billing_runs (
+-- Months that could not be closed for a customer. No row: nothing has failed.
+CREATE TABLE IF NOT EXISTS unclosed_months (
     customer_id   INTEGER NOT NULL REFERENCES customers (customer_id),
     month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
-    step          TEXT NOT NULL CHECK (step <> '' AND step NOT GLOB '*[^a-z_]*'),
-    state         TEXT NOT NULL CHECK (state IN ('done', 'failed')),
-    failures      INTEGER NOT NULL CHECK (failures >= 0),
-    error         TEXT, -- of the last failure
+    failures      INTEGER NOT NULL CHECK (failures >= 1), -- in a row
+    error         TEXT NOT NULL,                          -- of the last one
     updated_at_ms INTEGER NOT NULL,
-    PRIMARY KEY (customer_id, month, step),
-    CHECK (state <> 'failed' OR error IS NOT NULL)
+    PRIMARY KEY (customer_id, month)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX IF NOT EXISTS billing_runs_failed ON billing_runs (updated_at_ms) WHERE state = 'failed';
 
 -- What usage may cost in a month at most, as the customer wants it, and what has been said of it.
 CREATE TABLE IF NOT EXISTS spend_caps (

@@ -40,7 +40,6 @@ pub use api_keys::{
     ApiKeyAction, ApiKeyChange, ApiKeyPage, ApiKeyView, CreatedApiKey, NewApiKey, RevealedApiKey, Rotation,
 };
 pub use api_tokens::{ApiTokenList, ApiTokenView, CreatedApiToken, NewApiToken};
-pub use billing::{Order, OrderDone};
 pub use books::{AccountTotal, BookFinding, BooksReport, verify_books};
 pub use caller::{Caller, Credential};
 pub use change::Once;

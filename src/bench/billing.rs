@@ -1,11 +1,13 @@
 //! How fast a month is closed for many customers, and how fast a preview is made.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{BenchError, percentile_us, round};
+use super::{BenchError, cpu_times, percentile_us, round};
 use crate::app::billing::{BillingFailure, Closed, Closing, Tariff, carry_out, close_month, foresee};
 use crate::core::billing::{
     Action, ChainEventId, ChainMove, ChargeAnswer, Completeness, Event, Outcome, SpendingLimit,
@@ -41,6 +43,10 @@ pub struct BillingReport {
     /// Closing their month: until the last invoice and the demand for its payment are on disk.
     pub close_s: f64,
     pub customers_per_second: f64,
+    /// Of it, on a core: all threads together, and the one that had most to do, which nothing can be faster than.
+    /// `None` where the system does not tell.
+    pub close_cpu_s: Option<f64>,
+    pub close_busiest_s: Option<f64>,
     /// Of a larger tier, to the micro-dollar.
     pub preview_p50_us: f64,
     pub preview_p99_us: f64,
@@ -78,9 +84,9 @@ pub fn measure_billing(data_dir: &Path, customers: u32) -> Result<BillingReport,
     let closing = Closing { month, completeness, tariff: tariff.clone(), price: config.request_price(), now };
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(|source| BenchError::File { path: data_dir.to_owned(), source })?;
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), cpu_times());
     let closed = runtime.block_on(close_month(&ledger, closing))?;
-    let close_s = started.elapsed().as_secs_f64();
+    let (close_s, given) = (started.elapsed().as_secs_f64(), Given::since(&before));
 
     let previews = preview_some(&ledger, customers, tariff, now.plus_ms(DAY_MS))?;
     let started = Instant::now();
@@ -95,11 +101,30 @@ pub fn measure_billing(data_dir: &Path, customers: u32) -> Result<BillingReport,
         fill_s: round(fill_s, 10.0),
         close_s: round(close_s, 100.0),
         customers_per_second: round(f64::from(customers) / close_s, 1.0),
+        close_cpu_s: given.map(|given| round(given.all.as_secs_f64(), 100.0)),
+        close_busiest_s: given.map(|given| round(given.busiest.as_secs_f64(), 100.0)),
         preview_p50_us: percentile_us(50, previews.clone()),
         preview_p99_us: percentile_us(99, previews),
         verify_s: round(verify_s, 100.0),
         entries: found.entries,
     })
+}
+
+/// Time on cores, which others' work does not lengthen by much.
+#[derive(Debug, Clone, Copy)]
+struct Given {
+    all: Duration,
+    busiest: Duration,
+}
+
+impl Given {
+    fn since(before: &BTreeMap<OsString, Duration>) -> Option<Self> {
+        let since =
+            |(thread, now): (OsString, Duration)| now.saturating_sub(before.get(&thread).copied().unwrap_or_default());
+        let times: Vec<Duration> = cpu_times().into_iter().map(since).collect();
+        let busiest = times.iter().copied().max().filter(|time| !time.is_zero())?;
+        Some(Self { all: times.iter().sum(), busiest })
+    }
 }
 
 fn preview_some(ledger: &Ledger, customers: u32, tariff: Tariff, now: UtcMillis) -> Result<Vec<Duration>, BenchError> {

@@ -16,9 +16,11 @@ pub use ledger::{LedgerReport, measure_ledger};
 pub use parse::{ParseReport, measure_parse};
 pub use query::{QueryReport, measure_queries};
 
-use std::io;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fs, io};
 
 use crate::app::billing::BillingFailure;
 use crate::core::log_line::Format;
@@ -75,6 +77,16 @@ fn percentile_us(percent: usize, mut times: Vec<Duration>) -> f64 {
     times.sort_unstable();
     let at = times.get(times.len() * percent / 100).copied().unwrap_or_default();
     round(at.as_secs_f64() * 1_000_000.0, 10.0)
+}
+
+/// How long each thread has been running on a core, by number; nothing where the system does not tell.
+fn cpu_times() -> BTreeMap<OsString, Duration> {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return BTreeMap::new() };
+    let time_of = |thread: &fs::DirEntry| {
+        let statistics = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        statistics.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+    };
+    threads.flatten().filter_map(|thread| Some((thread.file_name(), time_of(&thread)?))).collect()
 }
 
 fn per_second(lines: u64, elapsed: Duration) -> f64 {

@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
 use crate::bench::{
-    IntakeReport, generate, measure_accounts, measure_billing, measure_intake, measure_parse, measure_queries,
+    IntakeReport, generate, measure_accounts, measure_billing, measure_intake, measure_ledger, measure_parse,
+    measure_queries,
 };
 use crate::config::Config;
 use crate::daemon::{intake_options, store_options};
@@ -26,6 +27,9 @@ pub(super) enum BenchCommand {
     /// Fills a new ledger with customers, closes their month, and says how fast that was
     #[command(after_help = "Example: suiftly bench billing --customers 100000 --json")]
     Billing(BillingArgs),
+    /// Fills the books of a new ledger with entries, and says how fast they are written, read and verified
+    #[command(after_help = "Example: suiftly bench ledger --entries 1000000 --json")]
+    Ledger(LedgerArgs),
     /// Fills a new store with made-up requests, and says how fast one customer's are found
     #[command(after_help = "Example: suiftly bench query --requests 5000000 --json")]
     Query(QueryArgs),
@@ -93,6 +97,18 @@ pub(super) struct BillingArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct LedgerArgs {
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    entries: u64,
+    /// Where the ledger is made, and removed again; by default the system's folder for temporary files
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct QueryArgs {
     /// Requests, spread over 30 days and 10,000 customers
     #[arg(long, default_value_t = 5_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
@@ -130,6 +146,7 @@ pub(super) fn run(command: &BenchCommand) -> Result<()> {
         BenchCommand::Parse(args) => parse(args),
         BenchCommand::Accounts(args) => accounts(args),
         BenchCommand::Billing(args) => billing(args),
+        BenchCommand::Ledger(args) => ledger(args),
         BenchCommand::Query(args) => query(args),
     }
 }
@@ -203,8 +220,25 @@ fn billing(args: &BillingArgs) -> Result<()> {
     }
     println!("{} customers, made up in {} s", report.customers, report.fill_s);
     println!("a month closed in {} s: {} customers a second", report.close_s, report.customers_per_second);
+    if let Some((all, busiest)) = report.close_cpu_s.zip(report.close_busiest_s) {
+        println!("  {all} s of the cores' time, {busiest} s of it in the busiest thread");
+    }
     println!("a preview in {} µs, 99 of 100 within {} µs", report.preview_p50_us, report.preview_p99_us);
     println!("{} entries verified in {} s", report.entries, report.verify_s);
+    Ok(())
+}
+
+fn ledger(args: &LedgerArgs) -> Result<()> {
+    let report = measure_ledger(folder_in(args.folder.as_ref())?.path(), args.entries)?;
+    if args.json {
+        return super::print_json(&report);
+    }
+    let (entries, postings, customers) = (report.entries, report.postings, report.customers);
+    println!("{entries} entries with {postings} postings of {customers} customers");
+    println!("{} entries a second written, ten by ten", report.appends_per_second);
+    println!("all verified in {} s", report.verify_s);
+    println!("a balance in {} µs, 99 of 100 within {} µs", report.balance_p50_us, report.balance_p99_us);
+    println!("a page of fifty entries: 99 of 100 within {} µs", report.page_p99_us);
     Ok(())
 }
 

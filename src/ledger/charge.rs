@@ -127,9 +127,6 @@ pub fn note_no_answer(tx: &WriteTx<'_>, key: &str, error: &str, send_at: UtcMill
 /// # Errors
 /// [`LedgerError::NotThere`] if there is another answer, or no such charge.
 pub fn answer_charge(tx: &WriteTx<'_>, key: &str, answer: &StoredAnswer, at: UtcMillis) -> Result<(), LedgerError> {
-    if find_charge(tx, key)?.and_then(|known| known.answer).is_some_and(|(known, _)| known == *answer) {
-        return Ok(());
-    }
     let (state, reference, reason) = match answer {
         StoredAnswer::Succeeded { reference } => ("succeeded", Some(reference), None),
         StoredAnswer::Declined { reason } => ("declined", None, Some(reason)),
@@ -140,7 +137,15 @@ pub fn answer_charge(tx: &WriteTx<'_>, key: &str, answer: &StoredAnswer, at: Utc
            AND (state = 'sent' OR (state = 'declined' AND direction = 'charge' AND ?2 = 'succeeded'))",
         (key, state, reference, reason, at),
     );
-    one_row("noting the answer to the charge", key)(noted)
+    match one_row("noting the answer to the charge", key)(noted) {
+        Err(LedgerError::NotThere { .. }) if is_answered(tx, key, answer)? => Ok(()),
+        noted => noted,
+    }
+}
+
+fn is_answered(tx: &ReadTx<'_>, key: &str, answer: &StoredAnswer) -> Result<bool, LedgerError> {
+    let known = find_charge(tx, key)?.and_then(|charge| charge.answer);
+    Ok(known.is_some_and(|(known, _)| known == *answer))
 }
 
 /// One of them.

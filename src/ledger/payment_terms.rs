@@ -142,15 +142,6 @@ pub fn dunning_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<Stored
     .map_err(failed("reading the dunning of customer", customer))
 }
 
-/// Everybody who does not pay, in the order of their numbers.
-///
-/// # Errors
-/// [`LedgerError::Statement`].
-pub fn customers_in_dunning(tx: &ReadTx<'_>) -> Result<Vec<CustomerId>, LedgerError> {
-    tx.all("SELECT customer_id FROM dunning ORDER BY customer_id", (), |row| row.get("customer_id"))
-        .map_err(failed("listing", "customers who do not pay"))
-}
-
 /// Sets how it stands; `None`: in good standing.
 ///
 /// # Errors

@@ -199,7 +199,7 @@ impl Firm {
     /// Everything in the tables of billing, to compare.
     pub fn all(&self) -> Vec<String> {
         let tables = ["invoices", "invoice_lines", "ledger_entries", "ledger_postings", "charges", "credits"];
-        let also = ["billing_standing", "billing_notices", "billed_usage", "billing_runs", "activity"];
+        let also = ["billing_standing", "billing_notices", "billed_usage", "unclosed_months", "activity"];
         let of = |table: &&str| {
             let connection = Connection::open(self.path()).unwrap();
             let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();

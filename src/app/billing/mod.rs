@@ -3,6 +3,7 @@
 //!
 //! [`core::billing`]: crate::core::billing
 
+mod batch;
 mod bill;
 mod carry_out;
 pub(in crate::app) mod convert;
@@ -14,6 +15,7 @@ mod load;
 mod order;
 mod park;
 mod refused;
+mod rows;
 mod save;
 mod tariff;
 mod usage;

@@ -4,16 +4,15 @@ use super::*;
 use crate::core::money::Usd;
 use crate::core::tier::Tier;
 use crate::ledger::billing_invoice::{
-    StoredCompleteness, StoredInvoice, StoredInvoiceState, StoredPurpose, customers_to_retry, find_invoice,
-    find_invoice_by_number, invoices_of, next_numbers, open_invoices_of, put_invoice,
+    StoredCompleteness, StoredInvoice, StoredInvoiceState, StoredPurpose, find_invoice, find_invoice_by_number,
+    insert_invoice, invoices_of, next_numbers, open_invoices_of, update_invoice,
 };
 use crate::ledger::charge::{
     Direction, StoredAnswer, StoredCharge, StoredPaymentMethod, answer_charge, charges_of_invoice, charges_to_send,
     find_charge, insert_charge, note_no_answer, unanswered_charges_of,
 };
 use crate::ledger::credit::{
-    StoredCredit, StoredCreditReason, credits_of, customers_with_expired_credits, find_credit, open_credits_of,
-    put_credit,
+    StoredCredit, StoredCreditReason, credits_of, find_credit, insert_credit, open_credits_of, set_remaining,
 };
 use crate::ledger::credit_note::{StoredCreditNote, StoredNoteState, credit_notes_of, insert_credit_note};
 use crate::ledger::entry::{Currency, Entry, Links, Posting, append_entry};
@@ -89,7 +88,10 @@ fn paid(invoice: &StoredInvoice) -> StoredInvoice {
 impl TestLedger {
     fn put(&self, invoice: &StoredInvoice) -> Result<(), LedgerError> {
         let invoice = invoice.clone();
-        self.write(move |tx| put_invoice(tx, &invoice, NOW))
+        self.write(move |tx| match find_invoice(tx, invoice.invoice)? {
+            None => insert_invoice(tx, &invoice, NOW),
+            Some(known) => update_invoice(tx, &known, &invoice, NOW),
+        })
     }
 }
 
@@ -199,16 +201,13 @@ fn numbers_come_one_after_the_other_and_lists_page_by_page() {
         let next = test.read(next_numbers);
         assert_eq!((next.invoice, next.invoice_number, next.credit, next.credit_note), (number, number, 1, 1));
         let month = format!("2026-0{number}").parse().unwrap();
-        let retry_at = (number > 2).then_some(NOW.plus_ms(-i64::try_from(number).unwrap()));
-        test.put(&StoredInvoice { month, retry_at, ..issued(number, &draft(number, 1, Vec::new())) }).unwrap();
+        test.put(&StoredInvoice { month, ..issued(number, &draft(number, 1, Vec::new())) }).unwrap();
     }
-    test.put(&StoredInvoice { retry_at: Some(NOW.plus_ms(-99)), ..issued(6, &draft(6, 2, Vec::new())) }).unwrap();
+    test.put(&issued(6, &draft(6, 2, Vec::new()))).unwrap();
     let page = |before| {
         test.read(move |tx| invoices_of(tx, id(1), before, 2)).iter().map(|found| found.invoice).collect::<Vec<_>>()
     };
     assert_eq!((page(None), page(Some(4)), page(Some(1))), (vec![5, 4], vec![3, 2], vec![]));
-    assert_eq!(test.read(|tx| customers_to_retry(tx, NOW, 9)), [id(2), id(1)]);
-    assert_eq!(test.read(|tx| customers_to_retry(tx, NOW.plus_ms(-100), 9)), []);
     assert_eq!(test.read(|tx| open_invoices_of(tx, id(1))).len(), 5);
 }
 
@@ -250,12 +249,12 @@ fn credit_entry(key: &str, credit: u64, amount_cents: i64) -> Entry {
 #[test]
 fn what_is_left_of_a_credit_is_what_its_account_says() {
     let test = with_customers(2);
-    let put = |credit: StoredCredit| test.write(move |tx| put_credit(tx, &credit));
-    for (granted, open, expired) in [(credit(1, 1_000, None), true, false), (credit(2, 1_000, Some(NOW)), true, true)] {
-        put(granted.clone()).unwrap();
+    let set = |credit: StoredCredit| test.write(move |tx| set_remaining(tx, &credit));
+    for granted in [credit(1, 1_000, None), credit(2, 1_000, Some(NOW))] {
+        let new = granted.clone();
+        test.write(move |tx| insert_credit(tx, &new)).unwrap();
         assert_eq!(test.read(move |tx| find_credit(tx, granted.credit)), Some(granted.clone()));
-        assert_eq!(test.read(|tx| open_credits_of(tx, id(1))).contains(&granted), open);
-        assert_eq!(test.read(|tx| customers_with_expired_credits(tx, NOW, 9)), vec![id(1); usize::from(expired)]);
+        assert!(test.read(|tx| open_credits_of(tx, id(1))).contains(&granted));
     }
     let found = |test: &TestLedger| {
         let found = test.read(verify_ledger);
@@ -268,23 +267,30 @@ fn what_is_left_of_a_credit_is_what_its_account_says() {
     })
     .unwrap();
     assert_eq!(found(&test), []);
-    put(credit(1, 400, None)).unwrap();
+    set(credit(1, 400, None)).unwrap();
     assert_eq!(found(&test), [(1, FindingKind::Credit)]);
     test.write(|tx| append_entry(tx, &credit_entry("three", 1, -600))).unwrap();
     assert_eq!(found(&test), []);
     for wrong in [
         credit(1, 1_001, None),
         credit(1, -1, None),
-        credit(1, 400, Some(NOW)),
-        StoredCredit { granted: cents(2_000), ..credit(1, 400, None) },
         StoredCredit { customer: id(2), ..credit(1, 400, None) },
+        credit(3, 400, None),
     ] {
-        assert!(put(wrong.clone()).is_err(), "{wrong:?}");
+        assert!(set(wrong.clone()).is_err(), "{wrong:?}");
     }
-    put(credit(2, 0, Some(NOW))).unwrap();
+    for sql in [
+        "UPDATE credits SET expires_at_ms = 1",
+        "UPDATE credits SET granted_micros = 20000000",
+        "UPDATE credits SET customer_id = 2",
+        "UPDATE credits SET reason = 'refund'",
+        "DELETE FROM credits",
+    ] {
+        assert!(test.write(move |tx| Ok(tx.execute(sql, ()).is_err())).unwrap(), "{sql}");
+    }
+    set(credit(2, 0, Some(NOW))).unwrap();
     assert_eq!(test.read(|tx| open_credits_of(tx, id(1))), [credit(1, 400, None)]);
     assert_eq!(test.read(|tx| credits_of(tx, id(1))).len(), 2);
-    assert_eq!(test.read(|tx| customers_with_expired_credits(tx, NOW, 9)), []);
     let someone_elses = Entry { customer: id(2), ..credit_entry("four", 1, 5) };
     assert!(test.write(move |tx| append_entry(tx, &someone_elses)).is_err());
 }

@@ -8,10 +8,11 @@ use crate::core::rating::PricePerRequests;
 use crate::core::tier::Tier;
 use crate::core::usage::HourUsage;
 use crate::ledger::billed_usage::{late_usage_of, note_late_usage};
-use crate::ledger::billing_invoice::{StoredInvoice, invoices_of};
-use crate::ledger::billing_run::failed_steps;
+use crate::ledger::billing_invoice::{StoredInvoice, draft_of, invoices_of};
 use crate::ledger::config_global::insert_missing_config;
 use crate::ledger::customer::insert_customer;
+use crate::ledger::entry::{append_entry, entries_of};
+use crate::ledger::unclosed_month::unclosed_months;
 use crate::ledger::usage::set_usage;
 
 fn id(number: u32) -> CustomerId {
@@ -139,7 +140,27 @@ fn one_customer_who_fails_is_noted_and_parked_and_the_others_are_billed() {
     let closing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| close(&ledger, "2025-01")));
     let closed = closing.unwrap();
     assert_eq!(closed, Closed { customers: 2, failures: 1 });
-    let failed = ledger.read_blocking(|tx| failed_steps(tx, 9)).unwrap();
-    assert_eq!(failed.iter().map(|step| step.customer).collect::<Vec<_>>(), [id(2)]);
+    let failed = ledger.read_blocking(|tx| unclosed_months(tx, 9)).unwrap();
+    assert_eq!(failed.iter().map(|one| one.customer).collect::<Vec<_>>(), [id(2)]);
     assert!(ledger.read_blocking(|tx| crate::ledger::parked::parked(tx, id(2))).unwrap().is_some());
+}
+
+#[test]
+fn what_the_tables_refuse_for_one_customer_keeps_nobody_else_from_being_billed() {
+    let (ledger, _directory) = open_with_three();
+    // The entry that issuing the second customer's invoice will want to make.
+    let spoil = |tx: &WriteTx<'_>| -> Result<(), LedgerError> {
+        let draft = draft_of(tx, id(2))?.unwrap().invoice;
+        let mut entry = entries_of(tx, id(2), None, 1)?.remove(0).entry;
+        entry.key = format!("invoice-{draft}-issued");
+        append_entry(tx, &entry).map(drop)
+    };
+    ledger.write_blocking(spoil).unwrap();
+    assert_eq!(close(&ledger, "2025-01"), Closed { customers: 2, failures: 1 });
+    for (number, state) in [(1, "paid"), (2, "draft"), (3, "paid")] {
+        assert_eq!(monthly(&ledger, number)[0].1, state, "{number}");
+    }
+    assert!(ledger.read_blocking(|tx| crate::ledger::parked::parked(tx, id(2))).unwrap().is_some());
+    assert_eq!(close(&ledger, "2025-01"), Closed::default(), "what has just failed is left alone");
+    assert_eq!(close(&ledger, "2025-02"), Closed { customers: 2, failures: 0 });
 }
