@@ -175,7 +175,7 @@ impl Books<'_> {
         Ok(())
     }
 
-    /// Nothing is owed for an invoice any more; what it used of credits comes back.
+    /// Nothing is owed for an invoice any more; what it used of credits comes back, and its usage counts as not billed.
     pub fn void(&mut self, id: InvoiceId) -> Done {
         let invoice = self.invoice(id)?;
         if self.account.is_under_way(id) {
@@ -186,6 +186,7 @@ impl Books<'_> {
         }
         let invoice = self.return_credits(invoice)?;
         let postings = entry::voided(&invoice)?;
+        self.unbill(&invoice)?;
         let voided = Invoice { retry_at: None, ..invoice.into_state(InvoiceState::Voided)? };
         self.save_invoice(voided)?;
         self.post(format!("invoice-{id}-voided"), EntryReason::InvoiceVoided, of_invoice(id), postings)?;

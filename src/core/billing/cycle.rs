@@ -21,7 +21,7 @@ use super::credit::{CreditReason, plan_use};
 use super::error::BillingError;
 use super::event::{MonthEnd, MonthUsage};
 use super::invoice::{Invoice, Purpose};
-use super::late_usage::{BilledKey, Settlement, billed_key, settle, with_line};
+use super::late_usage::{BilledKey, Settlement, billed_key, settle, with_line, without_line};
 use super::line::{Line, LineKind};
 use super::terms::{Terms, UnitPrice};
 use crate::core::calendar::{Month, UtcMillis};
@@ -168,6 +168,17 @@ impl Books<'_> {
         for line in lines {
             let key = billed_key(line).ok_or(BillingError::Incomplete("a line of usage has no window"))?;
             let billed = with_line(self.account.billed.get(&key), line)?;
+            self.act(Action::SaveBilled(key, billed));
+        }
+        Ok(())
+    }
+
+    /// The usage on an invoice that is void is billed by nothing any more: if it is settled later, it is as if it came
+    /// late.
+    pub fn unbill(&mut self, invoice: &Invoice) -> Done {
+        for (key, line) in invoice.lines.iter().filter_map(|line| Some((billed_key(line)?, line))) {
+            let missing = BillingError::Incomplete("what was billed of usage is missing");
+            let billed = without_line(self.account.billed.get(&key).ok_or(missing)?, line)?;
             self.act(Action::SaveBilled(key, billed));
         }
         Ok(())

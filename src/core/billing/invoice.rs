@@ -6,7 +6,7 @@
 //!                                    │  ▲  │
 //!              every retry declined: │  │  │ voided, or the upgrade it was for is declined
 //!                credits come back   ▼  │  ▼
-//!                                 failed│  voided: credits come back, nothing is owed
+//!                                 failed│  voided: credits come back, nothing is owed; usage counts as not billed
 //!                                    │  │
 //!                                    └──┘ money came: asked for again      (failed → voided, too)
 //! ```

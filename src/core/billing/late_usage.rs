@@ -55,6 +55,18 @@ pub fn with_line(before: Option<&Billed>, line: &Line) -> Result<Billed, MoneyOv
     })
 }
 
+/// What was billed without one line. Of what a correction has taken off already nothing is left.
+///
+/// # Errors
+/// [`MoneyOverflow`].
+pub fn without_line(before: &Billed, line: &Line) -> Result<Billed, MoneyOverflow> {
+    Ok(Billed {
+        quantity: before.quantity.saturating_sub(line.quantity),
+        unit: before.unit,
+        amount: before.amount.checked_sub(line.amount)?.max(Usd::ZERO),
+    })
+}
+
 /// What to do about one stretch of an earlier month: `now` is its line by all that is known, `None` if there is no
 /// usage at all.
 ///

@@ -6,6 +6,7 @@ pub mod histories;
 mod previews;
 mod records;
 mod scenarios;
+mod settlements;
 pub mod world;
 
 use super::*;

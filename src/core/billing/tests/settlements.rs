@@ -1,0 +1,32 @@
+//! What is billed of usage in the end, whatever became known of it, and when.
+
+use super::desk::usage;
+use super::scenarios::{SEAL, penniless};
+use super::*;
+
+/// The end of a month without usage of its own.
+fn end(of: &str, earlier: Vec<MonthUsage>) -> Event {
+    let usage = MonthUsage { month: month(of), lines: vec![] };
+    Event::CloseMonth(MonthEnd { usage, earlier, completeness: Completeness::default() })
+}
+
+#[test]
+fn what_is_void_was_not_billed_and_what_is_right_is_asked_for() {
+    let mut desk = penniless();
+    let january = month("2025-01");
+    desk.now = at("2025-02-01T01:00");
+    desk.close(usage(january, SEAL, 5_000_000));
+    let wrong = desk.invoices(InvoiceState::Pending).remove(0);
+    assert_eq!(wrong.amount, cents(50_000 + 2_900));
+    desk.must(&Event::VoidInvoice(wrong.id));
+    desk.now = at("2025-03-01T01:00");
+    desk.must(&end("2025-02", vec![usage(january, SEAL, 500_000)]));
+    let right = desk.invoices(InvoiceState::Pending).remove(0);
+    let late = right.lines.iter().find(|line| matches!(line.kind, LineKind::LateUsage(_))).unwrap();
+    assert_eq!((late.quantity, late.amount, late.month), (500_000, cents(5_000), january));
+    assert_eq!(desk.credits(), Vec::<i64>::new(), "nothing was paid that could come back");
+    desk.now = at("2025-04-01T01:00");
+    desk.must(&end("2025-03", vec![usage(january, SEAL, 500_000)]));
+    assert_eq!(desk.invoices(InvoiceState::Pending).remove(1).amount, cents(2_900), "it is asked for once");
+    desk.check();
+}
