@@ -655,6 +655,7 @@ CREATE TABLE billed_usage (
     price_micros  INTEGER NOT NULL CHECK (price_micros >= 0), -- for every price_per pieces
     price_per     INTEGER NOT NULL CHECK (price_per > 0),
     amount_micros INTEGER NOT NULL CHECK (amount_micros >= 0),
+    tax_micros    INTEGER NOT NULL CHECK (tax_micros >= 0), -- on the amount, not rounded
     PRIMARY KEY (customer_id, month, service, measure, from_ms, to_ms)
 ) STRICT, WITHOUT ROWID;
 

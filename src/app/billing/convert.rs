@@ -298,7 +298,7 @@ pub fn billed_from(stored: &StoredBilled) -> (BilledKey, Billed) {
     let unit = UnitPrice { amount: stored.price, per: stored.price_per };
     (
         BilledKey { month: stored.month, service: stored.service, measure, window },
-        Billed { quantity: stored.quantity, unit, amount: stored.amount },
+        Billed { quantity: stored.quantity, unit, amount: stored.amount, tax: stored.tax },
     )
 }
 
@@ -318,6 +318,7 @@ pub fn billed_to(customer: CustomerId, key: &BilledKey, billed: &Billed) -> Stor
         price: billed.unit.amount,
         price_per: billed.unit.per,
         amount: billed.amount,
+        tax: billed.tax,
     }
 }
 

@@ -41,7 +41,7 @@ fn billed_in_all(invoice: &Invoice, quantity: u64) -> Vec<(BilledKey, Billed)> {
     let (counted, _) = counted(invoice, line).unwrap();
     let key =
         BilledKey { month: line.month, service: counted.service, measure: counted.measure, window: counted.window };
-    vec![(key, Billed { quantity, unit: line.unit, amount: line.amount })]
+    vec![(key, Billed { quantity, unit: line.unit, amount: line.amount, tax: Usd::ZERO })]
 }
 
 #[test]

@@ -22,7 +22,7 @@ use super::error::BillingError;
 use super::event::{MonthEnd, MonthUsage};
 use super::invoice::{Invoice, Purpose};
 use super::late_usage::{BilledKey, Settlement, billed_key, settle, with_line, without_line};
-use super::line::{Line, LineKind};
+use super::line::{Line, LineKind, WHOLE_BASIS_POINTS};
 use super::terms::{Terms, UnitPrice};
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::Service;
@@ -31,8 +31,6 @@ use crate::core::service_instance::{DueEvent, ServiceInstance, ServiceState};
 
 /// Usage that comes later than so many months after its own is not charged any more, and not corrected.
 pub const LATE_USAGE_MONTHS: u8 = 3;
-/// Basis points in a whole.
-const WHOLE: u64 = 10_000;
 
 impl Books<'_> {
     /// Makes the first draft.
@@ -167,7 +165,7 @@ impl Books<'_> {
     fn record_billed(&mut self, lines: &[Line]) -> Done {
         for line in lines {
             let key = billed_key(line).ok_or(BillingError::Incomplete("a line of usage has no window"))?;
-            let billed = with_line(self.account.billed.get(&key), line)?;
+            let billed = with_line(self.account.billed.get(&key), line, self.terms.tax_basis_points)?;
             self.act(Action::SaveBilled(key, billed));
         }
         Ok(())
@@ -178,7 +176,7 @@ impl Books<'_> {
     pub fn unbill(&mut self, invoice: &Invoice) -> Done {
         for (key, line) in invoice.lines.iter().filter_map(|line| Some((billed_key(line)?, line))) {
             let missing = BillingError::Incomplete("what was billed of usage is missing");
-            let billed = without_line(self.account.billed.get(&key).ok_or(missing)?, line)?;
+            let billed = without_line(self.account.billed.get(&key).ok_or(missing)?, line, invoice.tax_basis_points())?;
             self.act(Action::SaveBilled(key, billed));
         }
         Ok(())
@@ -217,7 +215,7 @@ impl Books<'_> {
         let quantity = self.terms.tax_basis_points;
         let charges = Usd::sum(lines.iter().map(|line| line.amount))?;
         if quantity > 0 && !lines.is_empty() {
-            lines.push(Line::new(LineKind::Tax, None, month, quantity, UnitPrice { amount: charges, per: WHOLE })?);
+            lines.push(Line::new(LineKind::Tax, None, month, quantity, UnitPrice { amount: charges, per: WHOLE_BASIS_POINTS })?);
         }
         Ok(lines)
     }

@@ -201,6 +201,11 @@ impl Invoice {
         Usd::sum(self.lines.iter().filter(|line| !line.is_credit()).map(|line| line.amount))
     }
 
+    /// The tax that it charges; 0 without a line for it.
+    pub fn tax_basis_points(&self) -> u64 {
+        self.lines.iter().find(|line| line.kind == LineKind::Tax).map_or(0, |line| line.quantity)
+    }
+
     /// Credits that are used for it, as positive amounts.
     ///
     /// # Errors

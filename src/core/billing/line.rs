@@ -11,6 +11,9 @@ use crate::core::id::Service;
 use crate::core::money::{MoneyOverflow, Usd};
 use crate::core::tier::Tier;
 
+/// Basis points in a whole.
+pub(super) const WHOLE_BASIS_POINTS: u64 = 10_000;
+
 /// What is metered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Measure {

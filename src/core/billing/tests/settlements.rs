@@ -30,3 +30,21 @@ fn what_is_void_was_not_billed_and_what_is_right_is_asked_for() {
     assert_eq!(desk.invoices(InvoiceState::Pending).remove(1).amount, cents(2_900), "it is asked for once");
     desk.check();
 }
+
+#[test]
+fn what_was_too_much_comes_back_with_its_tax() {
+    let mut desk = penniless();
+    desk.terms.tax_basis_points = 1_900;
+    desk.deposit(cents(100_000));
+    desk.must(&Event::LimitChanged(SpendingLimit::UNLIMITED));
+    let january = month("2025-01");
+    desk.now = at("2025-02-01T01:00");
+    desk.close(usage(january, SEAL, 5_000_000));
+    assert_eq!(desk.pay(), cents(62_951), "500.00 and 29.00, with a tax of 19 %");
+    // Today's rate is not the one that was charged.
+    desk.terms.tax_basis_points = 700;
+    desk.now = at("2025-03-01T01:00");
+    desk.must(&end("2025-02", vec![usage(january, SEAL, 500_000)]));
+    assert_eq!(desk.account.credits.values().map(|credit| credit.granted).collect::<Vec<_>>(), [cents(53_550)]);
+    desk.check();
+}
