@@ -338,6 +338,7 @@ CREATE TABLE IF NOT EXISTS spend_caps (
     month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- that the rest is about
     told_percent  INTEGER NOT NULL CHECK (told_percent BETWEEN 0 AND 100),
     stopped       INTEGER NOT NULL CHECK (stopped IN (0, 1)),
+    spent_micros  INTEGER NOT NULL CHECK (spent_micros >= 0), -- on usage of the month so far
     updated_at_ms INTEGER NOT NULL
 ) STRICT;
 

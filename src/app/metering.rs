@@ -12,7 +12,7 @@ use tracing::error;
 
 use super::billing::{BillingFailure, Tariff, carry_out, month_usage, usage_prices};
 use super::{App, AppError};
-use crate::core::billing::{Event, MonthUsage, UsagePrices};
+use crate::core::billing::{Event, MonthUsage, UsageNews, UsagePrices};
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::core::rating::PricePerRequests;
@@ -93,7 +93,7 @@ pub fn note_usage_news(tx: &WriteTx<'_>, hours: &[HourUsage], month: Month) -> R
 }
 
 /// A draft to draw, with the usage that it shows then. Nobody's usage is kept, and nobody is invoiced for it.
-type Drawing = (StaleDraft, Option<MonthUsage>);
+type Drawing = (StaleDraft, Option<UsageNews>);
 
 impl App {
     /// Draws some of the drafts that do not show all usage. Tells whether there are more.
@@ -141,12 +141,14 @@ fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Resu
             continue;
         }
         let of = standing.map_or(month, |standing| standing.draft_month);
-        let prices = match prices.entry(of) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(usage_prices(tx, of, price)?),
-        };
-        match month_usage(tx, stale.customer, of, prices) {
-            Ok(usage) => drawings.push((stale, Some(usage))),
+        let months = if of < month { vec![of, month] } else { vec![of] };
+        for month in months {
+            if let Entry::Vacant(place) = prices.entry(month) {
+                place.insert(usage_prices(tx, month, price)?);
+            }
+        }
+        match read_news(tx, stale.customer, of, month, &prices) {
+            Ok(news) => drawings.push((stale, Some(news))),
             Err(BillingFailure::Ledger(error)) => return Err(error.into()),
             // The other customers' drafts are right all the same; this one stays as it was.
             Err(failure) => {
@@ -156,6 +158,22 @@ fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Resu
         }
     }
     Ok(drawings)
+}
+
+/// The draft's month, and the running one if that is another.
+fn read_news(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    of: Month,
+    month: Month,
+    prices: &BTreeMap<Month, UsagePrices>,
+) -> Result<UsageNews, BillingFailure> {
+    let usage = |month: Month| {
+        prices.get(&month).map(|prices| month_usage(tx, customer, month, prices)).transpose()
+    };
+    let running = if of < month { usage(month)? } else { None };
+    let drawn = usage(of)?.unwrap_or(MonthUsage { month: of, lines: Vec::new() });
+    Ok(UsageNews { month: drawn, running })
 }
 
 /// What billing refuses to decide leaves the draft as it is.

@@ -350,7 +350,12 @@ pub fn cap_from(stored: StoredSpendCap) -> Option<SpendCap> {
 }
 
 pub fn cap_status_from(stored: StoredSpendCap) -> CapStatus {
-    CapStatus { month: stored.month, told_percent: stored.told_percent.into(), stopped: stored.stopped }
+    CapStatus {
+        month: stored.month,
+        told_percent: stored.told_percent.into(),
+        stopped: stored.stopped,
+        spent: stored.spent,
+    }
 }
 
 /// `None`: there is no cap, and nothing is known of one.
@@ -362,6 +367,7 @@ pub fn cap_to(cap: Option<SpendCap>, status: CapStatus, untold: CapStatus) -> Op
         month: status.month,
         told_percent: u8::try_from(status.told_percent).unwrap_or(100),
         stopped: status.stopped,
+        spent: status.spent,
     })
 }
 

@@ -34,6 +34,7 @@ use crate::ledger::parked::{Parked, park, unpark};
 use crate::ledger::payment_terms::{clear_spend_cap, set_dunning, set_payment_methods, set_spend_cap};
 use crate::ledger::seal_key::delete_seal_keys_of;
 use crate::ledger::service::{save_service, set_billed_through};
+use crate::ledger::usage::mark_stale;
 
 /// The step of a month that is done when its invoice is made.
 pub const CLOSE_STEP: &str = "close";
@@ -106,6 +107,10 @@ impl Saving<'_> {
             _ if before.parked == after.parked => {}
             Some(reason) => drop(park(tx, &Parked { customer, reason: reason.clone(), since: self.now })?),
             None => drop(unpark(tx, customer)?),
+        }
+        if before.cap != after.cap {
+            // The draft may be of the month before, and then it does not say how much of the cap is used.
+            mark_stale(tx, customer)?;
         }
         let cap_of =
             |standing: &Standing| convert::cap_to(standing.cap, standing.cap_status, CapStatus::of(standing.month));

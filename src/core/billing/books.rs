@@ -25,6 +25,8 @@ pub(super) struct Books<'a> {
     pub actions: Vec<Action>,
     /// Usage of the draft's month that the event brought; otherwise the draft keeps what it has.
     pub usage: Option<Vec<Line>>,
+    /// What usage of the running month costs so far, as far as the event tells it.
+    pub spent: Option<Usd>,
 }
 
 impl Books<'_> {

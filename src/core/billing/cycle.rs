@@ -19,7 +19,7 @@ use super::action::{Action, Notice, ServiceChange};
 use super::books::{Books, Done};
 use super::credit::{CreditReason, plan_use};
 use super::error::BillingError;
-use super::event::{MonthEnd, MonthUsage};
+use super::event::{MonthEnd, MonthUsage, UsageNews};
 use super::invoice::{Invoice, Purpose};
 use super::late_usage::{BilledKey, Settlement, billed_key, settle, with_line, without_line};
 use super::line::{Line, LineKind, WHOLE_BASIS_POINTS};
@@ -182,10 +182,18 @@ impl Books<'_> {
         Ok(())
     }
 
-    /// Usage of the draft's month so far; of any other month it is not to be shown.
-    pub fn set_usage(&mut self, usage: &MonthUsage) -> Done {
-        if self.draft()?.month == usage.month {
-            self.usage = Some(own_usage(usage)?);
+    /// Usage of the draft's month so far is drawn, that of the running month is held against the cap; of any other month
+    /// it is nothing new.
+    pub fn take_usage(&mut self, news: &UsageNews) -> Done {
+        let (drawn, running) = (self.draft()?.month, self.account.standing.month);
+        for usage in [Some(&news.month), news.running.as_ref()].into_iter().flatten() {
+            let lines = own_usage(usage)?;
+            if usage.month == running {
+                self.spent = Some(Usd::sum(lines.iter().map(|line| line.amount))?);
+            }
+            if usage.month == drawn {
+                self.usage = Some(lines);
+            }
         }
         Ok(())
     }

@@ -41,7 +41,7 @@ pub fn decide(
 ) -> Result<Decision, BillingError> {
     // A clock that was set back does not bring a month back that is over.
     let now = now.max(account.standing.month.start());
-    let mut books = Books { account: account.clone(), counters, terms, now, actions: Vec::new(), usage: None };
+    let mut books = Books { account: account.clone(), counters, terms, now, actions: Vec::new(), usage: None, spent: None };
     books.ensure_draft()?;
     if let Event::CloseMonth(end) = event {
         books.close_month(end)?;
@@ -84,7 +84,7 @@ impl Books<'_> {
             Event::UndoCancel { service } => self.undo_cancel(*service),
             Event::SetMethods(methods) => self.set_methods(methods),
             Event::SetSpendCap(cap) => self.set_spend_cap(*cap),
-            Event::Usage(usage) => self.set_usage(usage),
+            Event::Usage(news) => self.take_usage(news),
             // Handled before the month begins.
             Event::CloseMonth(_) => Ok(()),
             Event::EscrowCreated { at } => {

@@ -92,7 +92,7 @@ pub use escrow::{
     Ability, ChainEventId, ChainMove, ChargeAnswer, EscrowMirror, LIMIT_PERIOD_MS, MIN_SPENDING_LIMIT,
     NotASpendingLimit, Outcome, SpendingLimit,
 };
-pub use event::{Event, MonthEnd, MonthUsage};
+pub use event::{Event, MonthEnd, MonthUsage, UsageNews};
 pub use ids::{
     ChargeKey, Counters, CreditId, CreditNoteId, InvoiceId, InvoiceNumber, NotAChargeKey, NotAnInvoiceNumber,
 };

@@ -84,17 +84,25 @@ impl Books<'_> {
         if cap.is_some_and(|cap| cap.amount <= Usd::ZERO) {
             return Err(Refusal::BadAmount.into());
         }
+        if self.account.standing.cap.is_none() {
+            self.spent = Some(self.drawn_usage()?);
+        }
         self.change_standing(|standing| standing.cap = cap);
         Ok(())
     }
 
-    /// Tells how far a cap is reached and stops or releases keys: by the usage on the draft, if it is of the running
-    /// month.
-    pub fn review_cap(&mut self) -> Done {
-        let standing = &self.account.standing;
+    /// What the draft shows of the running month's usage.
+    fn drawn_usage(&self) -> Done<Usd> {
         let draft = self.draft()?;
-        let usage = draft.lines.iter().filter(|line| line.is_usage() && draft.month == standing.month);
-        let spent = Usd::sum(usage.map(|line| line.amount))?;
+        let usage = draft.lines.iter().filter(|line| line.is_usage() && line.month == self.account.standing.month);
+        Ok(Usd::sum(usage.map(|line| line.amount))?)
+    }
+
+    /// Tells how far a cap is reached and stops or releases keys. A month begins with nothing.
+    pub fn review_cap(&mut self) -> Done {
+        let (standing, status) = (&self.account.standing, self.account.standing.cap_status);
+        let known = if status.month == standing.month { status.spent } else { Usd::ZERO };
+        let spent = self.spent.unwrap_or(known);
         let (status, told) = review(standing.cap, standing.cap_status, standing.month, spent);
         self.change_standing(|standing| standing.cap_status = status);
         told.into_iter().for_each(|percent| self.notify(Notice::CapReached { percent, spent }));

@@ -63,7 +63,9 @@ fn use_service(world: &mut World, service: Service, random: &mut fastrand::Rng) 
             *used /= 2;
         }
     }
-    drop(world.carry_out(&Event::Usage(world.usage_of(month))));
+    let drawn = world.desk.account.draft().map_or(month, |draft| draft.month);
+    let running = (drawn != month).then(|| world.usage_of(month));
+    drop(world.carry_out(&Event::Usage(UsageNews { month: world.usage_of(drawn), running })));
 }
 
 fn deposit(world: &mut World, amount: Usd) {

@@ -1,6 +1,6 @@
 //! What is billed of usage in the end, whatever became known of it, and when.
 
-use super::desk::usage;
+use super::desk::{so_far, usage};
 use super::scenarios::{SEAL, penniless};
 use super::*;
 
@@ -47,4 +47,38 @@ fn what_was_too_much_comes_back_with_its_tax() {
     desk.must(&end("2025-02", vec![usage(january, SEAL, 500_000)]));
     assert_eq!(desk.account.credits.values().map(|credit| credit.granted).collect::<Vec<_>>(), [cents(53_550)]);
     desk.check();
+}
+
+#[test]
+fn a_cap_watches_the_running_month_while_the_draft_is_of_the_one_before() {
+    let mut desk = penniless();
+    desk.deposit(cents(100_000));
+    desk.now = at("2025-01-20");
+    desk.must(&Event::SetSpendCap(Some(SpendCap { amount: cents(400), hard_stop: true })));
+    let (january, february) = (month("2025-01"), month("2025-02"));
+    desk.must(&so_far(usage(january, SEAL, 30_000)));
+    assert_eq!(desk.account.standing.cap_status.told_percent, 75);
+    desk.now = at("2025-02-01T00:30");
+    let news = |requests: u64| {
+        let running = Some(usage(february, SEAL, requests));
+        Event::Usage(UsageNews { month: usage(january, SEAL, 30_000), running })
+    };
+    desk.must(&Event::Tick);
+    assert_eq!(desk.account.standing.cap_status, CapStatus::of(february));
+    for (requests, told, stopped) in [(19_999, 0, false), (20_000, 50, false), (40_000, 100, true)] {
+        desk.must(&news(requests));
+        let status = desk.account.standing.cap_status;
+        assert_eq!((status.told_percent, status.stopped), (told, stopped), "{requests}");
+        assert_eq!(desk.must(&news(requests)).actions, []);
+    }
+    // Neither the end of January nor time releases the keys, and the new draft has no usage at first.
+    desk.now = at("2025-02-01T01:00");
+    desk.close(usage(january, SEAL, 30_000));
+    desk.must(&Event::Tick);
+    assert!(desk.account.standing.cap_status.stopped);
+    assert_eq!(desk.amounts(InvoiceState::Pending), [2_900 + 300]);
+    desk.must(&Event::SetSpendCap(Some(SpendCap { amount: cents(401), hard_stop: true })));
+    assert!(!desk.account.standing.cap_status.stopped, "4.00 are less than 4.01");
+    desk.must(&so_far(usage(february, SEAL, 40_100)));
+    assert!(desk.account.standing.cap_status.stopped);
 }
