@@ -215,7 +215,7 @@ pub fn next_due(account: &Account) -> Option<UtcMillis> {
     let credits = account.credits.values().filter(|credit| credit.remaining > Usd::ZERO);
     let expiries = credits.filter_map(|credit| credit.expires_at);
     let services = account.services.values().filter_map(|account| account.instance.due_at());
-    let dunning = dunning::next_step_at(standing.dunning, standing.has_paid);
+    let dunning = dunning::next_step_at(standing.dunning, standing.has_paid).filter(|_| standing.parked.is_none());
     let month = account.draft().map(|_| standing.month.end());
     retries.chain(expiries).chain(services).chain(dunning).chain(month).min()
 }

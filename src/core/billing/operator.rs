@@ -6,12 +6,12 @@ use super::action::{Action, Notice, ServiceChange};
 use super::books::{Books, Done};
 use super::credit::CreditReason;
 use super::credit_note::{CreditNote, CreditNoteState, Payout, RefundAnswer};
-use super::dunning::{self, Phase};
+use super::dunning::{self, Dunning, Phase};
 use super::entry::{AccountName, EntryReason, Links, transfer};
 use super::error::{BillingError, Refusal};
 use super::escrow::{ChainMove, EscrowMirror, Outcome, SpendingLimit};
 use super::ids::InvoiceId;
-use super::invoice::InvoiceState;
+use super::invoice::{Invoice, InvoiceState};
 use super::payment::{ChargeState, PaymentMethod};
 use super::spend_cap::{SpendCap, review};
 use crate::core::calendar::UtcMillis;
@@ -193,17 +193,31 @@ impl Books<'_> {
         }
     }
 
+    /// Nobody could be asked to pay meanwhile, so grace begins anew for what is unpaid still.
     pub fn unpark(&mut self) -> Done {
+        let standing = &self.account.standing;
+        if standing.parked.is_some() && !standing.dunning.suspended {
+            let failed = self.account.unpaid().into_iter().filter(|invoice| invoice.first_failure_at.is_some());
+            let failed: Vec<Invoice> = failed.cloned().collect();
+            for invoice in failed {
+                self.save_invoice(Invoice { first_failure_at: Some(self.now), ..invoice })?;
+            }
+            self.change_standing(|standing| standing.dunning = Dunning::default());
+        }
         self.change_standing(|standing| standing.parked = None);
         self.collect_all()
     }
 
-    /// What follows from not paying, or from having paid: notices, suspension, resumption.
+    /// What follows from not paying, or from having paid: notices, suspension, resumption. Nobody is suspended while
+    /// parked: it is not the customer who does not pay then.
     pub fn dun(&mut self) -> Done {
         let owed = self.account.unpaid().into_iter().filter(|invoice| invoice.purpose.is_for_running_services());
         let oldest = owed.filter_map(|invoice| invoice.first_failure_at).min();
         let standing = &self.account.standing;
         let before = standing.dunning;
+        if standing.parked.is_some() && oldest.is_some() && !before.suspended {
+            return Ok(());
+        }
         let step = dunning::step(before, oldest, standing.has_paid, self.now);
         self.change_standing(|standing| standing.dunning = step.after);
         if let Some(suspends_at) = step.notice {

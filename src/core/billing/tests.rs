@@ -7,6 +7,7 @@ mod previews;
 mod records;
 mod scenarios;
 mod settlements;
+mod standing;
 pub mod world;
 
 use super::*;
