@@ -217,12 +217,14 @@ impl Books<'_> {
         }
     }
 
-    /// If the tier cannot begin any more, what it cost comes back as credit.
+    /// If the tier cannot begin any more, what it cost comes back as credit: also when the month is over that was paid for,
+    /// since the next one is billed as it was when it began.
     fn begin_tier(&mut self, service: Service, to: Tier, invoice: InvoiceId) -> Done {
         let account = self.account.service(service);
         let from = account.instance.tier;
+        let in_time = self.invoice(invoice)?.month == self.account.standing.month;
         match (account.instance.change_tier(to, self.now), from) {
-            (Ok(instance), Some(from)) if from <= to => {
+            (Ok(instance), Some(from)) if from <= to && in_time => {
                 let change = ServiceChange::TierChanged { from, to };
                 self.save_service(service, ServiceAccount { instance, ..account }, change);
                 Ok(())

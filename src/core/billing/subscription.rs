@@ -4,7 +4,8 @@
 //! ```text
 //! subscribe ──▶ invoice for the whole month ──paid──▶ usable; the days before come back as credit
 //! larger tier ──▶ invoice for the rest of the month ──paid──▶ the tier begins
-//!                                                  └─declined──▶ void, nothing has changed
+//!                            │                     └─declined──▶ void, nothing has changed
+//!                            └──paid when the month is over──▶ nothing has changed, its cost comes back as credit
 //! smaller tier ──▶ on the next 1st; asking for the present tier undoes it
 //! cancel ──▶ at the end of the month; can be undone until then
 //!

@@ -41,3 +41,24 @@ fn grace_stands_still_while_nobody_may_be_asked_to_pay() {
     assert_eq!(desk.state(SEAL), ServiceState::SuspendedNoPayment);
     desk.check();
 }
+
+#[test]
+fn an_upgrade_that_is_paid_when_its_month_is_over_is_none() {
+    let mut desk = penniless();
+    desk.deposit(cents(100_000));
+    desk.must(&Event::LimitChanged(SpendingLimit::UNLIMITED));
+    desk.now = at("2025-01-29");
+    desk.must(&change(SEAL, Tier::Enterprise));
+    let asked = desk.outbox().remove(0);
+    assert_eq!(asked.amount, cents(1_509));
+    desk.now = at("2025-02-01T00:05");
+    desk.must(&answer_to(&asked, true, desk.now));
+    assert_eq!((desk.tier(SEAL), desk.credits()), (Some(Tier::Pro), vec![1_509]));
+    assert!(desk.notices.contains(&Notice::UpgradeDeclined { service: SEAL }));
+    desk.close_quietly();
+    assert_eq!(desk.pay(), cents(2_900 - 1_509));
+    desk.must(&change(SEAL, Tier::Enterprise));
+    desk.pay();
+    assert_eq!(desk.tier(SEAL), Some(Tier::Enterprise), "in the new month for its price");
+    desk.check();
+}
