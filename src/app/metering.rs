@@ -12,19 +12,19 @@ use tracing::error;
 
 use super::billing::{BillingFailure, Tariff, carry_out, month_usage, usage_prices};
 use super::{App, AppError};
-use crate::core::billing::{Event, MonthUsage, UsageNews, UsagePrices};
+use crate::core::billing::{Event, UsageNews, UsagePrices};
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::core::rating::PricePerRequests;
 use crate::core::usage::HourUsage;
-use crate::ledger::billed_usage::note_late_usage;
+use crate::ledger::billed_usage::{late_usage_of, note_late_usage};
 use crate::ledger::billing_standing::standing_of;
 use crate::ledger::customer::find_customer;
 use crate::ledger::usage::{
     StaleDraft, mark_stale, metering_position, raise_usage, set_metering_position, set_usage, stale_drafts,
     unmark_stale,
 };
-use crate::ledger::{ReadTx, WriteTx};
+use crate::ledger::{LedgerError, ReadTx, WriteTx};
 use crate::traffic::{Rebuild, Traffic, UsageChanges};
 
 /// Drafts that are drawn in one transaction.
@@ -132,7 +132,7 @@ impl App {
 }
 
 fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Result<Vec<Drawing>, AppError> {
-    let mut prices: BTreeMap<Month, UsagePrices> = BTreeMap::new();
+    let mut prices = Prices { tx, price, months: BTreeMap::new() };
     let mut drawings = Vec::new();
     for stale in stale_drafts(tx, DRAWN_AT_ONCE)? {
         let standing = standing_of(tx, stale.customer)?;
@@ -141,13 +141,7 @@ fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Resu
             continue;
         }
         let of = standing.map_or(month, |standing| standing.draft_month);
-        let months = if of < month { vec![of, month] } else { vec![of] };
-        for month in months {
-            if let Entry::Vacant(place) = prices.entry(month) {
-                place.insert(usage_prices(tx, month, price)?);
-            }
-        }
-        match read_news(tx, stale.customer, of, month, &prices) {
+        match read_news(tx, stale.customer, of, month, &mut prices) {
             Ok(news) => drawings.push((stale, Some(news))),
             Err(BillingFailure::Ledger(error)) => return Err(error.into()),
             // The other customers' drafts are right all the same; this one stays as it was.
@@ -160,20 +154,38 @@ fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Resu
     Ok(drawings)
 }
 
-/// The draft's month, and the running one if that is another.
+/// The draft's month, the running one if that is another, and what came late.
 fn read_news(
     tx: &ReadTx<'_>,
     customer: CustomerId,
     of: Month,
-    month: Month,
-    prices: &BTreeMap<Month, UsagePrices>,
+    running: Month,
+    prices: &mut Prices<'_>,
 ) -> Result<UsageNews, BillingFailure> {
-    let usage = |month: Month| {
-        prices.get(&month).map(|prices| month_usage(tx, customer, month, prices)).transpose()
-    };
-    let running = if of < month { usage(month)? } else { None };
-    let drawn = usage(of)?.unwrap_or(MonthUsage { month: of, lines: Vec::new() });
-    Ok(UsageNews { month: drawn, running })
+    let late = late_usage_of(tx, customer)?.into_iter().filter(|late| *late < of);
+    let mut usage = |month: Month| month_usage(tx, customer, month, prices.of(month)?);
+    Ok(UsageNews {
+        month: usage(of)?,
+        running: (of < running).then(|| usage(running)).transpose()?,
+        earlier: late.map(usage).collect::<Result<_, _>>()?,
+    })
+}
+
+/// Prices of usage, each month read once.
+struct Prices<'a> {
+    tx: &'a ReadTx<'a>,
+    /// Of requests, if the ledger's table of prices is not right.
+    price: PricePerRequests,
+    months: BTreeMap<Month, UsagePrices>,
+}
+
+impl Prices<'_> {
+    fn of(&mut self, month: Month) -> Result<&UsagePrices, LedgerError> {
+        Ok(match self.months.entry(month) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(usage_prices(self.tx, month, self.price)?),
+        })
+    }
 }
 
 /// What billing refuses to decide leaves the draft as it is.

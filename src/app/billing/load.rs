@@ -6,8 +6,8 @@ use super::convert;
 use super::failure::BillingFailure;
 use super::tariff::Included;
 use crate::core::billing::{
-    Account, CapStatus, ChargeKey, Credit, CreditId, CreditNote, Entry, Event, ExtraKind, Invoice, InvoiceId, InvoiceState,
-    ServiceAccount, Standing,
+    Account, CapStatus, ChargeKey, Credit, CreditId, CreditNote, Entry, Event, ExtraKind, Invoice, InvoiceId,
+    InvoiceState, ServiceAccount, Standing,
 };
 use crate::core::calendar::Month;
 use crate::core::id::{CustomerId, Service};
@@ -68,6 +68,7 @@ pub fn load_account(
 pub(super) fn settled_months(event: &Event, invoices: &BTreeMap<InvoiceId, Invoice>) -> BTreeSet<Month> {
     match event {
         Event::CloseMonth(end) => end.earlier.iter().map(|usage| usage.month).chain([end.usage.month]).collect(),
+        Event::Usage(news) => news.earlier.iter().map(|usage| usage.month).collect(),
         Event::VoidInvoice(id) => {
             let lines = invoices.get(id).into_iter().flat_map(|invoice| &invoice.lines);
             lines.filter(|line| line.usage.is_some()).map(|line| line.month).collect()

@@ -8,8 +8,8 @@ use crate::app::billing::{Included, load_account};
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::billing::dunning::suspends_at;
 use crate::core::billing::{
-    Account, Charge, ChargeState, EscrowMirror, Event, LIMIT_PERIOD_MS, Outlook, PaymentMethod, RATE_DAYS,
-    Runway, RunwayEnd, SpendingLimit, outlook, per_day, runway,
+    Account, Charge, ChargeState, EscrowMirror, Event, LIMIT_PERIOD_MS, Outlook, PaymentMethod, RATE_DAYS, Runway,
+    RunwayEnd, SpendingLimit, outlook, per_day, runway,
 };
 use crate::core::calendar::{DAY_MS, Month, UtcMillis};
 use crate::core::error_code::Code;

@@ -23,7 +23,7 @@ pub(super) struct Books<'a> {
     pub terms: &'a Terms,
     pub now: UtcMillis,
     pub actions: Vec<Action>,
-    /// Usage of the draft's month that the event brought; otherwise the draft keeps what it has.
+    /// Usage for the draft that the event brought, late usage after the rest; otherwise the draft keeps what it has.
     pub usage: Option<Vec<Line>>,
     /// What usage of the running month costs so far, as far as the event tells it.
     pub spent: Option<Usd>,

@@ -9,6 +9,8 @@
 //!     ▼
 //!  usage, late usage, corrections ─▶ issued with its number ─▶ credits ─▶ payment ─▶ the draft of the next month
 //! ```
+//! Corrections do not wait for that, if they are known before: then the draft is what the month ends with.
+//!
 //! Between the two steps customers go on in the new month: what they buy then is on invoices of its own. Missed months
 //! are closed one after the other, oldest first; other decisions wait for that.
 
@@ -67,7 +69,7 @@ impl Books<'_> {
             }
         }
         let draft = self.draft()?;
-        let usage = draft.lines.iter().filter(|line| line.is_usage()).cloned().collect();
+        let usage = draft.lines.iter().filter(|line| line.is_metered()).cloned().collect();
         let lines = self.with_tax([lines, usage].concat(), month)?;
         self.save_invoice(draft.with_lines(lines)?)?;
         self.change_standing(|standing| standing.month = next);
@@ -129,7 +131,7 @@ impl Books<'_> {
         self.collect(id)
     }
 
-    /// Late usage as lines; corrections as credits, which the invoice can use at once.
+    /// Late usage as lines, to be billed; corrections as credits, which can be used at once. Those are settled then.
     fn settle_earlier(&mut self, earlier: &[MonthUsage], month: Month) -> Done<Vec<Line>> {
         let months: BTreeSet<Month> = earlier.iter().map(|usage| usage.month).collect();
         if months.len() != earlier.len() {
@@ -182,8 +184,8 @@ impl Books<'_> {
         Ok(())
     }
 
-    /// Usage of the draft's month so far is drawn, that of the running month is held against the cap; of any other month
-    /// it is nothing new.
+    /// Usage of the draft's month so far is drawn with what came late, that of the running month is held against the cap; of
+    /// any other month it is nothing new.
     pub fn take_usage(&mut self, news: &UsageNews) -> Done {
         let (drawn, running) = (self.draft()?.month, self.account.standing.month);
         for usage in [Some(&news.month), news.running.as_ref()].into_iter().flatten() {
@@ -195,14 +197,21 @@ impl Books<'_> {
                 self.usage = Some(lines);
             }
         }
-        Ok(())
+        if news.month.month != drawn {
+            return Ok(());
+        }
+        let credits = self.account.credits.len();
+        let late = self.settle_earlier(&news.earlier, drawn)?;
+        self.usage.get_or_insert_default().extend(late);
+        // A correction may be of what is not paid yet.
+        if self.account.credits.len() > credits { self.collect_all() } else { Ok(()) }
     }
 
     /// The draft as the invoice that closing its month would make of it, by all that is known.
     pub fn redraw(&mut self) -> Done {
         let draft = self.draft()?;
         let month = draft.month;
-        let drawn = || draft.lines.iter().filter(|line| line.is_usage()).cloned().collect();
+        let drawn = || draft.lines.iter().filter(|line| line.is_metered()).cloned().collect();
         let usage: Vec<Line> = self.usage.take().unwrap_or_else(drawn);
         let prepaid = if self.account.standing.month == month {
             let mut services = self.account.services.clone();
@@ -223,7 +232,13 @@ impl Books<'_> {
         let quantity = self.terms.tax_basis_points;
         let charges = Usd::sum(lines.iter().map(|line| line.amount))?;
         if quantity > 0 && !lines.is_empty() {
-            lines.push(Line::new(LineKind::Tax, None, month, quantity, UnitPrice { amount: charges, per: WHOLE_BASIS_POINTS })?);
+            lines.push(Line::new(
+                LineKind::Tax,
+                None,
+                month,
+                quantity,
+                UnitPrice { amount: charges, per: WHOLE_BASIS_POINTS },
+            )?);
         }
         Ok(lines)
     }

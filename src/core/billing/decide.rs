@@ -41,7 +41,8 @@ pub fn decide(
 ) -> Result<Decision, BillingError> {
     // A clock that was set back does not bring a month back that is over.
     let now = now.max(account.standing.month.start());
-    let mut books = Books { account: account.clone(), counters, terms, now, actions: Vec::new(), usage: None, spent: None };
+    let mut books =
+        Books { account: account.clone(), counters, terms, now, actions: Vec::new(), usage: None, spent: None };
     books.ensure_draft()?;
     if let Event::CloseMonth(end) = event {
         books.close_month(end)?;

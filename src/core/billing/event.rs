@@ -95,6 +95,9 @@ pub struct UsageNews {
     pub month: MonthUsage,
     /// The running month so far, while the draft is of the one before: a spend cap does not wait for the draft.
     pub running: Option<MonthUsage>,
+    /// What earlier months come to, as in [`MonthEnd::earlier`]: what is more goes on the draft, what is less comes back at
+    /// once.
+    pub earlier: Vec<MonthUsage>,
 }
 
 /// All that the invoice of a month needs besides the account.

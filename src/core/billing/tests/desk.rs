@@ -238,7 +238,7 @@ pub fn month_end(usage: MonthUsage) -> Event {
 
 /// News of the draft's month.
 pub fn so_far(month: MonthUsage) -> Event {
-    Event::Usage(UsageNews { month, running: None })
+    Event::Usage(UsageNews { month, running: None, earlier: vec![] })
 }
 
 /// Requests of one service in the first hour of a month, at $1.00 per 10,000.

@@ -65,7 +65,8 @@ fn use_service(world: &mut World, service: Service, random: &mut fastrand::Rng) 
     }
     let drawn = world.desk.account.draft().map_or(month, |draft| draft.month);
     let running = (drawn != month).then(|| world.usage_of(month));
-    drop(world.carry_out(&Event::Usage(UsageNews { month: world.usage_of(drawn), running })));
+    let earlier = world.usage_before(drawn);
+    drop(world.carry_out(&Event::Usage(UsageNews { month: world.usage_of(drawn), running, earlier })));
 }
 
 fn deposit(world: &mut World, amount: Usd) {

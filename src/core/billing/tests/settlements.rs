@@ -1,7 +1,7 @@
 //! What is billed of usage in the end, whatever became known of it, and when.
 
 use super::desk::{so_far, usage};
-use super::scenarios::{SEAL, penniless};
+use super::scenarios::{SEAL, penniless, tick_at};
 use super::*;
 
 /// The end of a month without usage of its own.
@@ -61,7 +61,7 @@ fn a_cap_watches_the_running_month_while_the_draft_is_of_the_one_before() {
     desk.now = at("2025-02-01T00:30");
     let news = |requests: u64| {
         let running = Some(usage(february, SEAL, requests));
-        Event::Usage(UsageNews { month: usage(january, SEAL, 30_000), running })
+        Event::Usage(UsageNews { month: usage(january, SEAL, 30_000), running, earlier: vec![] })
     };
     desk.must(&Event::Tick);
     assert_eq!(desk.account.standing.cap_status, CapStatus::of(february));
@@ -81,4 +81,60 @@ fn a_cap_watches_the_running_month_while_the_draft_is_of_the_one_before() {
     assert!(!desk.account.standing.cap_status.stopped, "4.00 are less than 4.01");
     desk.must(&so_far(usage(february, SEAL, 40_100)));
     assert!(desk.account.standing.cap_status.stopped);
+}
+
+#[test]
+fn the_draft_is_what_the_month_ends_with_also_with_what_came_late() {
+    for (january_so_far, late, granted) in
+        [(20_000, None, vec![]), (30_150, Some(10_150), vec![]), (5_000, None, vec![179]), (0, None, vec![238])]
+    {
+        let mut desk = penniless();
+        desk.terms.tax_basis_points = 1_900;
+        desk.deposit(cents(100_000));
+        let (january, february) = (month("2025-01"), month("2025-02"));
+        desk.now = at("2025-02-01T01:00");
+        desk.close(usage(january, SEAL, 20_000));
+        desk.pay();
+        desk.now = at("2025-02-10");
+        let news = Event::Usage(UsageNews {
+            month: usage(february, SEAL, 12_345),
+            running: None,
+            earlier: vec![usage(january, SEAL, january_so_far)],
+        });
+        desk.must(&news);
+        assert_eq!(desk.must(&news).actions, [], "again it is nothing new");
+        assert_eq!(
+            desk.account.credits.values().map(|credit| credit.granted.micros() / 10_000).collect::<Vec<_>>(),
+            granted
+        );
+        let drawn = desk.account.draft().unwrap().clone();
+        let of = |line: &&Line| matches!(line.kind, LineKind::LateUsage(_));
+        assert_eq!(drawn.lines.iter().find(of).map(|line| line.quantity), late, "{january_so_far}");
+        // The beginning of March does not change it.
+        tick_at(&mut desk, at("2025-03-01T00:10"));
+        assert_eq!(desk.account.draft().unwrap().lines, drawn.lines);
+        desk.now = at("2025-03-01T01:00");
+        let earlier = vec![usage(january, SEAL, january_so_far)];
+        let usage = usage(february, SEAL, 12_345);
+        desk.must(&Event::CloseMonth(MonthEnd { usage, earlier, completeness: Completeness::default() }));
+        let ended = desk.invoices(InvoiceState::Pending).remove(0);
+        assert_eq!((ended.lines, ended.amount), (drawn.lines, drawn.amount), "{january_so_far}");
+        assert_eq!(desk.account.credits.len(), granted.len());
+        desk.pay();
+        desk.check();
+    }
+}
+
+#[test]
+fn a_correction_pays_what_was_not_paid_for_want_of_money() {
+    let mut desk = penniless();
+    let (january, february) = (month("2025-01"), month("2025-02"));
+    desk.now = at("2025-02-01T01:00");
+    desk.close(usage(january, SEAL, 5_000_000));
+    desk.deposit(cents(7_900));
+    assert_eq!(desk.pay(), Usd::ZERO, "529.00 are too much");
+    let month = MonthUsage { month: february, lines: vec![] };
+    desk.must(&Event::Usage(UsageNews { month, running: None, earlier: vec![usage(january, SEAL, 500_000)] }));
+    assert_eq!(desk.pay(), cents(7_900));
+    desk.check();
 }

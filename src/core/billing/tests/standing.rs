@@ -1,7 +1,7 @@
 //! What follows from not paying, from being parked, and from answers that come late.
 
 use super::desk::answer_to;
-use super::scenarios::{SEAL, change, penniless, subscribe, tick_at};
+use super::scenarios::{SEAL, change, penniless, tick_at};
 use super::*;
 use crate::core::service_instance::ServiceState;
 
