@@ -292,13 +292,26 @@ fn prepaid_lines(
 ) -> Result<Vec<Line>, MoneyOverflow> {
     let mut lines = Vec::new();
     for (service, account) in services {
-        let Some(tier) = account.instance.tier.filter(|_| is_renewed(account, month)) else { continue };
-        let price = UnitPrice::each(terms.tier(tier));
-        lines.push(Line::new(LineKind::Subscription { tier }, Some(*service), month, 1, price)?);
-        for (kind, quantity) in account.extras.iter().filter(|(_, quantity)| **quantity > 0) {
-            let price = UnitPrice::each(terms.extra(*kind));
-            lines.push(Line::new(LineKind::Extra(*kind), Some(*service), month, *quantity, price)?);
+        if is_renewed(account, month) {
+            lines.extend(month_lines(*service, account, month, terms)?);
         }
+    }
+    Ok(lines)
+}
+
+/// A month of a service: its tier, and what it has beyond that. Nothing without a tier.
+pub(super) fn month_lines(
+    service: Service,
+    account: &ServiceAccount,
+    month: Month,
+    terms: &Terms,
+) -> Result<Vec<Line>, MoneyOverflow> {
+    let Some(tier) = account.instance.tier else { return Ok(Vec::new()) };
+    let price = UnitPrice::each(terms.tier(tier));
+    let mut lines = vec![Line::new(LineKind::Subscription { tier }, Some(service), month, 1, price)?];
+    for (kind, quantity) in account.extras.iter().filter(|(_, quantity)| **quantity > 0) {
+        let price = UnitPrice::each(terms.extra(*kind));
+        lines.push(Line::new(LineKind::Extra(*kind), Some(service), month, *quantity, price)?);
     }
     Ok(lines)
 }

@@ -15,6 +15,7 @@
 use super::account::ServiceAccount;
 use super::action::ServiceChange;
 use super::books::{Books, Done};
+use super::cycle::month_lines;
 use super::error::Refusal;
 use super::ids::InvoiceId;
 use super::invoice::{Invoice, Purpose};
@@ -37,14 +38,16 @@ impl Books<'_> {
         self.bill_month_of(service, Purpose::Subscribe { service })
     }
 
-    /// An invoice for the whole running month of a service, with a credit for the days before.
+    /// An invoice for the whole running month of a service and what it has beyond its tier, with a credit for the days
+    /// before.
     pub fn bill_month_of(&mut self, service: Service, purpose: Purpose) -> Done {
         let account = self.account.service(service);
         let month = self.account.standing.month;
-        let tier = account.instance.tier.ok_or(ServiceRefusal::NotProvisioned)?;
-        let price = self.terms.tier(tier);
-        let kind = LineKind::Subscription { tier };
-        let lines = vec![Line::new(kind, Some(service), month, 1, UnitPrice::each(price))?];
+        if account.instance.tier.is_none() {
+            return Err(ServiceRefusal::NotProvisioned.into());
+        }
+        let lines = month_lines(service, &account, month, self.terms)?;
+        let price = Usd::sum(lines.iter().map(|line| line.amount))?;
         let draft = self.new_invoice(purpose, month);
         let credit_on_payment = credit_for_days_before(price, month, self.now)?;
         let billed = ServiceAccount { billed_through: Some(month), ..account };

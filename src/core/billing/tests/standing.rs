@@ -62,3 +62,23 @@ fn an_upgrade_that_is_paid_when_its_month_is_over_is_none() {
     assert_eq!(desk.tier(SEAL), Some(Tier::Enterprise), "in the new month for its price");
     desk.check();
 }
+
+#[test]
+fn what_is_beyond_the_tier_is_billed_when_a_service_resumes() {
+    let mut desk = penniless();
+    let mut service = desk.account.service(SEAL);
+    service.extras = [(ExtraKind::ApiKey, 50)].into();
+    desk.account.services.insert(SEAL, service);
+    desk.close_quietly();
+    let failed = desk.now;
+    tick_at(&mut desk, failed.plus_ms(14 * DAY_MS));
+    desk.close_quietly();
+    desk.now = at("2025-03-11");
+    desk.deposit(cents(20_000));
+    assert_eq!(desk.answer(true), cents(2_900 + 5_000), "February");
+    assert_eq!(desk.answer(true), cents(2_900 + 5_000), "March, like a renewal");
+    assert_eq!(desk.credits(), [7_900 * 10 / 31], "less the days that are over");
+    desk.close_quietly();
+    assert_eq!(desk.amounts(InvoiceState::Pending), [7_900 - 7_900 * 10 / 31]);
+    desk.check();
+}
