@@ -87,7 +87,14 @@ impl Books<'_> {
         if self.account.standing.cap.is_none() {
             self.spent = Some(self.drawn_usage()?);
         }
-        self.change_standing(|standing| standing.cap = cap);
+        self.change_standing(|standing| {
+            let amount = |cap: SpendCap| cap.amount;
+            if standing.cap.map(amount) != cap.map(amount) {
+                // What was told was told of another amount.
+                standing.cap_status.told_percent = 0;
+            }
+            standing.cap = cap;
+        });
         Ok(())
     }
 

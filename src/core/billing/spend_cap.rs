@@ -5,7 +5,7 @@
 use crate::core::calendar::Month;
 use crate::core::money::Usd;
 
-/// Per cents of the cap that are told, each once a month.
+/// Per cents of the cap that are told, each once a month and amount.
 pub const ALERT_PERCENTS: [u64; 4] = [50, 75, 90, 100];
 
 /// What a customer asked for.
@@ -35,8 +35,8 @@ impl CapStatus {
     }
 }
 
-/// The status that follows, and the per cents to tell. What was told is not told again, whatever becomes of
-/// the cap; keys are stopped as long as it is reached.
+/// The status that follows, and the per cents to tell. What was told of a cap's amount is not told again; keys are stopped
+/// as long as it is reached.
 pub fn review(cap: Option<SpendCap>, before: CapStatus, month: Month, spent: Usd) -> (CapStatus, Vec<u64>) {
     let before = if before.month == month { before } else { CapStatus::of(month) };
     let Some(cap) = cap else { return (CapStatus::of(month), Vec::new()) };

@@ -138,3 +138,28 @@ fn a_correction_pays_what_was_not_paid_for_want_of_money() {
     assert_eq!(desk.pay(), cents(7_900));
     desk.check();
 }
+
+#[test]
+fn another_cap_is_told_anew() {
+    let mut desk = penniless();
+    let january = month("2025-01");
+    let cap = |dollars, hard_stop| Event::SetSpendCap(Some(SpendCap { amount: Usd::from_dollars(dollars), hard_stop }));
+    let told = |desk: &mut Desk| {
+        let told = desk.notices.drain(..).filter_map(|notice| match notice {
+            Notice::CapReached { percent, .. } => Some(percent),
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    desk.must(&cap(10, true));
+    desk.must(&so_far(usage(january, SEAL, 120_000)));
+    assert_eq!((told(&mut desk), desk.account.standing.cap_status.stopped), (vec![50, 75, 90, 100], true));
+    desk.must(&cap(10, false));
+    assert_eq!((told(&mut desk), desk.account.standing.cap_status.stopped), (vec![], false), "it is the same amount");
+    desk.must(&cap(1_000, true));
+    assert_eq!((told(&mut desk), desk.account.standing.cap_status.stopped), (vec![], false));
+    desk.must(&so_far(usage(january, SEAL, 9_500_000)));
+    assert_eq!(told(&mut desk), [50, 75, 90]);
+    desk.must(&so_far(usage(january, SEAL, 10_000_000)));
+    assert_eq!((told(&mut desk), desk.account.standing.cap_status.stopped), (vec![100], true));
+}
