@@ -124,6 +124,31 @@ impl Books<'_> {
         Ok(Invoice { credit_changes: change, ..invoice.without_credits()? })
     }
 
+    /// Gives back `amount` of what was paid for an invoice: what money paid as a new credit, the rest to the credits that
+    /// paid it, those used last first. So what was paid by a credit that expires does not outlive it, and what has expired
+    /// meanwhile is gone.
+    pub fn give_back(&mut self, reason: CreditReason, amount: Usd, id: InvoiceId) -> Done {
+        let invoice = self.invoice(id)?;
+        let in_money = amount.min(invoice.amount);
+        if in_money > Usd::ZERO {
+            self.grant_credit(reason, in_money, None, Some(id))?;
+        }
+        let mut left = amount.checked_sub(in_money)?;
+        let mut returned = Vec::new();
+        for (credit, used) in invoice.credits()?.into_iter().rev() {
+            let credit = self.credit(credit)?;
+            let part = used.min(left);
+            if part > Usd::ZERO && !credit.is_expired(self.now) {
+                left = left.checked_sub(part)?;
+                returned.push((credit.id, part));
+                let remaining = credit.remaining.checked_add(part)?;
+                self.act(Action::SaveCredit(Credit { remaining, ..credit }));
+            }
+        }
+        let postings = entry::credits_given_back(&returned, reason)?;
+        self.post(format!("invoice-{id}-given-back"), EntryReason::CreditsReturned, of_invoice(id), postings)
+    }
+
     fn credit(&self, id: CreditId) -> Done<Credit> {
         self.account
             .credits

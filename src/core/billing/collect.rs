@@ -205,7 +205,7 @@ impl Books<'_> {
             Purpose::Upgrade { service, to } => self.begin_tier(service, to, id)?,
         }
         if credit > Usd::ZERO {
-            self.grant_credit(CreditReason::Reconciliation, credit, None, Some(id))?;
+            self.give_back(CreditReason::Reconciliation, credit, id)?;
         }
         Ok(())
     }
@@ -231,9 +231,7 @@ impl Books<'_> {
             }
             _ => {
                 let cost = self.invoice(invoice)?.charges()?;
-                if cost > Usd::ZERO {
-                    self.grant_credit(CreditReason::Refund, cost, None, Some(invoice))?;
-                }
+                self.give_back(CreditReason::Refund, cost, invoice)?;
                 self.notify(Notice::UpgradeDeclined { service });
                 Ok(())
             }
