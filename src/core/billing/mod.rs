@@ -97,7 +97,7 @@ pub use ids::{
     ChargeKey, Counters, CreditId, CreditNoteId, InvoiceId, InvoiceNumber, NotAChargeKey, NotAnInvoiceNumber,
 };
 pub use invoice::{BrokenInvoice, Invoice, InvoiceState, Purpose};
-pub use late_usage::{Billed, BilledKey};
+pub use late_usage::{Billed, BilledKey, billed_key};
 pub use line::{KindFacts, Line, LineKind, Measure, Window};
 pub use payment::{Charge, ChargeState, PaymentMethod};
 pub use runway::{NoRunway, Outlook, RATE_DAYS, Runway, RunwayEnd, outlook, per_day, runway};
