@@ -155,7 +155,8 @@ fn load_services(
     };
     let account = |stored: crate::ledger::service::BilledService| {
         let extras = extras.remove(&stored.service).filter(|_| stored.instance.tier.is_some()).unwrap_or_default();
-        let account = ServiceAccount { instance: stored.instance, billed_through: stored.billed_through, extras };
+        let (billed_through, renewed_unpaid) = (stored.billing.through, stored.billing.renewed_unpaid);
+        let account = ServiceAccount { instance: stored.instance, billed_through, renewed_unpaid, extras };
         (stored.service, account)
     };
     Ok(stored.into_iter().map(account).collect())

@@ -24,6 +24,8 @@ pub struct ServiceAccount {
     pub instance: ServiceInstance,
     /// The last month for which a subscription was put on an invoice.
     pub billed_through: Option<Month>,
+    /// Never paid for, and billed for another month after the one that it began with.
+    pub renewed_unpaid: bool,
     /// How many it has beyond what its tier includes; read from the tables of keys and packages, never saved.
     pub extras: BTreeMap<ExtraKind, u64>,
 }

@@ -213,7 +213,8 @@ impl Books<'_> {
     fn begin_service(&mut self, service: Service) {
         let account = self.account.service(service);
         if let Ok(instance) = account.instance.mark_paid() {
-            self.save_service(service, ServiceAccount { instance, ..account }, ServiceChange::Paid);
+            let paid = ServiceAccount { instance, renewed_unpaid: false, ..account };
+            self.save_service(service, paid, ServiceChange::Paid);
         }
     }
 

@@ -256,7 +256,7 @@ impl Books<'_> {
     }
 
     /// A service that was never paid for owes nothing for a month that is over: it is asked to pay for the running one
-    /// instead.
+    /// instead, once. If that is not paid either, it ends; but not while nobody may be asked.
     pub fn renew_unpaid(&mut self) -> Done {
         let month = self.account.standing.month;
         let services: Vec<Service> = self.account.services.keys().copied().collect();
@@ -268,9 +268,24 @@ impl Books<'_> {
             let waits = account.instance.tier.is_some() && !account.instance.paid_once;
             if waits && account.billed_through < Some(month) && !under_way {
                 self.void_unpaid_of(service)?;
-                self.bill_month_of(service, purpose)?;
+                if account.renewed_unpaid && self.account.standing.parked.is_none() {
+                    self.end_unpaid(service)?;
+                } else {
+                    let renewed = ServiceAccount { renewed_unpaid: true, ..account };
+                    self.save_service(service, renewed, ServiceChange::Billed);
+                    self.bill_month_of(service, purpose)?;
+                }
             }
         }
+        Ok(())
+    }
+
+    fn end_unpaid(&mut self, service: Service) -> Done {
+        let account = self.account.service(service);
+        let instance = account.instance.cancel(self.now)?;
+        let ended = ServiceAccount { instance, billed_through: None, renewed_unpaid: false, ..account };
+        self.save_service(service, ended, ServiceChange::Ended);
+        self.notify(Notice::SubscriptionLapsed { service });
         Ok(())
     }
 }

@@ -10,6 +10,7 @@
 //! cancel ──▶ at the end of the month; can be undone until then
 //!
 //! never paid for: every change is at once; the old invoice is void, and there is one for the new tier
+//!                 month over ──▶ void, one for the next month ──month over──▶ void, and the subscription ends
 //! ```
 
 use super::account::ServiceAccount;
@@ -117,7 +118,7 @@ impl Books<'_> {
             return Ok(());
         }
         self.void_unpaid_of(service)?;
-        let gone = ServiceAccount { instance, billed_through: None, ..account };
+        let gone = ServiceAccount { instance, billed_through: None, renewed_unpaid: false, ..account };
         self.save_service(service, gone, ServiceChange::Ended);
         Ok(())
     }

@@ -194,7 +194,7 @@ fn happened(desk: &Desk) -> BTreeSet<String> {
 
 /// All that can happen, except two things: the chain of these histories never changes an answer, and they have no
 /// bandwidth.
-const HAPPENS: [&str; 40] = [
+const HAPPENS: [&str; 41] = [
     "told: invoice_issued",
     "told: invoice_paid",
     "told: invoice_failed",
@@ -203,6 +203,7 @@ const HAPPENS: [&str; 40] = [
     "told: suspended",
     "told: resumed",
     "told: upgrade_declined",
+    "told: subscription_lapsed",
     "told: credit_expired",
     "told: cap_reached",
     "told: parked",

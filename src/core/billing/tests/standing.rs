@@ -1,7 +1,7 @@
 //! What follows from not paying, from being parked, and from answers that come late.
 
 use super::desk::answer_to;
-use super::scenarios::{SEAL, change, penniless, tick_at};
+use super::scenarios::{SEAL, change, penniless, subscribe, tick_at};
 use super::*;
 use crate::core::service_instance::ServiceState;
 
@@ -80,5 +80,36 @@ fn what_is_beyond_the_tier_is_billed_when_a_service_resumes() {
     assert_eq!(desk.credits(), [7_900 * 10 / 31], "less the days that are over");
     desk.close_quietly();
     assert_eq!(desk.amounts(InvoiceState::Pending), [7_900 - 7_900 * 10 / 31]);
+    desk.check();
+}
+
+#[test]
+fn a_subscription_that_is_never_paid_for_is_renewed_once_and_then_ends() {
+    let mut desk = Desk::open(at("2025-01-15"));
+    desk.must(&subscribe(SEAL, Tier::Pro));
+    desk.close_quietly();
+    tick_at(&mut desk, at("2025-02-20"));
+    assert_eq!((desk.tier(SEAL), desk.amounts(InvoiceState::Pending)), (Some(Tier::Pro), vec![2_900]));
+    // Nobody may be asked to pay meanwhile.
+    desk.must(&Event::Park { reason: "the books differ".to_owned() });
+    desk.close_quietly();
+    desk.must(&Event::Unpark);
+    assert_eq!((desk.tier(SEAL), desk.amounts(InvoiceState::Pending)), (Some(Tier::Pro), vec![2_900]));
+    desk.close_quietly();
+    assert_eq!((desk.tier(SEAL), desk.amounts(InvoiceState::Pending)), (None, vec![]));
+    assert_eq!(desk.notices.last(), Some(&Notice::SubscriptionLapsed { service: SEAL }));
+    assert_eq!(desk.amounts(InvoiceState::Voided), [2_900; 3]);
+    desk.close_quietly();
+    assert_eq!(desk.amounts(InvoiceState::Voided), [2_900; 3], "and nothing follows");
+    // Who pays in time begins like anybody else.
+    desk.must(&subscribe(SEAL, Tier::Pro));
+    desk.close_quietly();
+    desk.escrow(desk.now);
+    desk.deposit(cents(10_000));
+    desk.pay();
+    assert!(!desk.account.service(SEAL).renewed_unpaid);
+    desk.close_quietly();
+    desk.pay();
+    assert_eq!(desk.tier(SEAL), Some(Tier::Pro));
     desk.check();
 }
