@@ -31,7 +31,7 @@ impl From<billing::Refusal> for Refusal {
             Why::CannotPay(_) => Code::CannotPay,
             Why::Parked => Code::BillingOnHold,
             Why::NoSuchInvoice(_) | Why::NoSuchCreditNote(_) => Code::NotFound,
-            Why::InvoiceState(_) => Code::InvoiceState,
+            Why::InvoiceState(_) | Why::Corrected => Code::InvoiceState,
             Why::NoEscrow => Code::NoEscrowAccount,
             Why::BadAmount | Why::MoreThanPaid(_) => return in_field("amount", refusal),
             Why::Expired => return in_field("expires_at", refusal),

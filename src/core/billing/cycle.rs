@@ -20,7 +20,7 @@ use super::account::ServiceAccount;
 use super::action::{Action, Notice, ServiceChange};
 use super::books::{Books, Done};
 use super::credit::{CreditReason, plan_use};
-use super::error::BillingError;
+use super::error::{BillingError, Refusal};
 use super::event::{MonthEnd, MonthUsage, UsageNews};
 use super::invoice::{Invoice, Purpose};
 use super::late_usage::{BilledKey, Settlement, billed_key, settle, with_line, without_line};
@@ -174,11 +174,12 @@ impl Books<'_> {
     }
 
     /// The usage on an invoice that is void is billed by nothing any more: if it is settled later, it is as if it came
-    /// late.
+    /// late. Refused when it was corrected before: what was too much came back already.
     pub fn unbill(&mut self, invoice: &Invoice) -> Done {
         for (key, line) in invoice.lines.iter().filter_map(|line| Some((billed_key(line)?, line))) {
             let missing = BillingError::Incomplete("what was billed of usage is missing");
-            let billed = without_line(self.account.billed.get(&key).ok_or(missing)?, line, invoice.tax_basis_points())?;
+            let billed = self.account.billed.get(&key).ok_or(missing)?;
+            let billed = without_line(billed, line, invoice.tax_basis_points())?.ok_or(Refusal::Corrected)?;
             self.act(Action::SaveBilled(key, billed));
         }
         Ok(())

@@ -59,17 +59,18 @@ pub fn with_line(before: Option<&Billed>, line: &Line, basis_points: u64) -> Res
     })
 }
 
-/// What was billed without one line of such an invoice. Of what a correction has taken off already nothing is left.
+/// What was billed without one line of such an invoice; `None` if more than the rest came back by corrections already.
 ///
 /// # Errors
 /// [`MoneyOverflow`].
-pub fn without_line(before: &Billed, line: &Line, basis_points: u64) -> Result<Billed, MoneyOverflow> {
-    Ok(Billed {
+pub fn without_line(before: &Billed, line: &Line, basis_points: u64) -> Result<Option<Billed>, MoneyOverflow> {
+    let rest = Billed {
         quantity: before.quantity.saturating_sub(line.quantity),
         unit: before.unit,
-        amount: before.amount.checked_sub(line.amount)?.max(Usd::ZERO),
+        amount: before.amount.checked_sub(line.amount)?,
         tax: before.tax.checked_sub(tax_on(line.amount, basis_points)?)?.max(Usd::ZERO),
-    })
+    };
+    Ok((rest.amount >= Usd::ZERO).then_some(rest))
 }
 
 fn tax_on(amount: Usd, basis_points: u64) -> Result<Usd, MoneyOverflow> {
@@ -193,9 +194,9 @@ mod tests {
     fn what_is_void_was_not_billed() {
         let first = with_line(None, &line(12_345), 1_900).unwrap();
         let both = with_line(Some(&first), &line(30_000), 700).unwrap();
-        assert_eq!(without_line(&both, &line(30_000), 700), Ok(first.clone()));
+        assert_eq!(without_line(&both, &line(30_000), 700), Ok(Some(first.clone())));
         let nothing = Billed { quantity: 0, unit: UNIT, amount: Usd::ZERO, tax: Usd::ZERO };
-        assert_eq!(without_line(&first, &line(12_345), 1_900), Ok(nothing.clone()));
-        assert_eq!(without_line(&first, &line(30_000), 1_900), Ok(nothing));
+        assert_eq!(without_line(&first, &line(12_345), 1_900), Ok(Some(nothing)));
+        assert_eq!(without_line(&first, &line(30_000), 1_900), Ok(None), "more than that came back");
     }
 }

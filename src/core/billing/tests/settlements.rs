@@ -208,3 +208,25 @@ fn a_refund_goes_back_to_the_credits_that_were_used_last() {
     assert_eq!(desk.balances[&AccountName::Refunds], 15_090_000);
     desk.check();
 }
+
+#[test]
+fn what_came_back_by_a_correction_does_not_come_back_by_a_void_again() {
+    let mut desk = penniless();
+    let (january, february) = (month("2025-01"), month("2025-02"));
+    desk.now = at("2025-02-01T01:00");
+    desk.close(usage(january, SEAL, 5_000_000));
+    let wrong = desk.invoices(InvoiceState::Pending).remove(0);
+    let news = |requests| {
+        let month = MonthUsage { month: february, lines: vec![] };
+        Event::Usage(UsageNews { month, running: None, earlier: vec![usage(january, SEAL, requests)] })
+    };
+    desk.must(&news(4_999_999));
+    assert_eq!(desk.account.credits.values().map(|credit| credit.granted).collect::<Vec<_>>(), [cents(1)]);
+    assert_eq!(desk.refused(&Event::VoidInvoice(wrong.id)), Refusal::Corrected);
+    desk.must(&news(500_000));
+    assert_eq!(desk.refused(&Event::VoidInvoice(wrong.id)), Refusal::Corrected);
+    // With the credit that came back used up, what is right is owed.
+    desk.deposit(cents(7_900));
+    assert_eq!(desk.pay(), cents(7_900));
+    desk.check();
+}
