@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS service_instances (
     ip_allowlist_enabled      INTEGER NOT NULL CHECK (ip_allowlist_enabled IN (0, 1)),
     ip_allowlist              TEXT NOT NULL, -- addresses and networks, separated by blanks
     billed_through            TEXT CHECK (billed_through GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- the last month billed
+    renewed_unpaid            INTEGER NOT NULL DEFAULT 0 CHECK (renewed_unpaid IN (0, 1)), -- never paid for, billed again
     updated_at_ms             INTEGER NOT NULL,
     PRIMARY KEY (customer_id, service),
     CHECK ((state = 'not_provisioned') = (tier IS NULL))

@@ -354,6 +354,7 @@ CREATE TABLE IF NOT EXISTS spend_caps (
     month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- that the rest is about
     told_percent  INTEGER NOT NULL CHECK (told_percent BETWEEN 0 AND 100),
     stopped       INTEGER NOT NULL CHECK (stopped IN (0, 1)),
+    spent_micros  INTEGER NOT NULL CHECK (spent_micros >= 0), -- on usage of the month so far
     updated_at_ms INTEGER NOT NULL
 ) STRICT;
 
@@ -403,6 +404,7 @@ CREATE TABLE IF NOT EXISTS billed_usage (
     price_micros  INTEGER NOT NULL CHECK (price_micros >= 0), -- for every price_per pieces
     price_per     INTEGER NOT NULL CHECK (price_per > 0),
     amount_micros INTEGER NOT NULL CHECK (amount_micros >= 0),
+    tax_micros    INTEGER NOT NULL CHECK (tax_micros >= 0), -- on the amount, not rounded
     PRIMARY KEY (customer_id, month, service, measure, from_ms, to_ms)
 ) STRICT, WITHOUT ROWID;
 

@@ -162,6 +162,7 @@ CREATE TABLE service_instances (
     ip_allowlist_enabled      INTEGER NOT NULL CHECK (ip_allowlist_enabled IN (0, 1)),
     ip_allowlist              TEXT NOT NULL, -- addresses and networks, separated by blanks
     billed_through            TEXT CHECK (billed_through GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- the last month billed
+    renewed_unpaid            INTEGER NOT NULL DEFAULT 0 CHECK (renewed_unpaid IN (0, 1)), -- never paid for, billed again
     updated_at_ms             INTEGER NOT NULL,
     PRIMARY KEY (customer_id, service),
     CHECK ((state = 'not_provisioned') = (tier IS NULL))
@@ -629,6 +630,7 @@ CREATE TABLE spend_caps (
     month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- that the rest is about
     told_percent  INTEGER NOT NULL CHECK (told_percent BETWEEN 0 AND 100),
     stopped       INTEGER NOT NULL CHECK (stopped IN (0, 1)),
+    spent_micros  INTEGER NOT NULL CHECK (spent_micros >= 0), -- on usage of the month so far
     updated_at_ms INTEGER NOT NULL
 ) STRICT;
 
@@ -678,6 +680,7 @@ CREATE TABLE billed_usage (
     price_micros  INTEGER NOT NULL CHECK (price_micros >= 0), -- for every price_per pieces
     price_per     INTEGER NOT NULL CHECK (price_per > 0),
     amount_micros INTEGER NOT NULL CHECK (amount_micros >= 0),
+    tax_micros    INTEGER NOT NULL CHECK (tax_micros >= 0), -- on the amount, not rounded
     PRIMARY KEY (customer_id, month, service, measure, from_ms, to_ms)
 ) STRICT, WITHOUT ROWID;
 

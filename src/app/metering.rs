@@ -12,19 +12,19 @@ use tracing::error;
 
 use super::billing::{BillingFailure, Tariff, carry_out, month_usage, usage_prices};
 use super::{App, AppError};
-use crate::core::billing::{BillingError, Event, MonthUsage, UsagePrices};
+use crate::core::billing::{BillingError, Event, UsageNews, UsagePrices};
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::core::rating::PricePerRequests;
 use crate::core::usage::HourUsage;
-use crate::ledger::billed_usage::note_late_usage;
+use crate::ledger::billed_usage::{late_usage_of, note_late_usage};
 use crate::ledger::billing_standing::standing_of;
 use crate::ledger::customer::find_customer;
 use crate::ledger::usage::{
     StaleDraft, mark_stale, metering_position, raise_usage, set_metering_position, set_usage, stale_drafts,
     unmark_stale,
 };
-use crate::ledger::{ReadTx, WriteTx};
+use crate::ledger::{LedgerError, ReadTx, WriteTx};
 use crate::traffic::{Rebuild, Traffic, UsageChanges};
 
 /// Drafts that are drawn in one transaction.
@@ -96,7 +96,7 @@ pub fn note_usage_news(tx: &WriteTx<'_>, hours: &[HourUsage]) -> Result<(), AppE
 }
 
 /// A draft to draw, with the usage that it shows then. Nobody's usage is kept, and nobody is invoiced for it.
-type Drawing = (StaleDraft, Option<MonthUsage>);
+type Drawing = (StaleDraft, Option<UsageNews>);
 
 impl App {
     /// Draws some of the drafts that do not show all usage. Tells whether there are more.
@@ -138,7 +138,7 @@ impl App {
 }
 
 fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Result<Vec<Drawing>, AppError> {
-    let mut prices: BTreeMap<Month, UsagePrices> = BTreeMap::new();
+    let mut prices = Prices { tx, price, months: BTreeMap::new() };
     let mut drawings = Vec::new();
     for stale in stale_drafts(tx, DRAWN_AT_ONCE)? {
         let standing = standing_of(tx, stale.customer)?;
@@ -147,12 +147,8 @@ fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Resu
             continue;
         }
         let of = standing.map_or(month, |standing| standing.draft_month);
-        let prices = match prices.entry(of) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(usage_prices(tx, of, price)?),
-        };
-        match month_usage(tx, stale.customer, of, prices) {
-            Ok(usage) => drawings.push((stale, Some(usage))),
+        match read_news(tx, stale.customer, of, month, &mut prices) {
+            Ok(news) => drawings.push((stale, Some(news))),
             Err(BillingFailure::Ledger(error)) => return Err(error.into()),
             // The other customers' drafts are right all the same; this one stays as it was.
             Err(failure) => {
@@ -162,6 +158,40 @@ fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Resu
         }
     }
     Ok(drawings)
+}
+
+/// The draft's month, the running one if that is another, and what came late.
+fn read_news(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    of: Month,
+    running: Month,
+    prices: &mut Prices<'_>,
+) -> Result<UsageNews, BillingFailure> {
+    let late = late_usage_of(tx, customer)?.into_iter().filter(|late| *late < of);
+    let mut usage = |month: Month| month_usage(tx, customer, month, prices.of(month)?);
+    Ok(UsageNews {
+        month: usage(of)?,
+        running: (of < running).then(|| usage(running)).transpose()?,
+        earlier: late.map(usage).collect::<Result<_, _>>()?,
+    })
+}
+
+/// Prices of usage, each month read once.
+struct Prices<'a> {
+    tx: &'a ReadTx<'a>,
+    /// Of requests, if the ledger's table of prices is not right.
+    price: PricePerRequests,
+    months: BTreeMap<Month, UsagePrices>,
+}
+
+impl Prices<'_> {
+    fn of(&mut self, month: Month) -> Result<&UsagePrices, LedgerError> {
+        Ok(match self.months.entry(month) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(usage_prices(self.tx, month, self.price)?),
+        })
+    }
 }
 
 /// What billing refuses to decide leaves the draft as it is.

@@ -10,7 +10,7 @@ use crate::core::calendar::UtcMillis;
 use crate::core::id::CustomerId;
 use crate::ledger::ReadTx;
 use crate::ledger::billing_invoice::{
-    StoredInvoice, StoredInvoiceState, draft_of, find_invoice_by_number, invoices_of, list_invoices,
+    StoredInvoice, StoredInvoiceState, draft_of, find_invoice_by_number, invoices_of, newest_invoices,
 };
 use crate::ledger::billing_notice::{StoredNotice, notices_of};
 use crate::ledger::billing_standing::standing_of;
@@ -233,7 +233,7 @@ pub fn show_invoices(
     state: Option<StoredInvoiceState>,
     limit: u32,
 ) -> Result<Vec<ShownInvoice>, BillingFailure> {
-    Ok(list_invoices(tx, customer, state, limit)?.iter().map(ShownInvoice::from).collect())
+    Ok(newest_invoices(tx, customer, state, limit)?.iter().map(ShownInvoice::from).collect())
 }
 
 /// Which invoice is meant.
@@ -272,7 +272,7 @@ impl From<&BilledService> for ShownService {
             service: stored.service.name().to_owned(),
             state: stored.instance.state.name().to_owned(),
             tier: stored.instance.tier.map(|tier| tier.name().to_owned()),
-            billed_through: stored.billed_through.map(|month| month.to_string()),
+            billed_through: stored.billing.through.map(|month| month.to_string()),
         }
     }
 }

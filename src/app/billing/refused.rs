@@ -35,7 +35,7 @@ impl From<billing::Refusal> for Refusal {
             Why::CannotPay(_) => Code::CannotPay,
             Why::Parked => Code::BillingOnHold,
             Why::NoSuchInvoice(_) | Why::NoSuchCreditNote(_) => Code::NotFound,
-            Why::InvoiceState(_) => Code::InvoiceState,
+            Why::InvoiceState(_) | Why::Corrected => Code::InvoiceState,
             Why::NoEscrow => Code::NoEscrowAccount,
             Why::BadAmount | Why::MoreThanPaid(_) => return in_field("amount", refusal),
             Why::BadReason => return in_field("reason", refusal),

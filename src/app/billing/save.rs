@@ -32,8 +32,9 @@ use crate::ledger::escrow::{StoredEscrowAccount, escrow_account_of, put_escrow_a
 use crate::ledger::parked::{Parked, park, unpark};
 use crate::ledger::payment_terms::{clear_spend_cap, set_dunning, set_payment_methods, set_spend_cap};
 use crate::ledger::seal_key::delete_seal_keys_of;
-use crate::ledger::service::{save_service, set_billed_through};
+use crate::ledger::service::{ServiceBilling, save_service, set_service_billing};
 use crate::ledger::unclosed_month::forget_unclosed;
+use crate::ledger::usage::mark_stale;
 use crate::ledger::{LedgerError, WriteTx};
 
 type Saved = Result<(), BillingFailure>;
@@ -90,6 +91,10 @@ impl Saving<'_> {
             Some(reason) => drop(park(tx, &Parked { customer, reason: reason.clone(), since: self.now })?),
             None => drop(unpark(tx, customer)?),
         }
+        if before.cap != after.cap {
+            // The draft may be of the month before, and then it does not say how much of the cap is used.
+            mark_stale(tx, customer)?;
+        }
         let cap_of =
             |standing: &Standing| convert::cap_to(standing.cap, standing.cap_status, CapStatus::of(standing.month));
         match cap_of(after) {
@@ -114,7 +119,8 @@ impl Saving<'_> {
                 if saves_all {
                     save_service(self.tx, self.customer, *service, &account.instance, self.now)?;
                 }
-                set_billed_through(self.tx, self.customer, *service, account.billed_through)?;
+                let (through, renewed_unpaid) = (account.billed_through, account.renewed_unpaid);
+                set_service_billing(self.tx, self.customer, *service, ServiceBilling { through, renewed_unpaid })?;
             }
         }
         Ok(())
@@ -330,6 +336,10 @@ pub fn told(notice: &Notice, now: UtcMillis) -> (&'static str, String, Value) {
         Notice::UpgradeDeclined { service } => {
             let service = service.name();
             ("upgrade_declined", format!("upgrade_declined-{service}-{at}"), json!({"service": service}))
+        }
+        Notice::SubscriptionLapsed { service } => {
+            let service = service.name();
+            ("subscription_lapsed", format!("subscription_lapsed-{service}-{at}"), json!({"service": service}))
         }
         Notice::CreditExpired { credit, amount } => {
             let details = json!({"credit": credit.0, "amount_micros": amount.micros()});

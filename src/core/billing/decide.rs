@@ -41,7 +41,8 @@ pub fn decide(
 ) -> Result<Decision, BillingError> {
     // A clock that was set back does not bring a month back that is over.
     let now = now.max(account.standing.month.start());
-    let mut books = Books { account: account.clone(), counters, terms, now, actions: Vec::new(), usage: None };
+    let mut books =
+        Books { account: account.clone(), counters, terms, now, actions: Vec::new(), usage: None, spent: None };
     books.ensure_draft()?;
     if let Event::CloseMonth(end) = event {
         books.close_month(end)?;
@@ -94,7 +95,7 @@ impl Books<'_> {
             Event::UndoCancel { service } => self.undo_cancel(*service),
             Event::SetMethods(methods) => self.set_methods(methods),
             Event::SetSpendCap(cap) => self.set_spend_cap(*cap),
-            Event::Usage(usage) => self.set_usage(usage),
+            Event::Usage(news) => self.take_usage(news),
             // Handled before the month begins.
             Event::CloseMonth(_) => Ok(()),
             Event::EscrowCreated { at } => {
@@ -236,7 +237,7 @@ pub fn next_due(account: &Account) -> Option<UtcMillis> {
     let credits = account.credits.values().filter(|credit| credit.remaining > Usd::ZERO);
     let expiries = credits.filter_map(|credit| credit.expires_at);
     let services = account.services.values().filter_map(|account| account.instance.due_at());
-    let dunning = dunning::next_step_at(standing.dunning, standing.has_paid);
+    let dunning = dunning::next_step_at(standing.dunning, standing.has_paid).filter(|_| standing.parked.is_none());
     let month = account.draft().map(|_| standing.month.end());
     retries.chain(expiries).chain(services).chain(dunning).chain(month).min()
 }

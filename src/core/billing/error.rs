@@ -49,6 +49,10 @@ pub enum Refusal {
     NoSuchCreditNote(CreditNoteId),
     #[error("this cannot be done with an invoice that is {}", .0.name())]
     InvoiceState(InvoiceState),
+    #[error(
+        "usage on this invoice was corrected since, and what was too much has come back: grant credit for the rest"
+    )]
+    Corrected,
     #[error("an amount must be more than nothing and a whole number of cents")]
     BadAmount,
     #[error("at most {0} can be given back")]

@@ -39,8 +39,8 @@ pub enum Event {
     SetSpendCap(Option<SpendCap>),
 
     // From metering.
-    /// The usage of the draft's month so far.
-    Usage(MonthUsage),
+    /// What is known of usage so far.
+    Usage(UsageNews),
     /// The month is final, see [`super::watermark`].
     CloseMonth(MonthEnd),
 
@@ -91,6 +91,18 @@ pub enum Event {
 pub struct MonthUsage {
     pub month: Month,
     pub lines: Vec<Line>,
+}
+
+/// Usage that is not billed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageNews {
+    /// The draft's month so far.
+    pub month: MonthUsage,
+    /// The running month so far, while the draft is of the one before: a spend cap does not wait for the draft.
+    pub running: Option<MonthUsage>,
+    /// What earlier months come to, as in [`MonthEnd::earlier`]: what is more goes on the draft, what is less comes back at
+    /// once.
+    pub earlier: Vec<MonthUsage>,
 }
 
 /// All that the invoice of a month needs besides the account.

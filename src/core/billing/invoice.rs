@@ -6,7 +6,7 @@
 //!                                    │  ▲  │
 //!              every retry declined: │  │  │ voided, or the upgrade it was for is declined
 //!                credits come back   ▼  │  ▼
-//!                                 failed│  voided: credits come back, nothing is owed
+//!                                 failed│  voided: credits come back, nothing is owed; usage counts as not billed
 //!                                    │  │
 //!                                    └──┘ money came: asked for again      (failed → voided, too)
 //! ```
@@ -140,7 +140,7 @@ pub struct Invoice {
     pub lines: Vec<Line>,
     /// Σ lines: whole cents, never below 0.
     pub amount: Usd,
-    /// Granted as credit when it is paid.
+    /// Given back as credit when it is paid: by money as a new one, by credits to these.
     pub credit_on_payment: Usd,
     pub issued_at: Option<UtcMillis>,
     pub paid_at: Option<UtcMillis>,
@@ -199,6 +199,11 @@ impl Invoice {
     /// [`MoneyOverflow`].
     pub fn charges(&self) -> Result<Usd, MoneyOverflow> {
         Usd::sum(self.lines.iter().filter(|line| !line.is_credit()).map(|line| line.amount))
+    }
+
+    /// The tax that it charges; 0 without a line for it.
+    pub fn tax_basis_points(&self) -> u64 {
+        self.lines.iter().find(|line| line.kind == LineKind::Tax).map_or(0, |line| line.quantity)
     }
 
     /// Credits that are used for it, as positive amounts.

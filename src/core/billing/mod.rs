@@ -93,12 +93,12 @@ pub use escrow::{
     Ability, ChainEventId, ChainMove, ChargeAnswer, EscrowMirror, LIMIT_PERIOD_MS, MIN_SPENDING_LIMIT,
     NotASpendingLimit, Outcome, SpendingLimit,
 };
-pub use event::{Event, MonthEnd, MonthUsage};
+pub use event::{Event, MonthEnd, MonthUsage, UsageNews};
 pub use ids::{
     ChargeKey, Counters, CreditId, CreditNoteId, InvoiceId, InvoiceNumber, NotAChargeKey, NotAnInvoiceNumber,
 };
 pub use invoice::{BrokenInvoice, Invoice, InvoiceState, Purpose};
-pub use late_usage::{Billed, BilledKey};
+pub use late_usage::{Billed, BilledKey, billed_key};
 pub use line::{KindFacts, Line, LineKind, Measure, Window};
 pub use payment::{Charge, ChargeState, PaymentMethod};
 pub use runway::{NoRunway, Outlook, RATE_DAYS, Runway, RunwayEnd, outlook, per_day, runway};

@@ -246,7 +246,14 @@ fn what_was_chosen_and_told_is_read_back() {
 
     assert_eq!(test.read(|tx| spend_cap_of(tx, id(1))), None);
     for (cap, told_percent) in [(Some(cents(5)), 50), (None, 0)] {
-        let cap = StoredSpendCap { cap, hard_stop: true, month: november(), told_percent, stopped: false };
+        let cap = StoredSpendCap {
+            cap,
+            hard_stop: true,
+            month: november(),
+            told_percent,
+            stopped: false,
+            spent: Usd::from_micros(7),
+        };
         test.write(move |tx| set_spend_cap(tx, id(1), cap, NOW)).unwrap();
         assert_eq!(test.read(|tx| spend_cap_of(tx, id(1))), Some(cap));
     }

@@ -1307,7 +1307,7 @@ export interface components {
             at: string;
             /**
              * @description `invoice_issued`, `invoice_paid`, `invoice_failed`, `invoice_voided`, `payment_overdue`, `suspended`, `resumed`,
-             *     `upgrade_declined`, `credit_expired` or `cap_reached`.
+             *     `upgrade_declined`, `subscription_lapsed`, `credit_expired` or `cap_reached`.
              */
             kind: string;
             /** @description By kind: `invoice`; `suspends_at`; `service`; `credit` and `amount_micros`; `percent` and `spent_micros`. */

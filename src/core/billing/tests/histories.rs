@@ -65,7 +65,10 @@ fn use_service(world: &mut World, service: Service, random: &mut fastrand::Rng) 
             *used /= 2;
         }
     }
-    drop(world.carry_out(&Event::Usage(world.usage_of(month))));
+    let drawn = world.desk.account.draft().map_or(month, |draft| draft.month);
+    let running = (drawn != month).then(|| world.usage_of(month));
+    let earlier = world.usage_before(drawn);
+    drop(world.carry_out(&Event::Usage(UsageNews { month: world.usage_of(drawn), running, earlier })));
 }
 
 fn deposit(world: &mut World, amount: Usd) {
@@ -208,7 +211,7 @@ fn happened(desk: &Desk) -> BTreeSet<String> {
 }
 
 /// All that can happen, except that these histories have no bandwidth.
-const HAPPENS: [&str; 42] = [
+const HAPPENS: [&str; 43] = [
     "told: invoice_issued",
     "told: invoice_paid",
     "told: invoice_failed",
@@ -217,6 +220,7 @@ const HAPPENS: [&str; 42] = [
     "told: suspended",
     "told: resumed",
     "told: upgrade_declined",
+    "told: subscription_lapsed",
     "told: credit_expired",
     "told: cap_reached",
     "told: overpaid",

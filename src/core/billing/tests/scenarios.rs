@@ -1,6 +1,6 @@
 //! Stories of one customer, from one end to the other.
 
-use super::desk::{answer_to, month_end, usage};
+use super::desk::{answer_to, month_end, so_far, usage};
 use super::*;
 use crate::core::billing::payment::RETRY_AFTER_MS;
 use crate::core::service_instance::ServiceState;
@@ -383,10 +383,10 @@ fn usage_moves_the_draft_and_the_cap_is_told() {
     desk.must(&Event::SetSpendCap(Some(SpendCap { amount: cents(400), hard_stop: true })));
     let january = month("2025-01");
     for (requests, draft, stopped) in [(19_999, 3_099, false), (30_000, 3_200, false), (40_000, 3_300, true)] {
-        desk.must(&Event::Usage(usage(january, SEAL, requests)));
+        desk.must(&so_far(usage(january, SEAL, requests)));
         assert_eq!(desk.account.draft().unwrap().amount, cents(draft));
         assert_eq!(desk.account.standing.cap_status.stopped, stopped);
-        assert_eq!(desk.must(&Event::Usage(usage(january, SEAL, requests))).actions, []);
+        assert_eq!(desk.must(&so_far(usage(january, SEAL, requests))).actions, []);
     }
     let told = |notice: &Notice| match notice {
         Notice::CapReached { percent, .. } => Some(*percent),

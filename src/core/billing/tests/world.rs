@@ -190,11 +190,16 @@ impl World {
     pub fn close(&mut self, month: Month) {
         let mut end = month_end(self.usage_of(month));
         if let Event::CloseMonth(end) = &mut end {
-            let earlier: std::collections::BTreeSet<Month> =
-                self.used.keys().map(|(month, _)| *month).filter(|earlier| *earlier < month).collect();
-            end.earlier = earlier.into_iter().map(|month| self.usage_of(month)).collect();
+            end.earlier = self.usage_before(month);
         }
         self.carry_out(&end).unwrap();
+    }
+
+    /// Of all earlier months.
+    pub fn usage_before(&self, month: Month) -> Vec<MonthUsage> {
+        let earlier: std::collections::BTreeSet<Month> =
+            self.used.keys().map(|(month, _)| *month).filter(|earlier| *earlier < month).collect();
+        earlier.into_iter().map(|month| self.usage_of(month)).collect()
     }
 
     pub fn usage_of(&self, month: Month) -> MonthUsage {
