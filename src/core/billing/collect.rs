@@ -205,7 +205,8 @@ impl Books<'_> {
             Purpose::Upgrade { service, to } => self.begin_tier(service, to, id)?,
         }
         if credit > Usd::ZERO {
-            self.give_back(CreditReason::Reconciliation, credit, id)?;
+            // Whatever paid: the days before are given as credit that stays.
+            self.grant_credit(CreditReason::Reconciliation, credit, None, Some(id))?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! granted ──▶ used, part by part ──▶ used up
 //!    │  ▲          │
-//!    │  └──────────┘ the invoice is voided, nobody could be charged for the rest of it, or part of it is given back
+//!    │  └──────────┘ the invoice is voided, nobody could be charged for the rest of it, or it is given back
 //!    ▼
 //! expired: what is left is gone
 //! ```

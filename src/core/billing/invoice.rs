@@ -140,7 +140,7 @@ pub struct Invoice {
     pub lines: Vec<Line>,
     /// Σ lines: whole cents, never below 0.
     pub amount: Usd,
-    /// Given back as credit when it is paid: by money as a new one, by credits to these.
+    /// Granted as credit when it is paid.
     pub credit_on_payment: Usd,
     pub issued_at: Option<UtcMillis>,
     pub paid_at: Option<UtcMillis>,

@@ -1,7 +1,7 @@
 //! What is billed of usage in the end, whatever became known of it, and when.
 
 use super::desk::{answer_to, so_far, usage};
-use super::scenarios::{SEAL, change, penniless, subscribe, tick_at};
+use super::scenarios::{SEAL, change, penniless, tick_at};
 use super::*;
 
 /// The end of a month without usage of its own.
@@ -162,32 +162,6 @@ fn another_cap_is_told_anew() {
     assert_eq!(told(&mut desk), [50, 75, 90]);
     desk.must(&so_far(usage(january, SEAL, 10_000_000)));
     assert_eq!((told(&mut desk), desk.account.standing.cap_status.stopped), (vec![100], true));
-}
-
-#[test]
-fn what_an_expiring_credit_paid_does_not_outlive_it() {
-    // The first payment of a subscription on the 31st brings 30 of 31 days back.
-    let mut desk = Desk::with_balance(at("2025-01-31"), cents(900));
-    let promo = |amount, until| {
-        let (reason, expires_at) = (CreditReason::Promo, Some(at(until)));
-        Event::GrantCredit { reason, amount: cents(amount), expires_at }
-    };
-    desk.must(&promo(500, "2025-01-31T01:00"));
-    desk.must(&promo(1_500, "2025-02-01T12:00"));
-    desk.must(&subscribe(SEAL, Tier::Pro));
-    let asked = desk.outbox().remove(0);
-    assert_eq!(asked.amount, cents(900));
-    desk.now = at("2025-01-31T02:00");
-    desk.must(&answer_to(&asked, true, desk.now));
-    // Of 28.06 money paid 9.00, and the one credit has expired before the answer came.
-    assert_eq!(desk.credits(), [0, 1_500, 900]);
-    let balance = |desk: &Desk, name: AccountName| desk.balances.get(&name).copied().unwrap_or(0) / 10_000;
-    assert_eq!(balance(&desk, AccountName::Revenue(RevenueKind::Allowance)), 500 + 1_500 + 900 + 1_500);
-    desk.check();
-    tick_at(&mut desk, at("2025-02-01T12:00"));
-    assert_eq!(desk.credits(), [0, 0, 900]);
-    assert_eq!(balance(&desk, AccountName::Revenue(RevenueKind::Expired)), -1_500);
-    desk.check();
 }
 
 #[test]
