@@ -1,13 +1,11 @@
 //! How fast a month is closed for many customers, and how fast a preview is made.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{BenchError, cpu_times, percentile_us, round};
+use super::{BenchError, Given, cpu_times, percentile_us, round};
 use crate::app::billing::{BillingFailure, Closed, Closing, Tariff, carry_out, close_month, foresee};
 use crate::core::billing::{
     Action, ChainEventId, ChainMove, ChargeAnswer, Completeness, Event, Outcome, SpendingLimit,
@@ -110,23 +108,6 @@ pub fn measure_billing(data_dir: &Path, customers: u32) -> Result<BillingReport,
     })
 }
 
-/// Time on cores, which others' work does not lengthen by much.
-#[derive(Debug, Clone, Copy)]
-struct Given {
-    all: Duration,
-    busiest: Duration,
-}
-
-impl Given {
-    fn since(before: &BTreeMap<OsString, Duration>) -> Option<Self> {
-        let since =
-            |(thread, now): (OsString, Duration)| now.saturating_sub(before.get(&thread).copied().unwrap_or_default());
-        let times: Vec<Duration> = cpu_times().into_iter().map(since).collect();
-        let busiest = times.iter().copied().max().filter(|time| !time.is_zero())?;
-        Some(Self { all: times.iter().sum(), busiest })
-    }
-}
-
 fn preview_some(ledger: &Ledger, customers: u32, tariff: Tariff, now: UtcMillis) -> Result<Vec<Duration>, BenchError> {
     let event = Event::ChangeTier { service: Service::Seal, tier: Tier::Enterprise };
     let mut rng = fastrand::Rng::with_seed(1);
@@ -146,8 +127,9 @@ fn preview_some(ledger: &Ledger, customers: u32, tariff: Tariff, now: UtcMillis)
     Ok(times)
 }
 
-fn number(number: u32) -> Result<CustomerId, BenchError> {
-    CustomerId::new(number).ok_or(BenchError::NoCustomer { number })
+/// The number of a customer: no two places have the same, and they are scattered as random ones are.
+fn number(place: u32) -> Result<CustomerId, BenchError> {
+    CustomerId::new(place.wrapping_mul(2_654_435_761)).ok_or(BenchError::NoCustomer { number: place })
 }
 
 /// Somebody with money on the chain, a paid subscription and usage.

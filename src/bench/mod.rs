@@ -89,6 +89,23 @@ fn cpu_times() -> BTreeMap<OsString, Duration> {
     threads.flatten().filter_map(|thread| Some((thread.file_name(), time_of(&thread)?))).collect()
 }
 
+/// Time on cores, which others' work does not lengthen by much.
+#[derive(Debug, Clone, Copy)]
+struct Given {
+    all: Duration,
+    busiest: Duration,
+}
+
+impl Given {
+    fn since(before: &BTreeMap<OsString, Duration>) -> Option<Self> {
+        let since =
+            |(thread, now): (OsString, Duration)| now.saturating_sub(before.get(&thread).copied().unwrap_or_default());
+        let times: Vec<Duration> = cpu_times().into_iter().map(since).collect();
+        let busiest = times.iter().copied().max().filter(|time| !time.is_zero())?;
+        Some(Self { all: times.iter().sum(), busiest })
+    }
+}
+
 fn per_second(lines: u64, elapsed: Duration) -> f64 {
     to_float(lines) / elapsed.as_secs_f64()
 }
