@@ -12,5 +12,5 @@ for ((run = 0; run < runs; run++)); do
   "$SUIFTLY_BIN" bench ledger --entries "$entries" --folder "$folder" --json | tee -a "$folder/ledger"
 done
 conditions 'at the end'
-medians "$folder/billing" close_s close_cpu_s close_busiest_s preview_p50_us preview_p99_us
+medians "$folder/billing" close_s close_cpu_s close_busiest_s next_close_s next_close_busiest_s preview_p50_us preview_p99_us
 medians "$folder/ledger" verify_s verify_busiest_s appends_per_second balance_p99_us page_p99_us
