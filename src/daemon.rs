@@ -258,6 +258,7 @@ fn open(
     let ledger_id = ledger.write_blocking(move |tx| ensure_ledger_id(tx, identity))?;
     let chain = Chain::Sim(SimChain::open(&config.data_dir.join(SIMULATED_CHAIN), random()?)?);
     Reading::tell_losses(&traffic)?;
+    let remote_gateways = gateways.gateways().collect();
     let reading = Reading::start(config, syslog, gateways, &traffic, writer, clock.clone())?;
     let app = App {
         clock,
@@ -267,6 +268,7 @@ fn open(
         config_global: ArcSwap::from_pointee(config_global),
         committed: reading.intake().committed(),
         delivered_to: reading.intake().delivered_to(),
+        remote_gateways,
         sources: reading.intake().sources(),
         accounts,
         chain,

@@ -82,6 +82,7 @@ pub use traffic::{
     TrafficSeriesParams, TrafficSummary, TrafficTimes, TrafficTop, TrafficTops, TrafficTopsParams,
 };
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
@@ -115,6 +116,8 @@ pub struct App {
     pub committed: watch::Receiver<Committed>,
     /// Milliseconds: everything that was written before to a source that can be read is stored.
     pub delivered_to: Arc<AtomicI64>,
+    /// Gateways on other hosts, which deliver their logs themselves.
+    pub remote_gateways: BTreeSet<u8>,
     /// How logs and spools fare.
     pub sources: Arc<Mutex<Vec<SourceStatus>>>,
     /// Signs people in, and keeps what is theirs.

@@ -1,5 +1,6 @@
 //! The application with its stores and nothing that runs: for whoever does every step by hand.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
@@ -41,6 +42,7 @@ pub fn open_at_rest(folder: &Path, clock: Clock, chain: Chain) -> Result<(App, W
         config_global: ArcSwap::from_pointee(config_global),
         committed: watch::channel(Committed::default()).1,
         delivered_to: Arc::new(AtomicI64::new(i64::MIN)),
+        remote_gateways: BTreeSet::new(),
         sources: Arc::new(Mutex::new(Vec::new())),
         accounts: accounts()?,
         chain,

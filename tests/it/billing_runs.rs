@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use suiftly::app::billing::{BillingFailure, Order};
 use suiftly::core::billing::{CreditReason, Event, Invoice, InvoiceState, Line, LineKind, Measure, Refusal};
-use suiftly::core::calendar::{DAY_MS, HOUR_MS, MINUTE_MS};
+use suiftly::core::calendar::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMillis};
 use suiftly::core::id::Service;
 use suiftly::core::money::Usd;
 use suiftly::core::source::SourceState;
 use suiftly::core::tier::Tier;
 
 use crate::firm::{BEGIN, Firm, SUBSCRIBE, after_november, deposit, id, november};
-use crate::support::{CUSTOMER, lines};
+use crate::support::{CUSTOMER, FIRST_LINE_MS, lines};
 
 fn kinds(invoice: &Invoice) -> Vec<&'static str> {
     invoice.lines.iter().map(|line| line.kind.name()).collect()
@@ -43,6 +43,25 @@ async fn a_month_is_closed_when_every_source_has_delivered_it_or_a_day_later() {
     let invoice = firm.monthly(CUSTOMER, november()).await;
     assert_eq!(requests(&invoice, LineKind::Usage(Measure::Requests)), 300, "metered before it was closed");
     assert_eq!(invoice.completeness.unwrap().received, 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_on_another_host_is_waited_for_until_a_later_line_of_it_has_come() {
+    let mut firm = Firm::open_remote(&[CUSTOMER]).await;
+    firm.append(&lines(1, 301));
+    let later = |at: UtcMillis| {
+        let number = u64::try_from(at.0 - FIRST_LINE_MS).unwrap();
+        lines(number, number + 1)
+    };
+    firm.set_time(after_november(3 * HOUR_MS));
+    firm.deliver_to(after_november(3 * HOUR_MS), SourceState::Reading);
+    for (line_at, is_closed) in [(None, false), (Some(HOUR_MS - 1_000), false), (Some(HOUR_MS), true)] {
+        if let Some(millis) = line_at {
+            firm.append(&later(after_november(millis)));
+        }
+        firm.app.run_billing().await.unwrap();
+        assert_eq!(firm.draft_month(CUSTOMER).await > november(), is_closed, "{line_at:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -89,6 +89,15 @@ impl Firm {
         Self { folder, app, writer }
     }
 
+    /// The same, where the lines come from gateway 1 on another host.
+    pub async fn open_remote(customers: &'static [u32]) -> Self {
+        let firm = Self::open_subscribed(customers).await;
+        let Self { folder, app, writer } = firm;
+        let mut app = Arc::into_inner(app).unwrap();
+        app.remote_gateways.insert(1);
+        Self { folder, app: Arc::new(app), writer }
+    }
+
     /// Each with money, and a subscription that is paid.
     pub async fn open_subscribed(customers: &'static [u32]) -> Self {
         let firm = Self::open(customers).await;

@@ -1,5 +1,6 @@
 //! What the rest of the application does with billing.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use tracing::{debug, error, info};
@@ -66,7 +67,7 @@ impl App {
         self.note_in_use(now).await?;
         let current = Month::of(now)?;
         let mut month = self.ledger.read(move |tx| oldest_draft_before(tx, current)).await?.unwrap_or(current);
-        while month < current && self.is_final(month, now) {
+        while month < current && self.is_final(month, now).await? {
             // What has been delivered until here is in the ledger before anybody is billed for it.
             meter(self).await?;
             let completeness = self.completeness(month).await?;
@@ -93,8 +94,12 @@ impl App {
     }
 
     /// Whether everything that was logged in a month has come, or has been waited for long enough.
-    fn is_final(&self, month: Month, now: UtcMillis) -> bool {
-        match finality(month, &self.source_marks(), now) {
+    async fn is_final(&self, month: Month, now: UtcMillis) -> Result<bool, AppError> {
+        let mut marks = self.source_marks();
+        if month.end() < now {
+            marks.extend(self.gateway_marks(month, now).await?);
+        }
+        Ok(match finality(month, &marks, now) {
             Finality::Running { .. } => false,
             Finality::Waiting { behind, until } => {
                 debug!(%month, ?behind, %until, "a month waits for sources of log lines");
@@ -106,10 +111,10 @@ impl App {
                 }
                 true
             }
-        }
+        })
     }
 
-    /// How far each source has delivered.
+    /// How far each source on this host has delivered.
     fn source_marks(&self) -> Vec<SourceMark> {
         let delivered_to = UtcMillis(self.delivered_to.load(Ordering::Acquire));
         let sources = self.sources.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -121,6 +126,23 @@ impl App {
             },
         };
         sources.iter().map(mark).collect()
+    }
+
+    /// The same for gateways on other hosts that have delivered something of a month: up to the hour of the newest line, as
+    /// each delivers its lines in order.
+    async fn gateway_marks(&self, month: Month, now: UtcMillis) -> Result<Vec<SourceMark>, AppError> {
+        if self.remote_gateways.is_empty() {
+            return Ok(Vec::new());
+        }
+        let hours = self.query_traffic(move |traffic| traffic.lines_by_hour(month.start(), now.plus_ms(1))).await?;
+        let mut newest: BTreeMap<u8, (UtcMillis, UtcMillis)> = BTreeMap::new();
+        for hour in hours.iter().filter(|hour| hour.received > 0 && self.remote_gateways.contains(&hour.gateway)) {
+            let (first, last) = newest.entry(hour.gateway).or_insert((hour.hour, hour.hour));
+            (*first, *last) = ((*first).min(hour.hour), (*last).max(hour.hour));
+        }
+        let of_month = newest.into_iter().filter(|(_, (first, _))| *first < month.end());
+        let mark = |(gateway, (_, delivered_to))| SourceMark { source: format!("gateway {gateway}"), delivered_to };
+        Ok(of_month.map(mark).collect())
     }
 
     async fn completeness(&self, month: Month) -> Result<Completeness, AppError> {
