@@ -39,4 +39,5 @@ pub mod syslog_frame;
 pub mod tier;
 pub mod usage;
 pub mod used_nonces;
+pub mod vault;
 pub mod wallet_signature;

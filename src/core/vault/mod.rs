@@ -1,0 +1,17 @@
+//! Vaults: the complete picture of who may do what, one for each service, network and purpose.
+//!
+//! A vault goes from the ledger to gateways and key servers as a file. [`content`] is what it says, [`text`] the one
+//! way to write that down, [`file`](mod@file) how it is compressed, encrypted, signed and chained.
+//!
+//! - Content that is equal has equal bytes, and nothing else is read.
+//! - A sequence belongs to one content; it grows by exactly one with each changed content.
+//! - No key and no secret is in a vault: keys are there as their SHA-256.
+
+mod code;
+pub mod content;
+
+pub use code::{CODE_BYTES, NotAVaultCode, Purpose, VaultCode};
+pub use content::{
+    ApiEntry, ApiVault, Change, Content, Derivation, Flags, Limits, SealEntry, SealKeyEntry, SealVault, Status,
+    VaultKey, diff,
+};
