@@ -70,7 +70,7 @@ mod tests {
     fn maps(guaranteed_per_s: u32) -> Maps {
         let customer = CustomerId::new(7).unwrap();
         let key = LimitKey { customer, service: Service::Grpc, network: Network::Mainnet };
-        let limits = [(key, LimitEntry { guaranteed_per_s, burst_per_s: 1, ..LimitEntry::default() })].into();
+        let limits = [(key, LimitEntry::new(guaranteed_per_s, 1))].into();
         Maps { version: guaranteed_per_s.to_string(), limits, ..Maps::default() }
     }
 
@@ -80,7 +80,7 @@ mod tests {
         for guaranteed in [1, 1000] {
             write_maps(folder.path(), &maps(guaranteed)).unwrap();
             let written = std::fs::read_to_string(folder.path().join(LIMITS_FILE)).unwrap();
-            assert_eq!(written, format!("version {guaranteed}\n7/2/1 {guaranteed}|1|0|0|-|-\n"));
+            assert_eq!(written, format!("version {guaranteed}\n7/2/1 {guaranteed}|1|0|0|-|on\n"));
         }
         let mut names: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
