@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::core::haproxy_map::{MapName, Maps};
+use crate::core::haproxy_map::{MapName, Maps, VERSION_FILE};
 
 /// Readable by HAProxy whatever user it is: the files hold hashes of keys, never keys.
 const MODE: u32 = 0o644;
@@ -21,23 +21,14 @@ pub struct MapFileError {
     pub source: io::Error,
 }
 
-/// Replaces all map files in a folder, which must exist.
-///
-/// An HAProxy that starts between two of them has maps of different versions, which the agent sees and repairs; so has
-/// one that starts after a crash between two of them.
+/// Replaces all map files in a folder, which must exist. The version's is the last: an HAProxy that starts before that,
+/// also after a crash, has a version that the agent does not take for these maps.
 ///
 /// # Errors
 /// The step that failed; that file is then what it was.
 pub fn write_maps(folder: &Path, maps: &Maps) -> Result<(), MapFileError> {
-    MapName::ALL.into_iter().try_for_each(|map| replace(folder, map.file(), &maps.encode(map)))
-}
-
-/// Replaces one map file in a folder, which must exist.
-///
-/// # Errors
-/// The step that failed; the file is then what it was.
-pub fn write_map(folder: &Path, maps: &Maps, map: MapName) -> Result<(), MapFileError> {
-    replace(folder, map.file(), &maps.encode(map))
+    MapName::ALL.into_iter().try_for_each(|map| replace(folder, map.file(), &maps.encode(map)))?;
+    replace(folder, VERSION_FILE, &maps.encode_version())
 }
 
 /// Blocks until the new content and its name are on disk.
@@ -80,19 +71,19 @@ mod tests {
         for guaranteed in [1, 1000] {
             write_maps(folder.path(), &maps(guaranteed)).unwrap();
             let written = std::fs::read_to_string(folder.path().join(LIMITS_FILE)).unwrap();
-            assert_eq!(written, format!("version {guaranteed}\n7/2/1 {guaranteed}|1|0|0|-|on\n"));
+            assert_eq!(written, format!("7/2/1 {guaranteed}|1|0|0|-|on\n"));
         }
         let mut names: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
-        assert_eq!(names, [ALLOWLIST_FILE, KEYS_FILE, LIMITS_FILE]);
+        assert_eq!(names, [ALLOWLIST_FILE, KEYS_FILE, LIMITS_FILE, VERSION_FILE]);
         let mode = std::fs::metadata(folder.path().join(KEYS_FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, MODE);
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
-        let error = write_map(Path::new("/nonexistent/maps"), &maps(1), MapName::Limits).unwrap_err();
-        assert_eq!(error.to_string(), "cannot create the successor of the map file /nonexistent/maps/limits.map");
+        let error = write_maps(Path::new("/nonexistent/maps"), &maps(1)).unwrap_err();
+        assert_eq!(error.to_string(), "cannot create the successor of the map file /nonexistent/maps/keys.map");
     }
 }

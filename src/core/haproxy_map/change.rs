@@ -1,20 +1,23 @@
 //! From the maps that an HAProxy has to the ones that it should have, in steps that refuse nobody on the way.
 //!
 //! ```text
-//! allowlist: what is added ─▶ limits ─▶ keys ─▶ allowlist: what is removed
+//! version: unfinished ─▶ allowlist: what is added ─▶ limits ─▶ keys ─▶ allowlist: what is removed ─▶ version: the new one
 //! ```
 //! A customer's networks are there before the limits say that only they may, and go after the limits have stopped to say
 //! so; limits are there before the keys that need them.
 
 use std::collections::BTreeMap;
 
-use super::{
-    AllowedNetwork, LISTED, MapName, Maps, UNFINISHED, VERSION_WORD, hash_word, key_value, limit_value, limit_word,
-};
+use super::{AllowedNetwork, LISTED, MapName, Maps, UNFINISHED, hash_word, key_value, limit_value, limit_word};
 
-/// Lines of a map that are changed one by one; more are cheaper as a whole new map. HAProxy 2.6 needs 0.47 ms for a line
-/// in a map of 200,000, during which it serves nobody, and 0.4 s for all of them, during which it serves everybody.
-const MOST_CHANGES: usize = 200;
+/// Lines of a map that are changed one by one.
+const MOST_CHANGES: usize = 400;
+/// Lines that HAProxy may visit for them, during which it serves nobody. Until version 2.8 it goes through the whole map
+/// for a line that is set or removed: 0.5 to 5 ms where there are 100,000, which is 0.2 s as a whole new map, during which
+/// it serves everybody.
+const MOST_VISITS: usize = 20_000_000;
+/// Setting a line visits the others more thoroughly than removing one.
+const VISITS_TO_SET: usize = 2;
 
 /// One line of a map.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,44 +34,52 @@ pub enum MapStep {
     Change { map: MapName, changes: Vec<MapChange> },
     /// At once: all lines of the map as it is to be.
     Replace { map: MapName, text: String },
-}
-
-impl MapStep {
-    /// Which map it is about.
-    pub fn map(&self) -> MapName {
-        match self {
-            Self::Change { map, .. } | Self::Replace { map, .. } => *map,
-        }
-    }
+    /// What the maps were made of.
+    Version(String),
 }
 
 /// The steps from `old`, which is in force, to `new`. Without `old`, nothing is known of what is in force.
 pub fn plan(old: Option<&Maps>, new: &Maps) -> Vec<MapStep> {
-    let Some(old) = old else {
-        let order = [MapName::Allowlist, MapName::Limits, MapName::Keys];
-        return order.map(|map| MapStep::Replace { map, text: new.encode(map) }).into();
+    let steps = match old {
+        Some(old) => changes(old, new),
+        None => [MapName::Allowlist, MapName::Limits, MapName::Keys].map(|map| replacement(new, map)).into(),
     };
-    let mut steps = Vec::new();
+    let begun = (!steps.is_empty()).then(|| MapStep::Version(UNFINISHED.to_owned()));
+    begun.into_iter().chain(steps).chain([MapStep::Version(new.version.clone())]).collect()
+}
+
+fn changes(old: &Maps, new: &Maps) -> Vec<MapStep> {
     let (widen, narrow) = allowlist_steps(old, new);
-    steps.extend(widen);
-    steps.push(step(new, MapName::Limits, differences(&old.limits, &new.limits, limit_word, limit_value)));
-    steps.push(step(new, MapName::Keys, differences(&old.keys, &new.keys, hash_word, key_value)));
-    steps.push(narrow);
-    steps
+    let limits = differences(&old.limits, &new.limits, limit_word, limit_value);
+    let keys = differences(&old.keys, &new.keys, hash_word, key_value);
+    [widen, step(old, new, MapName::Limits, limits), step(old, new, MapName::Keys, keys), narrow]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
-/// One by one if there are few, and the version last.
-fn step(new: &Maps, map: MapName, changes: Vec<MapChange>) -> MapStep {
-    if changes.len() > MOST_CHANGES {
-        return MapStep::Replace { map, text: new.encode(map) };
+fn replacement(new: &Maps, map: MapName) -> MapStep {
+    MapStep::Replace { map, text: new.encode(map) }
+}
+
+/// Nothing if nothing changes; line by line if that is cheap.
+fn step(old: &Maps, new: &Maps, map: MapName, changes: Vec<MapChange>) -> Option<MapStep> {
+    if changes.is_empty() {
+        None
+    } else if are_few(&changes, old.count(map)) {
+        Some(MapStep::Change { map, changes })
+    } else {
+        Some(replacement(new, map))
     }
-    let begun = (!changes.is_empty()).then(|| set_version(UNFINISHED));
-    let changes = begun.into_iter().chain(changes).chain([set_version(&new.version)]).collect();
-    MapStep::Change { map, changes }
 }
 
-fn set_version(version: &str) -> MapChange {
-    MapChange::Set { word: VERSION_WORD.to_owned(), value: version.to_owned() }
+fn are_few(changes: &[MapChange], lines: usize) -> bool {
+    let visits = |change: &MapChange| match change {
+        MapChange::Add { .. } => 0,
+        MapChange::Set { .. } => lines.saturating_mul(VISITS_TO_SET),
+        MapChange::Remove { .. } => lines,
+    };
+    changes.len() <= MOST_CHANGES && changes.iter().map(visits).sum::<usize>() <= MOST_VISITS
 }
 
 fn differences<K: Ord, V: PartialEq>(
@@ -86,23 +97,16 @@ fn differences<K: Ord, V: PartialEq>(
     removed.chain(put).collect()
 }
 
-/// What lets in more, if anything does, and what lets in less, after which the map has its version.
-fn allowlist_steps(old: &Maps, new: &Maps) -> (Option<MapStep>, MapStep) {
+/// What lets in more, and what lets in less.
+fn allowlist_steps(old: &Maps, new: &Maps) -> (Option<MapStep>, Option<MapStep>) {
     let map = MapName::Allowlist;
     let add = |network: &AllowedNetwork| MapChange::Add { word: network.word(), value: LISTED.to_owned() };
     let added: Vec<MapChange> = new.allowlist.difference(&old.allowlist).map(add).collect();
     let remove = |network: &AllowedNetwork| MapChange::Remove { word: network.word() };
     let removed: Vec<MapChange> = old.allowlist.difference(&new.allowlist).map(remove).collect();
-    let widen = if added.len() > MOST_CHANGES {
-        let allowlist = old.allowlist.union(&new.allowlist).copied().collect();
-        let both = Maps { version: UNFINISHED.to_owned(), allowlist, ..Maps::default() };
-        Some(MapStep::Replace { map, text: both.encode(map) })
-    } else if added.is_empty() {
-        None
-    } else {
-        Some(MapStep::Change { map, changes: std::iter::once(set_version(UNFINISHED)).chain(added).collect() })
-    };
-    (widen, step(new, map, removed))
+    let allowlist = if added.len() > MOST_CHANGES { old.allowlist.union(&new.allowlist).copied().collect() } else { [].into() };
+    let both = Maps { allowlist, ..Maps::default() };
+    (step(old, &both, map, added), step(old, new, map, removed))
 }
 
 #[cfg(test)]
@@ -135,9 +139,9 @@ mod tests {
         maps
     }
 
-    /// What an HAProxy has in its maps.
+    /// What an HAProxy has in its maps, and the version.
     #[derive(Default)]
-    struct Running(BTreeMap<MapName, BTreeMap<String, String>>);
+    struct Running(BTreeMap<MapName, BTreeMap<String, String>>, String);
 
     impl Running {
         fn of(maps: &Maps) -> Self {
@@ -147,13 +151,17 @@ mod tests {
         }
 
         fn take(&mut self, step: &MapStep) {
-            let lines = self.0.entry(step.map()).or_default();
             match step {
-                MapStep::Replace { text, .. } => {
+                MapStep::Version(version) => self.1.clone_from(version),
+                MapStep::Replace { map, text } => {
+                    assert_eq!(self.1, UNFINISHED);
                     let parts = text.lines().map(|line| line.split_once(' ').unwrap());
-                    *lines = parts.map(|(word, value)| (word.to_owned(), value.to_owned())).collect();
+                    let lines = parts.map(|(word, value)| (word.to_owned(), value.to_owned())).collect();
+                    self.0.insert(*map, lines);
                 }
-                MapStep::Change { changes, .. } => {
+                MapStep::Change { map, changes } => {
+                    assert_eq!(self.1, UNFINISHED);
+                    let lines = self.0.entry(*map).or_default();
                     for change in changes {
                         match change.clone() {
                             MapChange::Add { word, value } => assert_eq!(lines.insert(word, value), None),
@@ -195,31 +203,48 @@ mod tests {
                     prop_assert!(!served || running.serves(customer, host), "{} from .{} at {:?}", customer, host, step);
                 }
             }
-            prop_assert_eq!(running.0, after.0);
+            prop_assert_eq!((running.0, running.1.as_str()), (after.0, "2"));
         }
+    }
+
+    /// Which maps are changed, and whether at once.
+    fn shapes(steps: &[MapStep]) -> Vec<(MapName, bool)> {
+        let shape = |step: &MapStep| match step {
+            MapStep::Change { map, .. } => Some((*map, false)),
+            MapStep::Replace { map, .. } => Some((*map, true)),
+            MapStep::Version(_) => None,
+        };
+        steps.iter().filter_map(shape).collect()
     }
 
     #[test]
     fn many_changes_are_one_replacement_and_few_are_single_ones() {
         let some = |count: u32, guaranteed| (1..=count).map(|n| (n, (guaranteed, Some(2)))).collect();
-        let (old, more) = (maps("1", &some(300, 3)), maps("2", &some(300, 4)));
-        let replaced = |steps: &[MapStep]| {
-            let shape = |step: &MapStep| (step.map(), matches!(step, MapStep::Replace { .. }));
-            steps.iter().map(shape).collect::<Vec<_>>()
-        };
-        assert_eq!(
-            replaced(&plan(Some(&old), &more)),
-            [(MapName::Limits, true), (MapName::Keys, false), (MapName::Allowlist, false)]
-        );
+        let (old, more) = (maps("1", &some(500, 3)), maps("2", &some(500, 4)));
+        assert_eq!(shapes(&plan(Some(&old), &more)), [(MapName::Limits, true)]);
         // Every customer's network is new: all of them are there before the limits ask for them.
-        let none = maps("1", &(1..=300).map(|n| (n, (3, None))).collect());
+        let none = maps("1", &(1..=500).map(|n| (n, (3, None))).collect());
         let steps = plan(Some(&none), &old);
-        assert_eq!(replaced(&steps)[0], (MapName::Allowlist, true));
-        let MapStep::Replace { text, .. } = &steps[0] else { panic!("{steps:?}") };
-        assert!(text.starts_with("version unfinished\n"), "{text}");
+        assert_eq!(shapes(&steps), [(MapName::Allowlist, true), (MapName::Limits, true)]);
         let mut running = Running::of(&none);
         steps.iter().for_each(|step| running.take(step));
         assert_eq!(running.0, Running::of(&old).0);
+    }
+
+    #[test]
+    fn how_many_are_few_depends_on_the_map() {
+        let word = String::new();
+        let (add, set, remove) = (
+            MapChange::Add { word: word.clone(), value: word.clone() },
+            MapChange::Set { word: word.clone(), value: word.clone() },
+            MapChange::Remove { word },
+        );
+        for (change, lines, most) in
+            [(add, 1_000_000, 400), (set.clone(), 1000, 400), (set, 200_000, 50), (remove, 200_000, 100)]
+        {
+            assert!(are_few(&vec![change.clone(); most], lines), "{change:?}");
+            assert!(!are_few(&vec![change.clone(); most + 1], lines), "{change:?}");
+        }
     }
 
     #[test]
@@ -227,19 +252,18 @@ mod tests {
         let (old, mut new) = (maps("1", &BTreeMap::from([(7, (3, None))])), Maps::default());
         new.version = "2".to_owned();
         new.limits.insert(owner(7), LimitEntry { status: Status::Unpaid, ..LimitEntry::new(3, 0) });
-        let set = |word: &str, value: &str| MapChange::Set { word: word.to_owned(), value: value.to_owned() };
-        let unfinished = set("version", "unfinished");
+        let set = MapChange::Set { word: "7/1/1".to_owned(), value: "0|0|0|0|-|unpaid".to_owned() };
         let remove = MapChange::Remove { word: hash_word(&KeyHash::of("7")) };
         assert_eq!(
             plan(Some(&old), &new),
             [
-                MapStep::Change {
-                    map: MapName::Limits,
-                    changes: vec![unfinished.clone(), set("7/1/1", "0|0|0|0|-|unpaid"), set("version", "2")]
-                },
-                MapStep::Change { map: MapName::Keys, changes: vec![unfinished, remove, set("version", "2")] },
-                MapStep::Change { map: MapName::Allowlist, changes: vec![set("version", "2")] },
+                MapStep::Version(UNFINISHED.to_owned()),
+                MapStep::Change { map: MapName::Limits, changes: vec![set] },
+                MapStep::Change { map: MapName::Keys, changes: vec![remove] },
+                MapStep::Version("2".to_owned()),
             ]
         );
+        let same = Maps { version: "3".to_owned(), ..new.clone() };
+        assert_eq!(plan(Some(&new), &same), [MapStep::Version("3".to_owned())]);
     }
 }

@@ -39,7 +39,7 @@ fn keys_are_lines_in_the_order_of_their_hashes() {
     ]);
     let maps = Maps { version: "v".to_owned(), keys, ..Maps::default() };
     let expected = format!(
-        "version v\n{} 1|1|1|1005F7C|1795424401\n{} 4294967295|3|0|0|0\n",
+        "{} 1|1|1|1005F7C|1795424401\n{} 4294967295|3|0|0|0\n",
         "0a".repeat(32),
         "ff".repeat(32)
     );
@@ -63,7 +63,7 @@ fn limits_are_lines_in_the_order_of_customer_service_and_network() {
     let maps = Maps { version: "1/sma.2".to_owned(), limits, ..Maps::default() };
     assert_eq!(
         maps.encode(MapName::Limits),
-        "version 1/sma.2\n9/1/1 0|45|0|2|-|spend_cap\n9/2/0 15|45|0|2|a|on\n9/2/1 15|45|5|2|-|on\n10/1/1 3|0|0|0|-|on\n"
+        "9/1/1 0|45|0|2|-|spend_cap\n9/2/0 15|45|0|2|a|on\n9/2/1 15|45|5|2|-|on\n10/1/1 3|0|0|0|-|on\n"
     );
 }
 
@@ -87,7 +87,7 @@ fn allowed_networks_are_lines_of_lengths_that_are_looked_up() {
     let maps = Maps { version: "v".to_owned(), allowlist, ..Maps::default() };
     assert_eq!(
         maps.encode(MapName::Allowlist),
-        "version v\n203.0.113.0/24/12/3/0 1\n2001:db8::/48/12/3/0 1\n"
+        "203.0.113.0/24/12/3/0 1\n2001:db8::/48/12/3/0 1\n"
     );
 }
 
@@ -134,17 +134,18 @@ fn maps_are_made_of_vaults_and_carry_their_sequences() {
     let testnet: ApiVault = [(customer(7), entry(&[4], None))].into();
     let code = |network| VaultCode::api(Service::Grpc, network);
     let maps = Maps::of([(code(Network::Mainnet), 12, &mainnet), (code(Network::Testnet), 3, &testnet)]);
+    assert_eq!(maps.encode_version(), "version 1/rma.12/rta.3\n");
     let lines = |map| maps.encode(map).lines().map(|line| line[line.len().min(60)..].to_owned()).collect::<Vec<_>>();
     assert_eq!(
         lines(MapName::Keys),
-        ["", "0101 7|2|1|1|0", "0202 7|2|1|2|0", "0303 8|2|1|3|0", "0404 7|2|0|4|0"]
+        ["0101 7|2|1|1|0", "0202 7|2|1|2|0", "0303 8|2|1|3|0", "0404 7|2|0|4|0"]
     );
     assert_eq!(
         maps.encode(MapName::Limits),
-        "version 1/rma.12/rta.3\n7/2/0 15|45|0|0|-|on\n7/2/1 15|45|0|0|-|on\n8/2/1 15|45|0|0|a|on\n"
+        "7/2/0 15|45|0|0|-|on\n7/2/1 15|45|0|0|-|on\n8/2/1 15|45|0|0|a|on\n"
     );
     assert_eq!(
         maps.encode(MapName::Allowlist),
-        "version 1/rma.12/rta.3\n10.0.0.0/8/8/2/1 1\n11.0.0.0/8/8/2/1 1\n"
+        "10.0.0.0/8/8/2/1 1\n11.0.0.0/8/8/2/1 1\n"
     );
 }
