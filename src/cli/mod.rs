@@ -6,6 +6,7 @@ mod billing;
 mod config;
 mod demo;
 mod docs;
+mod haproxy;
 mod import;
 mod init;
 mod ledger;
@@ -74,6 +75,9 @@ enum Command {
     /// Checks the store of requests
     #[command(subcommand)]
     Traffic(traffic::TrafficCommand),
+    /// Prints and checks HAProxy's configuration
+    #[command(subcommand)]
+    Haproxy(haproxy::HaproxyCommand),
     /// Measures this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -112,6 +116,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Config(command) => config::config_global(command),
         Command::Sql(args) => traffic::sql(&args),
         Command::Traffic(command) => traffic::traffic(&command),
+        Command::Haproxy(command) => haproxy::haproxy(command),
         Command::Bench(command) => bench::run(&command),
         Command::Completions { shell } => docs::completions(shell),
         Command::Man => docs::man(),

@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::fields::Fields;
 use super::{
-    BillingConfig, ChainConfig, Config, HttpConfig, IntakeConfig, JobsConfig, LedgerConfig, LimitsConfig, LogConfig,
-    LogFormat, PublicUrl, TrafficConfig,
+    BillingConfig, ChainConfig, Config, GatewayConfig, HttpConfig, IntakeConfig, JobsConfig, LedgerConfig,
+    LimitsConfig, LogConfig, LogFormat, PublicUrl, TrafficConfig,
 };
 use crate::core::id::Network;
 
@@ -31,6 +31,7 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Config {
         traffic: read_traffic(fields, default.traffic),
         ledger: LedgerConfig { readers: fields.integer("ledger.readers", default.ledger.readers, 1..=16) },
         billing: read_billing(fields, default.billing),
+        gateway: read_gateway(fields, default.gateway),
         jobs: JobsConfig { interval_s: fields.integer("jobs.interval_s", default.jobs.interval_s, 1..=86_400) },
     }
 }
@@ -151,6 +152,16 @@ fn printed_lines(text: &str) -> Option<Vec<String>> {
     }
     let lines: Vec<String> = text.split(';').map(printed_line).collect::<Option<_>>()?;
     (lines.len() <= ADDRESS_LINES && lines.iter().all(|line| !line.is_empty())).then_some(lines)
+}
+
+fn read_gateway(fields: &mut Fields<'_>, default: GatewayConfig) -> GatewayConfig {
+    GatewayConfig {
+        haproxy_socket: fields.text("gateway.haproxy_socket", default.haproxy_socket, SOCKET_ALLOWED, socket_path),
+        map_dir: fields.path("gateway.map_dir", default.map_dir),
+        health_listen: fields
+            .text("gateway.health_listen", default.health_listen, LISTEN_ALLOWED, |text| text.parse().ok()),
+        number: fields.integer("gateway.number", default.number, 1..=255),
+    }
 }
 
 /// A bare word must be a level: the filter itself would take a misspelt level for the name of a module. Spaces around

@@ -11,6 +11,8 @@ use crate::core::haproxy_map::{ipv4_prefixes, ipv6_prefixes};
 use crate::core::id::{Network, Service};
 use crate::core::log_line::s1;
 
+pub mod check;
+
 const BASE: &str = include_str!("haproxy_config/base.cfg");
 const SERVICE: &str = include_str!("haproxy_config/service.cfg");
 const BACKEND: &str = include_str!("haproxy_config/backend.cfg");
@@ -142,7 +144,8 @@ fn render_service(settings: &Settings, service: &ServiceSettings) -> String {
     let served = |word: fn(Network) -> String, between: &str| {
         service.upstreams.keys().map(|network| word(*network)).collect::<Vec<_>>().join(between)
     };
-    let backends: String = service.upstreams.iter().map(|(network, at)| render_backend(service, *network, at)).collect();
+    let backends: String =
+        service.upstreams.iter().map(|(network, at)| render_backend(service, *network, at)).collect();
     SERVICE
         .replace("@allowed@", &allowed())
         .replace("@choice@", &choice(service))

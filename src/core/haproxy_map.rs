@@ -37,6 +37,8 @@ pub const ALLOWLIST_FILE: &str = "allowlist.map";
 pub const VERSION_FILE: &str = "version.map";
 /// The word of that line.
 pub const VERSION_WORD: &str = "version";
+/// The version of maps that were made of no vault.
+const NOTHING: &str = "none";
 /// What every version begins with: other lines are made of the same vaults when the format of lines has changed.
 const FORMAT: &str = "1";
 /// The version while maps are being changed.
@@ -161,7 +163,8 @@ impl Maps {
 
     /// The whole file that tells the version.
     pub fn encode_version(&self) -> String {
-        format!("{VERSION_WORD} {}\n", self.version)
+        // HAProxy takes no line without a value.
+        format!("{VERSION_WORD} {}\n", if self.version.is_empty() { NOTHING } else { &self.version })
     }
 
     /// Lines of a map.
@@ -181,6 +184,18 @@ impl Maps {
             MapName::Allowlist => self.allowlist.iter().for_each(|network| line(&network.word(), LISTED)),
         }
     }
+}
+
+/// The vaults that a version was made of, with their sequences; none of what is no version.
+pub fn sequences_of(version: &str) -> BTreeMap<VaultCode, u64> {
+    let Some(vaults) = version.strip_prefix(FORMAT).and_then(|rest| rest.strip_prefix('/')) else {
+        return BTreeMap::new();
+    };
+    let read = |part: &str| {
+        let (code, sequence) = part.split_once('.')?;
+        Some((code.parse().ok()?, sequence.parse().ok()?))
+    };
+    vaults.split('/').filter_map(read).collect()
 }
 
 /// The word under which a key is looked up.

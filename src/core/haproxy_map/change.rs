@@ -104,7 +104,8 @@ fn allowlist_steps(old: &Maps, new: &Maps) -> (Option<MapStep>, Option<MapStep>)
     let added: Vec<MapChange> = new.allowlist.difference(&old.allowlist).map(add).collect();
     let remove = |network: &AllowedNetwork| MapChange::Remove { word: network.word() };
     let removed: Vec<MapChange> = old.allowlist.difference(&new.allowlist).map(remove).collect();
-    let allowlist = if added.len() > MOST_CHANGES { old.allowlist.union(&new.allowlist).copied().collect() } else { [].into() };
+    let allowlist =
+        if added.len() > MOST_CHANGES { old.allowlist.union(&new.allowlist).copied().collect() } else { [].into() };
     let both = Maps { allowlist, ..Maps::default() };
     (step(old, &both, map, added), step(old, new, map, removed))
 }

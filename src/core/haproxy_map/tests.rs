@@ -38,11 +38,7 @@ fn keys_are_lines_in_the_order_of_their_hashes() {
         ),
     ]);
     let maps = Maps { version: "v".to_owned(), keys, ..Maps::default() };
-    let expected = format!(
-        "{} 1|1|1|1005F7C|1795424401\n{} 4294967295|3|0|0|0\n",
-        "0a".repeat(32),
-        "ff".repeat(32)
-    );
+    let expected = format!("{} 1|1|1|1005F7C|1795424401\n{} 4294967295|3|0|0|0\n", "0a".repeat(32), "ff".repeat(32));
     assert_eq!(maps.encode(MapName::Keys), expected);
     assert_eq!(maps.count(MapName::Keys), expected.lines().count());
 }
@@ -85,10 +81,7 @@ fn allowed_networks_are_lines_of_lengths_that_are_looked_up() {
     let allowed = |text: &str| AllowedNetwork { owner, network: text.parse().unwrap() };
     let allowlist = BTreeSet::from([allowed("2001:db8::/48"), allowed("203.0.113.0/24")]);
     let maps = Maps { version: "v".to_owned(), allowlist, ..Maps::default() };
-    assert_eq!(
-        maps.encode(MapName::Allowlist),
-        "203.0.113.0/24/12/3/0 1\n2001:db8::/48/12/3/0 1\n"
-    );
+    assert_eq!(maps.encode(MapName::Allowlist), "203.0.113.0/24/12/3/0 1\n2001:db8::/48/12/3/0 1\n");
 }
 
 #[test]
@@ -130,22 +123,18 @@ fn maps_are_made_of_vaults_and_carry_their_sequences() {
         keys: keys.iter().copied().map(vault_key).collect(),
         allowlist: allowlist.map(|network| vec![network.parse().unwrap()]),
     };
-    let mainnet: ApiVault = [(customer(7), entry(&[1, 2], None)), (customer(8), entry(&[3], Some("10.0.0.0/7")))].into();
+    let mainnet: ApiVault =
+        [(customer(7), entry(&[1, 2], None)), (customer(8), entry(&[3], Some("10.0.0.0/7")))].into();
     let testnet: ApiVault = [(customer(7), entry(&[4], None))].into();
     let code = |network| VaultCode::api(Service::Grpc, network);
     let maps = Maps::of([(code(Network::Mainnet), 12, &mainnet), (code(Network::Testnet), 3, &testnet)]);
     assert_eq!(maps.encode_version(), "version 1/rma.12/rta.3\n");
+    assert_eq!(sequences_of(&maps.version), [(code(Network::Mainnet), 12), (code(Network::Testnet), 3)].into());
+    for nonsense in ["", "1", "unfinished", "2/rma.12", "1/rma"] {
+        assert_eq!(sequences_of(nonsense), BTreeMap::new(), "{nonsense}");
+    }
     let lines = |map| maps.encode(map).lines().map(|line| line[line.len().min(60)..].to_owned()).collect::<Vec<_>>();
-    assert_eq!(
-        lines(MapName::Keys),
-        ["0101 7|2|1|1|0", "0202 7|2|1|2|0", "0303 8|2|1|3|0", "0404 7|2|0|4|0"]
-    );
-    assert_eq!(
-        maps.encode(MapName::Limits),
-        "7/2/0 15|45|0|0|-|on\n7/2/1 15|45|0|0|-|on\n8/2/1 15|45|0|0|a|on\n"
-    );
-    assert_eq!(
-        maps.encode(MapName::Allowlist),
-        "10.0.0.0/8/8/2/1 1\n11.0.0.0/8/8/2/1 1\n"
-    );
+    assert_eq!(lines(MapName::Keys), ["0101 7|2|1|1|0", "0202 7|2|1|2|0", "0303 8|2|1|3|0", "0404 7|2|0|4|0"]);
+    assert_eq!(maps.encode(MapName::Limits), "7/2/0 15|45|0|0|-|on\n7/2/1 15|45|0|0|-|on\n8/2/1 15|45|0|0|a|on\n");
+    assert_eq!(maps.encode(MapName::Allowlist), "10.0.0.0/8/8/2/1 1\n11.0.0.0/8/8/2/1 1\n");
 }
