@@ -6,6 +6,7 @@
 //! systemd hands credentials over in. [`Secrets`] are in a file of their own.
 
 mod fields;
+mod gateway_host;
 mod secrets;
 mod sections;
 
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use self::fields::Fields;
+pub use self::gateway_host::{DEFAULT_GATEWAY_PATH, GatewayHostConfig, GatewaySecrets, GatewaySecretsError};
 pub use self::secrets::{Secrets, SecretsError};
 use crate::core::id::Network;
 
@@ -182,6 +184,8 @@ pub struct GatewayConfig {
     pub health_listen: SocketAddr,
     /// Number of this gateway, as in its log lines.
     pub number: u8,
+    /// Where the agents of other hosts serve their health, by number.
+    pub remotes: BTreeMap<u8, PublicUrl>,
 }
 
 /// The periodic tasks.
@@ -237,6 +241,7 @@ impl Default for Config {
                 map_dir: PathBuf::from("/var/lib/suiftly/haproxy"),
                 health_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 22610)),
                 number: 1,
+                remotes: BTreeMap::new(),
             },
             jobs: JobsConfig { interval_s: 300 },
         }

@@ -6,6 +6,7 @@ mod billing;
 mod config;
 mod demo;
 mod docs;
+mod gateway;
 mod haproxy;
 mod import;
 mod init;
@@ -34,6 +35,9 @@ enum Command {
     /// Counts HAProxy's log and serves the API, until stopped
     #[command(after_help = "Example: suiftly serve --config /etc/suiftly/suiftly.toml")]
     Serve(ConfigArgs),
+    /// Keeps the HAProxy of this host up to date with the vaults of another host, until stopped
+    #[command(after_help = "Example: suiftly gateway --config /etc/suiftly/gateway.toml")]
+    Gateway(gateway::GatewayArgs),
     /// Counts log files that were written before, plain, .gz or .zst, each once
     #[command(after_help = import::HELP)]
     Import(import::ImportArgs),
@@ -103,6 +107,7 @@ struct ConfigArgs {
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Serve(args) => serve::serve(&args.config),
+        Command::Gateway(args) => gateway::gateway(&args),
         Command::Import(args) => import::import(&args),
         Command::Demo(args) => demo::demo(&args),
         Command::Init(args) => init::init(&args),

@@ -15,6 +15,7 @@ pub mod duplicates;
 pub mod error_code;
 pub mod field_cipher;
 pub mod field_error;
+pub mod gateway_fleet;
 pub mod gateway_stream;
 pub mod gateway_token;
 pub mod haproxy_config;

@@ -34,6 +34,7 @@ use crate::clock::Clock;
 use crate::core::haproxy_map::{Maps, VERSION_FILE, VERSION_WORD, plan, sequences_of};
 use crate::core::vault::VaultCode;
 use crate::core::vault::file::VaultOpener;
+use crate::seal::{SealError, VaultFolder};
 use crate::telemetry::chain;
 
 /// HAProxy is asked, and the folder looked at, after this long even if nothing was notified.
@@ -139,12 +140,12 @@ impl Agent {
 
     /// Takes what is newer and valid.
     async fn look_for_vaults(&mut self) -> Result<(), String> {
-        let folder = self.options.vault_folder.clone();
+        let folder = VaultFolder::at(&self.options.vault_folder);
         let opener = self.options.opener.clone();
         let marks = self.marks();
         let searching = tokio::task::spawn_blocking(move || search(&folder, &marks, &opener));
         let found = searching.await.map_err(|error| error.to_string())?;
-        let found = found.map_err(|error| format!("cannot list the folder of vaults: {error}"))?;
+        let found = found.map_err(|error| chain(&error))?;
         let mut is_news = false;
         for (code, search) in found {
             is_news |= search.found.is_some();
@@ -232,6 +233,7 @@ impl Agent {
             info!(pid = process.pid, found = version.unwrap_or("nothing"), "HAProxy's maps are replaced");
         }
         self.haproxy_is(HaproxyState::Behind, Some(process), None);
+        self.has(version.unwrap_or_default());
         let target = wanted.clone();
         let steps = tokio::task::spawn_blocking(move || plan(known.as_deref(), &target)).await;
         let Ok(steps) = steps else { return Err(RuntimeError::Replaced) };
@@ -246,6 +248,19 @@ impl Agent {
         Ok(())
     }
 
+    /// HAProxy has maps of this version: after it was started anew, perhaps of older vaults than it had.
+    fn has(&self, version: &str) {
+        let sequences = sequences_of(version);
+        self.status.change(|status| {
+            for (code, vault) in &mut status.vaults {
+                let applied = code.parse().ok().and_then(|code: VaultCode| sequences.get(&code)).copied().unwrap_or(0);
+                if vault.applied != applied {
+                    (vault.applied, vault.applied_hash) = (applied, None);
+                }
+            }
+        });
+    }
+
     fn in_force(&self, wanted: &Maps, process: &Process) {
         let now = self.clock.now();
         self.haproxy_is(HaproxyState::InForce, Some(process), None);
@@ -258,6 +273,7 @@ impl Agent {
                     vault.propagation_ms = Some(now.0 - held.created.0);
                 }
                 vault.applied = held.sequence;
+                vault.applied_hash = Some(held.hash.to_string());
                 vault.processing = None;
             }
         });
@@ -333,10 +349,10 @@ impl Agent {
 }
 
 fn search(
-    folder: &Path,
+    folder: &VaultFolder,
     marks: &BTreeMap<VaultCode, Mark>,
     opener: &VaultOpener,
-) -> std::io::Result<Vec<(VaultCode, Search)>> {
+) -> Result<Vec<(VaultCode, Search)>, SealError> {
     let listed = vaults::list(folder)?;
     let search = |(code, sequences): (VaultCode, Vec<u64>)| {
         (code, vaults::newest(folder, code, &sequences, marks.get(&code).copied(), opener))

@@ -10,6 +10,7 @@
 pub mod agent;
 pub mod health;
 pub mod map_files;
+pub mod remote;
 pub mod runtime;
 pub mod status;
 pub mod vaults;

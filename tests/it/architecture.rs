@@ -24,7 +24,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("admin", &["app", "telemetry", "traffic"]),
     ("app", &["chain", "clock", "core", "ledger", "random", "traffic"]),
     ("intake", &["clock", "core", "telemetry", "traffic"]),
-    ("gateway", &["app", "clock", "core", "seal", "telemetry"]),
+    ("gateway", &["clock", "core", "seal", "telemetry"]),
     ("jobs", &["app", "telemetry"]),
     ("http", &["app", "core", "intake", "random", "telemetry"]),
     (

@@ -8,10 +8,9 @@ use suiftly::core::haproxy_map::Maps;
 use suiftly::core::vault::{ApiVault, Status};
 use suiftly::gateway::map_files::write_maps;
 use suiftly::gateway::status::HaproxyState;
-use suiftly::gateway::vaults::file_name;
 use tokio::time::sleep;
 
-use crate::gateway_world::{Kind, SEAL, World, customer, entry, key};
+use crate::gateway_world::{Kind, SEAL, World, customer, entry, file_name, key};
 
 fn one(guaranteed: u32) -> ApiVault {
     [(customer(7), entry(&["A", "B"], guaranteed, 10))].into()

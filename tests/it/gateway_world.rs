@@ -24,7 +24,7 @@ use suiftly::gateway::agent::{Agent, AgentOptions};
 use suiftly::gateway::map_files::write_maps;
 use suiftly::gateway::runtime::Runtime;
 use suiftly::gateway::status::{AgentStatus, HaproxyState, SharedStatus};
-use suiftly::gateway::vaults::file_name;
+use suiftly::seal::VaultFolder;
 use suiftly::random::random;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,6 +37,11 @@ use tokio_util::sync::CancellationToken;
 /// Everything ends far earlier, unless the machine is busy with something else.
 const WITHIN: Duration = Duration::from_secs(30);
 pub const SEAL: VaultCode = VaultCode::api(Service::Seal, Network::Mainnet);
+
+/// The name of a vault's file.
+pub fn file_name(code: VaultCode, sequence: u64) -> String {
+    VaultFolder::at(Path::new("")).path_of(code, sequence).to_string_lossy().into_owned()
+}
 
 /// A key whose text says whose it is.
 pub fn key(name: &str) -> String {
@@ -79,7 +84,7 @@ impl Publisher {
     pub fn publish(&mut self, code: VaultCode, vault: &ApiVault) -> u64 {
         let (bytes, sequence, hash) = self.seal(code, vault);
         self.newest.insert(code, (sequence, hash));
-        self.put(&file_name(code, sequence), &bytes);
+        VaultFolder::at(&self.folder).write(code, sequence, &bytes).unwrap();
         sequence
     }
 
