@@ -18,7 +18,7 @@ use std::str::FromStr;
 
 use self::fields::Fields;
 pub use self::gateway_host::{DEFAULT_GATEWAY_PATH, GatewayHostConfig, GatewaySecrets, GatewaySecretsError};
-pub use self::secrets::{Secrets, SecretsError};
+pub use self::secrets::{NewSecrets, Secrets, SecretsError};
 use crate::core::id::Network;
 
 /// Where the configuration is read from unless `--config` names another file.

@@ -1,12 +1,13 @@
 //! Wiring: lock the data directory, open the stores, start the tasks, serve, and end it all in order.
 //!
 //! ```text
-//! lock ─▶ ledger ─▶ traffic ─▶ config_global ─▶ intake ─▶ jobs ─▶ http ─▶ ready
-//! stop ─▶ http (requests end) ─▶ jobs ─▶ receivers ─▶ spool ─▶ intake (appends what was read, checkpoints) ─▶ ledger
+//! lock ─▶ ledger ─▶ traffic ─▶ config_global ─▶ intake ─▶ jobs ─▶ http ─▶ gateway ─▶ ready
+//! stop ─▶ http (requests end) ─▶ jobs ─▶ gateway ─▶ receivers ─▶ spool ─▶ intake (appends what was read, checkpoints) ─▶ ledger
 //!      ─▶ unlock
 //! ```
 
 mod at_rest;
+mod gateway;
 mod import;
 mod reading;
 mod store;
@@ -27,13 +28,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub use self::at_rest::open_at_rest;
+pub use self::gateway::{GatewayError, start_gateway_host};
 pub use self::import::import_files;
 pub use self::reading::intake_options;
 use self::reading::{Reading, syslog_addresses};
 use self::store::open_store;
 pub use self::store::{Rebuilt, rebuild_store, store_options, store_path};
 use crate::admin;
-use crate::app::{Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, load_config_global};
+use crate::app::{
+    Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, VAULTS_FOLDER, Vaults, VaultsOptions,
+    load_config_global,
+};
 use crate::chain::{Chain, SimChain, SimError};
 use crate::clock::Clock;
 use crate::config::{Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
@@ -93,6 +98,8 @@ pub enum DaemonError {
     )]
     PlainHttp(String),
     #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    #[error(transparent)]
     Chain(#[from] SimError),
     #[error(transparent)]
     Random(#[from] NoRandomness),
@@ -114,6 +121,7 @@ pub struct Daemon {
     reading: Reading,
     stop: CancellationToken,
     jobs: JoinHandle<()>,
+    gateway: JoinHandle<()>,
     http: JoinHandle<io::Result<()>>,
     _lock: File,
 }
@@ -135,9 +143,11 @@ impl Daemon {
         let public_url = public_url(&config.http, address)?;
         let accounts = accounts(config, secrets, &public_url)?;
         let syslog = SyslogReceivers::bind(&syslog_addresses(&config.intake)).await?;
+        let gateway = gateway::Prepared::new(&config.gateway).await?;
         let opening = config.clone();
         let gateways = GatewayTokens::new(secrets.gateways.clone());
-        let open = move || open(&opening, clock, accounts, syslog, gateways);
+        let vaults = vaults_options(config, secrets);
+        let open = move || open(&opening, clock, accounts, vaults, syslog, gateways);
         let (app, reading) = tokio::task::spawn_blocking(open).await??;
         let app = Arc::new(app);
         let stop = CancellationToken::new();
@@ -150,7 +160,8 @@ impl Daemon {
             let storage = jobs::run_storage(app.clone(), interval);
             let billing = jobs::run_billing(app.clone(), interval);
             let chain = jobs::run_chain(app.clone(), interval);
-            let run = async { tokio::join!(manager, outbox, config, storage, billing, chain) };
+            let vaults = jobs::run_vaults(app.clone(), interval);
+            let run = async { tokio::join!(manager, outbox, config, storage, billing, chain, vaults) };
             let stop = stop.clone();
             async move {
                 let _ = stop.run_until_cancelled(run).await;
@@ -179,8 +190,10 @@ impl Daemon {
         tokio::spawn(stop.clone().run_until_cancelled_owned(state.clone().forget_quiet_clients()));
         let router = http::router(state);
         let http = tokio::spawn(http::serve(listener, router, config.http.max_connections, stop.clone()));
+        let gateway = gateway.start(&app, &stop);
         info!(%address, data_dir = %config.data_dir.display(), "ready");
-        Ok(Self { address, committed: reading.intake().committed(), app, reading, stop, jobs, http, _lock: lock })
+        let committed = reading.intake().committed();
+        Ok(Self { address, committed, app, reading, stop, jobs, gateway, http, _lock: lock })
     }
 
     /// Where HTTP is served; the port that was chosen if 0 was asked for.
@@ -209,7 +222,7 @@ impl Daemon {
     }
 
     async fn stop_in_order(self) -> Result<(), DaemonError> {
-        let Self { app, reading, stop, jobs, mut http, .. } = self;
+        let Self { app, reading, stop, jobs, gateway, mut http, .. } = self;
         stop.cancel();
         let served = tokio::time::timeout(HTTP_GRACE, &mut http).await;
         if served.is_err() {
@@ -217,6 +230,7 @@ impl Daemon {
             http.abort();
         }
         jobs.await?;
+        gateway.await?;
         reading.stop().await?;
         tokio::task::spawn_blocking(move || app.ledger.close()).await?;
         info!("stopped");
@@ -229,6 +243,7 @@ fn open(
     config: &Config,
     clock: Clock,
     accounts: Accounts,
+    vaults: VaultsOptions,
     syslog: SyslogReceivers,
     gateways: GatewayTokens,
 ) -> Result<(App, Reading), DaemonError> {
@@ -238,6 +253,7 @@ fn open(
     let identity = random()?;
     let ledger_id = ledger.write_blocking(move |tx| ensure_ledger_id(tx, identity))?;
     let chain = Chain::Sim(SimChain::open(&config.data_dir.join(SIMULATED_CHAIN), random()?)?);
+    let vaults = Vaults::open(vaults)?;
     Reading::tell_losses(&traffic)?;
     let reading = Reading::start(config, syslog, gateways, &traffic, writer, clock.clone())?;
     let app = App {
@@ -255,6 +271,7 @@ fn open(
         readiness: crate::app::KeptReadiness::default(),
         outbox: Notify::new(),
         payments: Notify::new(),
+        vaults,
         traffic_queries: TrafficQueries::default(),
     };
     Ok((app, reading))
@@ -280,6 +297,15 @@ fn accounts(config: &Config, secrets: &Secrets, public_url: &PublicUrl) -> Resul
         site,
     };
     Ok(Accounts::new(options)?)
+}
+
+fn vaults_options(config: &Config, secrets: &Secrets) -> VaultsOptions {
+    VaultsOptions {
+        folder: config.data_dir.join(VAULTS_FOLDER),
+        vault_keys: secrets.vault_keys.clone(),
+        vault_signing: secrets.vault_signing.clone(),
+        seal_network: config.chain.network,
+    }
 }
 
 fn gate(config: &Config, public_url: &PublicUrl) -> GateOptions {

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use crate::bench::{
     IntakeReport, generate, measure_accounts, measure_billing, measure_intake, measure_parse, measure_queries,
+    measure_vaults,
 };
 use crate::config::Config;
 use crate::daemon::{intake_options, store_options};
@@ -26,6 +27,9 @@ pub(super) enum BenchCommand {
     /// Fills a new ledger with customers, closes their month, and says how fast that was
     #[command(after_help = "Example: suiftly bench billing --customers 100000 --json")]
     Billing(BillingArgs),
+    /// Fills a new ledger with customers who have two keys each, and says how fast changes get into vaults
+    #[command(after_help = "Example: suiftly bench vault --customers 100000 --json")]
+    Vault(VaultArgs),
     /// Fills a new store with made-up requests, and says how fast one customer's are found
     #[command(after_help = "Example: suiftly bench query --requests 5000000 --json")]
     Query(QueryArgs),
@@ -93,6 +97,21 @@ pub(super) struct BillingArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct VaultArgs {
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    customers: u32,
+    /// Keys that are revoked one after the other
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    changes: u32,
+    /// Where the ledger and the vaults are made, and removed again; by default the system's folder for temporary files
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct QueryArgs {
     /// Requests, spread over 30 days and 10,000 customers
     #[arg(long, default_value_t = 5_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
@@ -130,6 +149,7 @@ pub(super) fn run(command: &BenchCommand) -> Result<()> {
         BenchCommand::Parse(args) => parse(args),
         BenchCommand::Accounts(args) => accounts(args),
         BenchCommand::Billing(args) => billing(args),
+        BenchCommand::Vault(args) => vault(args),
         BenchCommand::Query(args) => query(args),
     }
 }
@@ -205,6 +225,18 @@ fn billing(args: &BillingArgs) -> Result<()> {
     println!("a month closed in {} s: {} customers a second", report.close_s, report.customers_per_second);
     println!("a preview in {} µs, 99 of 100 within {} µs", report.preview_p50_us, report.preview_p99_us);
     println!("{} entries verified in {} s", report.entries, report.verify_s);
+    Ok(())
+}
+
+fn vault(args: &VaultArgs) -> Result<()> {
+    let report = measure_vaults(folder_in(args.folder.as_ref())?.path(), args.customers, args.changes)?;
+    if args.json {
+        return super::print_json(&report);
+    }
+    println!("{} customers, {} keys; a file of {} bytes", report.customers, report.keys, report.file_bytes);
+    println!("all vaults made in {} ms; checked against the ledger in {} ms", report.full_build_ms, report.check_ms);
+    let (p50, p99) = (report.commit_to_file_p50_ms, report.commit_to_file_p99_ms);
+    println!("from a commit to the file {p50} ms, 99 of 100 within {p99} ms (50 ms of it wait for more changes)");
     Ok(())
 }
 

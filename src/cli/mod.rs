@@ -14,6 +14,7 @@ mod ledger;
 mod serve;
 mod traffic;
 mod traffic_status;
+mod vault;
 mod verify_invoice;
 
 use std::path::PathBuf;
@@ -82,6 +83,9 @@ enum Command {
     /// Prints and checks HAProxy's configuration
     #[command(subcommand)]
     Haproxy(haproxy::HaproxyCommand),
+    /// Shows and checks what gateways are told: vault files
+    #[command(subcommand)]
+    Vault(vault::VaultCommand),
     /// Measures this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -122,6 +126,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Sql(args) => traffic::sql(&args),
         Command::Traffic(command) => traffic::traffic(&command),
         Command::Haproxy(command) => haproxy::haproxy(command),
+        Command::Vault(command) => vault::vault(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Completions { shell } => docs::completions(shell),
         Command::Man => docs::man(),

@@ -140,9 +140,9 @@ pub enum GatewaySecretsError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
-    token: Zeroizing<String>,
+    token: String,
     vault_public_key: String,
-    vault_keys: BTreeMap<String, Zeroizing<String>>,
+    vault_keys: BTreeMap<String, String>,
 }
 
 impl GatewaySecrets {
@@ -174,7 +174,7 @@ impl GatewaySecrets {
         if vault_keys.is_empty() {
             return Err("vault_keys");
         }
-        Ok(Self { token: document.token, vault_public_key, vault_keys })
+        Ok(Self { token: Zeroizing::new(document.token), vault_public_key, vault_keys })
     }
 }
 

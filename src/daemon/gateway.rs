@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -13,8 +16,10 @@ use tracing::{error, info, warn};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{GatewayConfig, GatewayHostConfig, GatewaySecrets, PublicUrl};
+use crate::core::calendar::UtcMillis;
 use crate::core::gateway_fleet::{Alarm, Watched, alarms};
-use crate::core::vault::{Applied, GatewayReport, NotAPublicKey, VaultHash, VaultOpener, VaultPublicKey};
+use crate::core::vault::sync::{Applied, GatewayReport};
+use crate::core::vault::{NotAPublicKey, VaultHash, VaultOpener, VaultPublicKey};
 use crate::gateway::agent::{Agent, AgentOptions};
 use crate::gateway::health::{self, HealthError};
 use crate::gateway::remote::{Primary, PrimaryError, follow};
@@ -34,7 +39,7 @@ pub enum GatewayError {
     #[error(transparent)]
     Health(#[from] HealthError),
     #[error("cannot use the folder of map files {path}: create it, and let this user write to it")]
-    MapFolder { path: std::path::PathBuf, source: io::Error },
+    MapFolder { path: PathBuf, source: io::Error },
     #[error("primary is not set: it is the https:// address of the host that has the ledger")]
     NoPrimary,
     #[error(transparent)]
@@ -45,30 +50,44 @@ pub enum GatewayError {
     Folder(#[from] SealError),
 }
 
-/// Starts what a daemon has of gateways: the agent, if there is an HAProxy here, and the watch over all.
-pub(super) async fn start(
-    config: &GatewayConfig,
-    app: &Arc<App>,
-    stop: &CancellationToken,
-) -> Result<JoinHandle<()>, GatewayError> {
-    let mut tasks = Vec::new();
-    let mut local = None;
-    if let Some(socket) = &config.haproxy_socket {
-        let options = AgentOptions {
-            vault_folder: app.vaults.folder().path().to_owned(),
-            map_folder: config.map_dir.clone(),
-            haproxy_socket: socket.clone(),
-            opener: app.vaults.opener().clone(),
+/// What a daemon has of gateways, once everything that can fail is done.
+pub(super) struct Prepared {
+    config: GatewayConfig,
+    /// Of the agent's health; nothing without an HAProxy here.
+    listener: Option<TcpListener>,
+}
+
+impl Prepared {
+    pub(super) async fn new(config: &GatewayConfig) -> Result<Self, GatewayError> {
+        let listener = match &config.haproxy_socket {
+            Some(_) => Some(prepare_agent(&config.map_dir, config.health_listen).await?),
+            None => None,
         };
-        let status = Arc::new(SharedStatus::new(config.number));
-        tasks.extend(start_agent(options, config.health_listen, app.clock.clone(), &status, stop).await?);
-        tasks.push(spawn_until(stop, report(app.clone(), status.clone())));
-        local = Some(status);
+        Ok(Self { config: config.clone(), listener })
     }
-    if local.is_some() || !config.remotes.is_empty() {
-        tasks.push(spawn_until(stop, watch_fleet(app.clone(), config.remotes.clone(), local)));
+
+    /// Starts the agent, if there is an HAProxy here, and the watch over all gateways.
+    pub(super) fn start(self, app: &Arc<App>, stop: &CancellationToken) -> JoinHandle<()> {
+        let Self { config, listener } = self;
+        let mut tasks = Vec::new();
+        let mut local = None;
+        if let (Some(socket), Some(listener)) = (config.haproxy_socket, listener) {
+            let options = AgentOptions {
+                vault_folder: app.vaults.folder().path().to_owned(),
+                map_folder: config.map_dir,
+                haproxy_socket: socket,
+                opener: app.vaults.opener().clone(),
+            };
+            let status = Arc::new(SharedStatus::new(config.number));
+            tasks.extend(start_agent(options, listener, app.clock.clone(), &status, stop));
+            tasks.push(spawn_until(stop, report(app.clone(), status.clone())));
+            local = Some(status);
+        }
+        if local.is_some() || !config.remotes.is_empty() {
+            tasks.push(spawn_until(stop, watch_fleet(app.clone(), config.remotes, local)));
+        }
+        all(tasks)
     }
-    Ok(all(tasks))
 }
 
 /// A host with an HAProxy and no ledger. Returns when everything runs; what is returned ends after `stop`.
@@ -93,32 +112,36 @@ pub async fn start_gateway_host(
         opener: opener.clone(),
     };
     let status = Arc::new(SharedStatus::new(config.number));
-    let mut tasks = start_agent(options, config.health_listen, clock, &status, stop).await?;
+    let listener = prepare_agent(&config.map_dir, config.health_listen).await?;
+    let mut tasks = start_agent(options, listener, clock, &status, stop);
     tasks.push(tokio::spawn(follow(primary, folder, opener, status, stop.clone())));
     info!(gateway = config.number, primary = authority, "ready");
     Ok(all(tasks))
 }
 
-async fn start_agent(
+async fn prepare_agent(map_folder: &Path, health_listen: SocketAddr) -> Result<TcpListener, GatewayError> {
+    let path = map_folder.to_owned();
+    std::fs::create_dir_all(&path).map_err(|source| GatewayError::MapFolder { path, source })?;
+    Ok(health::listen(health_listen).await?)
+}
+
+fn start_agent(
     options: AgentOptions,
-    health_listen: std::net::SocketAddr,
+    listener: TcpListener,
     clock: Clock,
     status: &Arc<SharedStatus>,
     stop: &CancellationToken,
-) -> Result<Vec<JoinHandle<()>>, GatewayError> {
-    let path = options.map_folder.clone();
-    std::fs::create_dir_all(&path).map_err(|source| GatewayError::MapFolder { path, source })?;
-    let listener = health::listen(health_listen).await?;
+) -> Vec<JoinHandle<()>> {
     let serving = health::serve(listener, status.clone(), stop.clone());
     let agent = Agent::new(options, clock, status.clone());
-    Ok(vec![
+    vec![
         tokio::spawn(agent.run(stop.clone())),
         tokio::spawn(async move {
             if let Err(error) = serving.await {
                 warn!(%error, "the gateway's health is not served any more");
             }
         }),
-    ])
+    ]
 }
 
 fn spawn_until(stop: &CancellationToken, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
@@ -188,13 +211,7 @@ async fn watch_fleet(app: Arc<App>, remotes: BTreeMap<u8, PublicUrl>, local: Opt
     }
 }
 
-fn note(
-    fleet: &mut BTreeMap<u8, Watched>,
-    gateway: u8,
-    answer: Option<AgentStatus>,
-    now: crate::core::calendar::UtcMillis,
-    begun: crate::core::calendar::UtcMillis,
-) {
+fn note(fleet: &mut BTreeMap<u8, Watched>, gateway: u8, answer: Option<AgentStatus>, now: UtcMillis, begun: UtcMillis) {
     let watched = fleet.entry(gateway).or_insert(Watched { answered: begun, lag_ms: 0, version: None });
     if let Some(status) = answer {
         *watched = Watched { answered: now, lag_ms: status.lag_ms, version: Some(status.version) };

@@ -20,7 +20,7 @@ use super::upstream::Upstream;
 use super::{DemoError, LiveCounts, LoadCounts};
 use crate::app::{DemoPage, DemoTraffic};
 use crate::clock::Clock;
-use crate::config::{Config, Secrets};
+use crate::config::{Config, NewSecrets, Secrets};
 use crate::core::config_global::{ConfigGlobal, KEYS};
 use crate::core::id::Service;
 use crate::daemon::Daemon;
@@ -139,7 +139,7 @@ impl Stage {
         };
         let traffic = if haproxy.is_some() { DemoTraffic::Haproxy } else { DemoTraffic::Synthetic };
         let page = DemoPage { traffic, customers: cast.iter().map(Part::on_page).collect() };
-        let secrets = Secrets::temporary(random()?, random()?, random()?);
+        let secrets = Secrets::temporary(NewSecrets::draw(random)?);
         let config = config(options, folder.path(), &log);
         let daemon = Daemon::start(&config, &secrets, Clock::System, Some(page)).await?;
         register(&daemon, &cast).await?;

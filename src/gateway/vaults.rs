@@ -64,7 +64,13 @@ pub fn list(folder: &VaultFolder) -> Result<BTreeMap<VaultCode, Vec<u64>>, SealE
 }
 
 /// The newest vault of a code that comes after `after` and is what it claims to be. Blocks.
-pub fn newest(folder: &VaultFolder, code: VaultCode, sequences: &[u64], after: Option<Mark>, opener: &VaultOpener) -> Search {
+pub fn newest(
+    folder: &VaultFolder,
+    code: VaultCode,
+    sequences: &[u64],
+    after: Option<Mark>,
+    opener: &VaultOpener,
+) -> Search {
     let begin = after.map_or(0, |mark| mark.sequence);
     let mut search = Search { highest: sequences.last().copied().unwrap_or(0), ..Search::default() };
     for &sequence in sequences.iter().rev().take_while(|sequence| **sequence > begin) {
@@ -113,7 +119,12 @@ fn follows(
     }
 }
 
-fn open(folder: &VaultFolder, code: VaultCode, sequence: u64, opener: &VaultOpener) -> Result<(Held, Header), NotTaken> {
+fn open(
+    folder: &VaultFolder,
+    code: VaultCode,
+    sequence: u64,
+    opener: &VaultOpener,
+) -> Result<(Held, Header), NotTaken> {
     let path = folder.path_of(code, sequence);
     let bytes = folder.read(code, sequence)?;
     let opened = opener.open(&bytes).map_err(|source| NotTaken::Bad { path: path.clone(), source })?;

@@ -19,7 +19,8 @@ use tracing::error;
 use super::gateway_streams::GatewayNumber;
 use super::{HttpState, Problem};
 use crate::core::error_code::Code;
-use crate::core::vault::{Applied, Purpose, VaultCode};
+use crate::core::vault::sync::Applied;
+use crate::core::vault::{Purpose, VaultCode};
 use crate::telemetry::chain;
 
 /// How long a gateway waits for news with one request.

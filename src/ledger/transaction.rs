@@ -190,6 +190,7 @@ pub(in crate::ledger) fn run_writes(connection: &mut Connection, jobs: Vec<Write
     let committed = tx.read.transaction.commit().map_err(NotCommitted::when("committing a transaction"));
     // Before anybody is told: who has been told must not read something older.
     touched.into_iter().for_each(|customer| versions.raise(customer));
+    versions.tell_vault_news();
     outcomes.into_iter().for_each(|outcome| (outcome.reply)(committed.clone()));
 }
 

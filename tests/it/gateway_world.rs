@@ -16,16 +16,16 @@ use suiftly::core::haproxy_map::{KeyHash, LimitEntry, Maps};
 use suiftly::core::id::{CustomerId, Network, Service};
 use suiftly::core::log_line::{Reject, parse};
 use suiftly::core::tier::Tier;
-use suiftly::core::vault::file::{NewVault, VaultHash, VaultOpener, VaultSealer};
-use suiftly::core::vault::picture::Picture;
-use suiftly::core::vault::{ApiEntry, ApiVault, Limits, Status, VaultCode, VaultKey};
+use suiftly::core::vault::{
+    ApiEntry, ApiVault, Limits, NewVault, Picture, Status, VaultCode, VaultHash, VaultKey, VaultOpener, VaultSealer,
+};
 use suiftly::demo::haproxy::{free_addresses, local_settings};
 use suiftly::gateway::agent::{Agent, AgentOptions};
 use suiftly::gateway::map_files::write_maps;
 use suiftly::gateway::runtime::Runtime;
 use suiftly::gateway::status::{AgentStatus, HaproxyState, SharedStatus};
-use suiftly::seal::VaultFolder;
 use suiftly::random::random;
+use suiftly::seal::VaultFolder;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -2,7 +2,8 @@
 //!
 //! A vault goes from the ledger to gateways and key servers as a file. [`content`] is what it says, [`text`] the one
 //! way to write that down, [`picture`] the same while it changes, [`file`](mod@file) how it is compressed, encrypted, signed
-//! and chained.
+//! and chained. [`decide`](mod@decide) makes entries from what the ledger holds, [`sequence`] says which version comes
+//! next, and [`sync`] whether a change is in force.
 //!
 //! - Content that is equal has equal bytes, and nothing else is read.
 //! - A sequence belongs to one content; it grows by exactly one with each changed content.
@@ -10,8 +11,11 @@
 
 mod code;
 pub mod content;
+pub mod decide;
 pub mod file;
 pub mod picture;
+pub mod sequence;
+pub mod sync;
 pub mod text;
 
 pub use code::{CODE_BYTES, NotAVaultCode, Purpose, VaultCode};

@@ -5,13 +5,14 @@
 //! frames one after the other are a stream like any other.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::collections::btree_map::Entry;
+use std::ops::{Bound, RangeInclusive};
 
 use sha2::{Digest, Sha256};
 
 use super::code::VaultCode;
 use super::file::Packed;
-use super::text::{Entry, first_line};
+use super::text::{self, first_line};
 use crate::core::id::CustomerId;
 
 /// Bits of a customer's number within its group: there are 1024 groups.
@@ -57,7 +58,7 @@ impl Picture {
     }
 
     /// Puts a customer in as it is from here on, or out. Tells whether that changes anything.
-    pub fn set<E: Entry>(&mut self, customer: CustomerId, entry: Option<&E>) -> bool {
+    pub fn set<E: text::Entry>(&mut self, customer: CustomerId, entry: Option<&E>) -> bool {
         let line = entry.map(|entry| {
             let mut line = Vec::new();
             entry.write_line(customer, &mut line);
@@ -99,15 +100,17 @@ impl Picture {
         let mut next = self.lines.keys().next().copied();
         while let Some(customer) = next {
             let group = group_of(customer);
-            let lines = self.lines.range(customers_of(group));
-            if !self.frames.contains_key(&group) {
-                let text = lines.fold(Vec::new(), |mut text, (_, line)| {
-                    text.extend_from_slice(line);
-                    text
-                });
-                self.frames.insert(group, compressor.compress(&text).map_err(failed)?.into());
-            }
-            frames.extend_from_slice(self.frames.get(&group).map_or(&[], |frame| frame));
+            let frame = match self.frames.entry(group) {
+                Entry::Occupied(kept) => kept.into_mut(),
+                Entry::Vacant(place) => {
+                    let mut text = Vec::new();
+                    for (_, line) in self.lines.range(customers_of(group)) {
+                        text.extend_from_slice(line);
+                    }
+                    place.insert(compressor.compress(&text).map_err(failed)?.into())
+                }
+            };
+            frames.extend_from_slice(frame);
             next = self.lines.range(customers_after(group)).next().map(|(customer, _)| *customer);
         }
         Ok(Packed {
@@ -131,8 +134,8 @@ fn customers_of(group: u32) -> RangeInclusive<CustomerId> {
     first_of(group)..=last_of(group)
 }
 
-fn customers_after(group: u32) -> (std::ops::Bound<CustomerId>, std::ops::Bound<CustomerId>) {
-    (std::ops::Bound::Excluded(last_of(group)), std::ops::Bound::Unbounded)
+fn customers_after(group: u32) -> (Bound<CustomerId>, Bound<CustomerId>) {
+    (Bound::Excluded(last_of(group)), Bound::Unbounded)
 }
 
 fn first_of(group: u32) -> CustomerId {
@@ -152,7 +155,6 @@ mod tests {
     use crate::core::id::{Network, Service};
     use crate::core::tier::Tier;
     use crate::core::vault::content::{ApiEntry, ApiVault, Content, Limits, Status, VaultKey};
-    use crate::core::vault::text;
 
     const CODE: VaultCode = VaultCode::api(Service::Seal, Network::Testnet);
 

@@ -16,6 +16,7 @@ mod escrow;
 mod nouns;
 mod schema;
 mod transactions;
+mod vault;
 
 /// A ledger in a directory of its own, which goes with it.
 struct TestLedger {
