@@ -18,7 +18,7 @@
 //! | [`seal`] | Vault files on disk: written whole, read with suspicion. |
 //! | [`app`] | Use cases: read the clock once, load, let `core` decide, apply in one transaction. |
 //! | [`intake`] | Log bytes in: follows files through rotation, receives syslog and the streams of remote gateways into spools, imports packed files, frames and parses lines, fills batches. The hot path uses `core` and `traffic` directly. |
-//! | [`gateway`] | What HAProxy reads: its map files. |
+//! | [`gateway`] | The agent beside an HAProxy: takes vault files, verifies them, brings what they say into HAProxy's maps through its runtime socket and onto disk, and tells what is in force. |
 //! | [`jobs`] | The periodic manager: tasks without input that may be repeated at any time. |
 //! | [`admin`] | The operator's way into a running process: a unix socket that `suiftly sql`, `suiftly traffic verify` and `suiftly verify-invoice` use. |
 //! | [`http`] | The API, the embedded page, server-sent events. All routes on one screen. |

@@ -6,6 +6,7 @@ mod generate;
 mod intake;
 mod ledger;
 mod parse;
+mod propagation;
 mod query;
 mod vault;
 
@@ -15,6 +16,7 @@ pub use generate::generate;
 pub use intake::{IntakeReport, measure_intake};
 pub use ledger::{LedgerReport, measure_ledger};
 pub use parse::{ParseReport, measure_parse};
+pub use propagation::{PropagationOptions, PropagationReport, measure_propagation};
 pub use query::{QueryReport, measure_queries};
 pub use vault::{VaultReport, measure_vaults};
 
@@ -49,6 +51,8 @@ pub enum BenchError {
     Random(#[from] NoRandomness),
     #[error("a change was committed and no vault was written")]
     NoVault,
+    #[error("the gateway cannot be measured: {0}")]
+    Gateway(String),
     #[error("there are no prices")]
     NoPrices,
     #[error("there is a ledger {path} already, and it is not touched: name an empty directory")]

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -252,22 +252,26 @@ impl Agent {
     fn has(&self, version: &str) {
         let sequences = sequences_of(version);
         self.status.change(|status| {
-            for (code, vault) in &mut status.vaults {
-                let applied = code.parse().ok().and_then(|code: VaultCode| sequences.get(&code)).copied().unwrap_or(0);
+            for (code, held) in &self.vaults {
+                let vault = status.vaults.entry(code.to_string()).or_default();
+                let applied = sequences.get(code).copied().unwrap_or(0);
                 if vault.applied != applied {
                     (vault.applied, vault.applied_hash) = (applied, None);
                 }
+                vault.processing = (applied != held.sequence).then_some(held.sequence);
             }
         });
     }
 
     fn in_force(&self, wanted: &Maps, process: &Process) {
         let now = self.clock.now();
+        let sequences = sequences_of(&wanted.version);
         self.haproxy_is(HaproxyState::InForce, Some(process), None);
         self.status.change(|status| {
             let Maps { keys, limits, allowlist, .. } = wanted;
             status.maps = MapCounts { keys: keys.len(), limits: limits.len(), allowlist: allowlist.len() };
-            for (code, held) in &self.vaults {
+            let is_in = |(code, held): &(&VaultCode, &Arc<Held>)| sequences.get(code) == Some(&held.sequence);
+            for (code, held) in self.vaults.iter().filter(is_in) {
                 let vault = status.vaults.entry(code.to_string()).or_default();
                 if vault.applied != held.sequence {
                     vault.propagation_ms = Some(now.0 - held.created.0);
@@ -367,7 +371,14 @@ fn pause_after(failures: u32) -> Duration {
 
 /// `None` if the system cannot watch; a tick sees changes all the same.
 fn watch(folder: &Path, news: Arc<Notify>) -> Option<RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |_| news.notify_one()).ok()?;
+    // Reading is an event, too, and this agent reads.
+    let is_change = |event: &notify::Result<Event>| event.as_ref().map_or(true, |event| !event.kind.is_access());
+    let told = move |event| {
+        if is_change(&event) {
+            news.notify_one();
+        }
+    };
+    let mut watcher = notify::recommended_watcher(told).ok()?;
     watcher.watch(folder, RecursiveMode::NonRecursive).ok()?;
     Some(watcher)
 }

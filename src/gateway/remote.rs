@@ -6,7 +6,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -34,6 +34,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(45);
 /// Between two parts of a body.
 const PART_WITHIN: Duration = Duration::from_secs(20);
+/// Between two requests that brought nothing.
+const SHORTEST_WAIT: Duration = Duration::from_secs(2);
 /// Of an agent's status, at most.
 const MAX_STATUS_BYTES: usize = 256 * 1024;
 /// After a failure, doubled with each further one.
@@ -237,10 +239,15 @@ impl Follower {
     async fn run(mut self) {
         let mut failures = 0_u32;
         loop {
+            let begun = Instant::now();
             match self.ask().await {
-                Ok(()) => {
+                Ok(is_news) => {
                     failures = 0;
                     self.status.source_is(self.code, None);
+                    // A primary that does not wait is not asked all the time.
+                    if !is_news {
+                        sleep(SHORTEST_WAIT.saturating_sub(begun.elapsed())).await;
+                    }
                 }
                 Err(error) => {
                     let problem = chain(&error);
@@ -256,8 +263,8 @@ impl Follower {
         }
     }
 
-    /// One request: a newer version, or the rest of one, or nothing new.
-    async fn ask(&mut self) -> Result<(), AskError> {
+    /// One request: a newer version, or the rest of one, or nothing new. Tells whether a version was received.
+    async fn ask(&mut self) -> Result<bool, AskError> {
         let mut headers = Vec::new();
         headers.extend(self.known.as_ref().map(|tag| (IF_NONE_MATCH, tag.clone())));
         if !self.partial.bytes.is_empty() {
@@ -269,7 +276,7 @@ impl Follower {
             StatusCode::OK => self.partial.bytes.clear(),
             StatusCode::PARTIAL_CONTENT => {}
             // The primary has waited for it.
-            StatusCode::NOT_MODIFIED | StatusCode::NOT_FOUND => return Ok(()),
+            StatusCode::NOT_MODIFIED | StatusCode::NOT_FOUND => return Ok(false),
             StatusCode::UNAUTHORIZED => return Err(AskError::Token),
             status => return Err(AskError::Status(status)),
         }
@@ -290,7 +297,7 @@ impl Follower {
         let bytes = std::mem::take(&mut self.partial.bytes);
         self.keep(sequence, bytes).await?;
         self.known = Some(tag);
-        Ok(())
+        Ok(true)
     }
 
     /// Puts a version into the folder, if it is one.

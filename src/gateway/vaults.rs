@@ -34,7 +34,10 @@ pub enum NotTaken {
     Bad { path: PathBuf, source: BadFile },
     #[error("the vault {path} is not taken: it is another one than its name says")]
     Misnamed { path: PathBuf },
-    #[error("the vault {path} is not taken: it does not follow the vault {before} that was taken")]
+    #[error(
+        "the vault {path} is not taken: it does not follow the vault {before} that was taken; if the ledger was restored \
+         from a backup, start this process again"
+    )]
     NotInChain { path: PathBuf, before: u64 },
 }
 

@@ -48,7 +48,10 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "traffic",
         ],
     ),
-    ("bench", &["app", "clock", "core", "intake", "ledger", "random", "traffic"]),
+    (
+        "bench",
+        &["app", "clock", "core", "demo", "gateway", "intake", "ledger", "random", "seal", "telemetry", "traffic"],
+    ),
     ("demo", &["app", "chain", "clock", "config", "core", "daemon", "gateway", "ledger", "random", "telemetry"]),
     (
         "cli",

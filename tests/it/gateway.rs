@@ -161,7 +161,7 @@ async fn a_vault_that_was_changed_in_any_byte_or_does_not_follow_is_never_obeyed
     let third = world.vaults.publish(SEAL, &off);
     let status = agent.until("it is refused", |status| status.vaults["sma"].refused.is_some()).await;
     let reason = status.vaults["sma"].refused.clone().unwrap();
-    assert!(reason.ends_with("it does not follow the vault 2 that was taken"), "{reason}");
+    assert!(reason.contains("it does not follow the vault 2 that was taken"), "{reason}");
     std::fs::remove_file(world.vaults.folder.join(file_name(SEAL, third))).unwrap();
     world.vaults.newest.insert(SEAL, ours);
     let third = world.vaults.publish(SEAL, &one(998));
