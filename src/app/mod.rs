@@ -32,6 +32,7 @@ mod sessions;
 mod sign_in;
 mod storage;
 mod traffic;
+mod vaults;
 
 pub use accounts::{Accounts, AccountsOptions, NoKey, NumberedKeys};
 pub use activity::{ActivityPage, ActivityView, Audit, audit};
@@ -82,6 +83,8 @@ pub use traffic::{
     TrafficSeriesParams, TrafficSummary, TrafficTimes, TrafficTop, TrafficTops, TrafficTopsParams,
 };
 
+pub use vaults::{Depth, SyncStates, VAULTS_FOLDER, VaultBuilder, VaultUpdate, Vaults, VaultsOptions, seals};
+
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
@@ -99,8 +102,11 @@ use crate::core::config_global::BadConfig;
 use crate::core::field_cipher::CipherError;
 use crate::core::money::MoneyOverflow;
 use crate::core::source::SourceStatus;
+use crate::core::vault::file::NotSealed;
+use crate::core::vault::picture::NotPacked;
 use crate::ledger::{Ledger, LedgerError};
 use crate::random::NoRandomness;
+use crate::seal::SealError;
 use crate::traffic::{Committed, KeptFor, Traffic, TrafficError};
 
 /// What use cases work with. Shared by everything that serves requests or runs jobs.
@@ -132,6 +138,8 @@ pub struct App {
     pub outbox: Notify,
     /// Rung when payments wait to be sent, or something else of escrow to be looked after.
     pub payments: Notify,
+    /// Makes vaults, and knows how far they have come.
+    pub vaults: Vaults,
     /// Bounds what customers ask of `traffic`.
     pub traffic_queries: TrafficQueries,
 }
@@ -172,6 +180,14 @@ pub enum AppError {
     Document(#[from] DocumentError),
     #[error("a token cannot be signed")]
     Token(#[from] BadToken),
+    #[error("a vault's file cannot be worked with")]
+    VaultFile(#[source] Box<SealError>),
+    #[error(transparent)]
+    VaultPacking(#[from] NotPacked),
+    #[error(transparent)]
+    VaultSealing(#[from] NotSealed),
+    #[error(transparent)]
+    NoKey(#[from] NoKey),
 }
 
 impl From<Refusal> for AppError {

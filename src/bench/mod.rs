@@ -6,7 +6,9 @@ mod generate;
 mod intake;
 mod ledger;
 mod parse;
+mod propagation;
 mod query;
+mod vault;
 
 pub use accounts::{AccountsReport, measure_accounts};
 pub use billing::{BillingReport, measure_billing};
@@ -14,7 +16,9 @@ pub use generate::generate;
 pub use intake::{IntakeReport, measure_intake};
 pub use ledger::{LedgerReport, measure_ledger};
 pub use parse::{ParseReport, measure_parse};
+pub use propagation::{PropagationOptions, PropagationReport, measure_propagation};
 pub use query::{QueryReport, measure_queries};
+pub use vault::{VaultReport, measure_vaults};
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -22,10 +26,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::{fs, io};
 
+use crate::app::AppError;
 use crate::app::billing::BillingFailure;
 use crate::core::log_line::Format;
 use crate::intake::IntakeError;
 use crate::ledger::LedgerError;
+use crate::random::NoRandomness;
 use crate::traffic::TrafficError;
 
 /// A benchmark that could not run.
@@ -41,6 +47,14 @@ pub enum BenchError {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Billing(Box<BillingFailure>),
+    #[error(transparent)]
+    App(Box<AppError>),
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    #[error("a change was committed and no vault was written")]
+    NoVault,
+    #[error("the gateway cannot be measured: {0}")]
+    Gateway(String),
     #[error("there are no prices")]
     NoPrices,
     #[error("there is a ledger {path} already, and it is not touched: name an empty directory")]
@@ -64,6 +78,12 @@ pub enum BenchError {
 impl From<BillingFailure> for BenchError {
     fn from(failure: BillingFailure) -> Self {
         Self::Billing(Box::new(failure))
+    }
+}
+
+impl From<AppError> for BenchError {
+    fn from(error: AppError) -> Self {
+        Self::App(Box::new(error))
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use crate::app::billing::VerifyProgress;
-use crate::app::{App, meter};
+use crate::app::{App, Depth, VaultBuilder, meter};
 use crate::telemetry::chain;
 
 /// Between two runs that news of new rows set off.
@@ -21,6 +21,11 @@ const CONFIG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Between two comparisons of all escrow accounts, at least.
 const COMPARE_INTERVAL: Duration = Duration::from_secs(60);
+/// Changes that are committed within this time are in the same vaults.
+const VAULTS_COALESCED: Duration = Duration::from_millis(50);
+
+/// How soon vaults show what another process has committed.
+const VAULTS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How soon the chain is asked again after it did not answer.
 const CHAIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -90,6 +95,41 @@ pub async fn run_config(app: Arc<App>) {
         tokio::time::sleep(CONFIG_INTERVAL).await;
         if let Err(error) = app.reload_config_global().await {
             error!(error = %chain(&error), "changed prices and limits are not taken over; the old ones go on");
+        }
+    }
+}
+
+/// Brings vaults up to date, until cancelled: shortly after something that they show was committed, when time changes
+/// something, and thoroughly at least once in `interval`.
+pub async fn run_vaults(app: Arc<App>, interval: Duration) {
+    let mut news = app.ledger.vault_news();
+    let (mut builder, mut thorough_at, mut has_failed) = (VaultBuilder::default(), Instant::now(), false);
+    loop {
+        // What is committed from here on is seen, or told again.
+        news.mark_unchanged();
+        let is_thorough = Instant::now() >= thorough_at;
+        let depth = if is_thorough { Depth::Everything } else { Depth::Changes };
+        if is_thorough {
+            thorough_at = Instant::now() + interval;
+        }
+        let (kept, updated) = Arc::clone(&app).update_vaults(builder, depth).await;
+        builder = kept;
+        let had_failed = std::mem::replace(&mut has_failed, updated.is_err());
+        if let Err(error) = updated {
+            // Said once, not every second.
+            if !had_failed {
+                error!(error = %chain(&error), "vaults could not be brought up to date; gateways go on with the last ones");
+            }
+        }
+        let due = builder.due_at().map_or(VAULTS_INTERVAL, |at| app.clock.until(at));
+        let wait = due.clamp(VAULTS_COALESCED, VAULTS_INTERVAL);
+        tokio::select! {
+            told = news.changed() => match told {
+                Ok(()) => tokio::time::sleep(VAULTS_COALESCED).await,
+                Err(_) => tokio::time::sleep(wait).await,
+            },
+            () = app.vaults.woken() => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::core::id::CustomerId;
 use crate::ledger::connection::{Use, open_for_work, prove_ddl_refused, refuse_ddl};
@@ -52,6 +52,7 @@ mod transaction;
 pub mod unclosed_month;
 pub mod usage;
 mod values;
+pub mod vault;
 pub mod verify;
 mod versions;
 pub mod wallet_transaction;
@@ -102,11 +103,14 @@ impl Ledger {
 
     fn start(path: &Path, readers: usize) -> Result<Self, LedgerError> {
         let writer = connect(path, Use::Write, "writer".to_owned())?;
+        let versions = Arc::new(Versions::new());
+        let seeing = Arc::clone(&versions);
+        let watching = writer.1.update_hook(Some(move |_, _: &str, table: &str, _| seeing.saw_change_of(table)));
+        watching.map_err(|source| LedgerError::Open { path: path.to_owned(), source })?;
         let readers = (1..=readers.max(1))
             .map(|number| connect(path, Use::Read, format!("reader-{number}")))
             .collect::<Result<Vec<_>, _>>()?;
         let preparer = connect(path, Use::Read, "preparer".to_owned())?;
-        let versions = Arc::new(Versions::new());
         let raising = Arc::clone(&versions);
         let serve = move |connection: &mut Connection, jobs| run_writes(connection, jobs, &raising);
         let write = Service { serve: Arc::new(serve), at_once: WRITES_AT_ONCE, at_end: checkpoint };
@@ -122,6 +126,11 @@ impl Ledger {
     /// A number that is higher after each change of a customer, and at times without one.
     pub fn version_of(&self, customer: CustomerId) -> u64 {
         self.versions.of(customer)
+    }
+
+    /// Tells when something that vaults show was committed here; what another process commits is not told.
+    pub fn vault_news(&self) -> watch::Receiver<u64> {
+        self.versions.vault_news()
     }
 
     /// Runs `work` in a write transaction on the writer thread, possibly together with other work that waits. `Ok`

@@ -223,6 +223,7 @@ fn run_together(connection: &mut Connection, jobs: Vec<Work>, versions: &Version
     let committed = ended.map_err(NotCommitted::when("committing a transaction"));
     // Before anybody is told: who has been told must not read something older.
     touched.into_iter().for_each(|customer| versions.raise(customer));
+    versions.tell_vault_news();
     outcomes.into_iter().for_each(|outcome| (outcome.reply)(committed.clone()));
 }
 

@@ -17,6 +17,7 @@ mod nouns;
 mod prepared;
 mod schema;
 mod transactions;
+mod vault;
 
 /// A ledger in a directory of its own, which goes with it.
 struct TestLedger {
