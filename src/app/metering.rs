@@ -96,7 +96,7 @@ pub fn note_usage_news(tx: &WriteTx<'_>, hours: &[HourUsage]) -> Result<(), AppE
 }
 
 /// A draft to draw, with the usage that it shows then. Nobody's usage is kept, and nobody is invoiced for it.
-type Drawing = (StaleDraft, Option<UsageNews>);
+pub(super) type Drawing = (StaleDraft, Option<UsageNews>);
 
 impl App {
     /// Draws some of the drafts that do not show all usage. Tells whether there are more.
@@ -137,7 +137,7 @@ impl App {
     }
 }
 
-fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Result<Vec<Drawing>, AppError> {
+pub(super) fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Result<Vec<Drawing>, AppError> {
     let mut prices = Prices { tx, price, months: BTreeMap::new() };
     let mut drawings = Vec::new();
     for stale in stale_drafts(tx, DRAWN_AT_ONCE)? {
@@ -195,7 +195,12 @@ impl Prices<'_> {
 }
 
 /// What billing refuses to decide leaves the draft as it is.
-fn draw(tx: &WriteTx<'_>, (stale, usage): &Drawing, tariff: &Tariff, now: UtcMillis) -> Result<(), BillingFailure> {
+pub(super) fn draw(
+    tx: &WriteTx<'_>,
+    (stale, usage): &Drawing,
+    tariff: &Tariff,
+    now: UtcMillis,
+) -> Result<(), BillingFailure> {
     if let Some(usage) = usage {
         match carry_out(tx, stale.customer, &Event::Usage(usage.clone()), tariff, now) {
             Ok(_) => {}

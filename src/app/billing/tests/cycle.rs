@@ -1,7 +1,8 @@
 //! Months of several customers.
 
 use super::*;
-use crate::core::billing::Completeness;
+use crate::app::metering::{draw, read_drawings};
+use crate::core::billing::{Completeness, SpendCap};
 use crate::core::calendar::HOUR_MS;
 use crate::core::id::Service;
 use crate::core::rating::PricePerRequests;
@@ -12,6 +13,7 @@ use crate::ledger::billing_invoice::{StoredInvoice, draft_of, invoices_of};
 use crate::ledger::config_global::insert_missing_config;
 use crate::ledger::customer::insert_customer;
 use crate::ledger::entry::{append_entry, entries_of};
+use crate::ledger::payment_terms::spend_cap_of;
 use crate::ledger::unclosed_month::unclosed_months;
 use crate::ledger::usage::set_usage;
 
@@ -119,6 +121,32 @@ fn usage_that_came_late_is_on_the_next_invoice() {
     assert_eq!(charges(&ledger, 1, "2025-02"), 900 + 200, "30,000 requests, of which 10,000 were billed");
     assert_eq!(charges(&ledger, 2, "2025-02"), 900);
     assert_eq!(ledger.read_blocking(|tx| late_usage_of(tx, id(1))).unwrap(), vec![]);
+}
+
+#[test]
+fn a_draft_shows_what_came_late_and_a_cap_the_month_that_is_running() {
+    let (ledger, _directory) = open_with_three();
+    close(&ledger, "2025-01");
+    let now = month("2025-03").start().plus_ms(HOUR_MS / 2);
+    let news = move |tx: &WriteTx<'_>| -> Result<(), BillingFailure> {
+        use_seal(tx, 1, month("2025-01"), 30_000)?;
+        note_late_usage(tx, id(1), month("2025-01"))?;
+        use_seal(tx, 1, month("2025-03"), 20_000)?;
+        // Whoever sets a cap has the draft drawn anew.
+        let cap = SpendCap { amount: Usd::from_dollars(2), hard_stop: true };
+        carry_out(tx, id(1), &Event::SetSpendCap(Some(cap)), &tariff(), now).map(drop)
+    };
+    ledger.write_blocking(news).unwrap();
+    let price = PricePerRequests { amount: Usd::from_dollars(1), per: 10_000 };
+    let drawings = ledger.read_blocking(move |tx| read_drawings(tx, month("2025-03"), price)).unwrap();
+    assert_eq!(drawings.len(), 1);
+    let drawing = move |tx: &WriteTx<'_>| drawings.iter().try_for_each(|one| draw(tx, one, &tariff(), now));
+    ledger.write_blocking(drawing).unwrap();
+    assert_eq!(charges(&ledger, 1, "2025-02"), 900 + 200);
+    let cap = ledger.read_blocking(|tx| spend_cap_of(tx, id(1))).unwrap().unwrap();
+    assert_eq!((cap.spent, cap.told_percent, cap.stopped), (Usd::from_dollars(2), 100, true));
+    close(&ledger, "2025-02");
+    assert_eq!(charges(&ledger, 1, "2025-02"), 900 + 200, "as it was drawn");
 }
 
 #[test]
