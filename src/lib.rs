@@ -4,7 +4,7 @@
 //! # Modules, and who may use whom
 //!
 //! ```text
-//! main → cli → { demo, bench } → daemon → { http, admin, jobs, intake, gateway } → app → { ledger, traffic, chain } → core
+//! main → cli → { demo, bench } → daemon → { http, admin, jobs, intake, gateway } → app → { ledger, traffic, chain, seal } → core
 //! ```
 //! A test reads the sources and fails on an import against these arrows. One goes across: `http` hands what remote
 //! gateways send to `intake`.
@@ -15,11 +15,12 @@
 //! | [`ledger`] | SQLite: customers, sessions, services, keys, the activity log, prices, usage by hour, invoices, the double-entry books, what waits for the chain. Small and precious. The only place with its SQL. |
 //! | [`traffic`] | DuckDB: requests, rollups, how far each log is read. Large. The only place with its SQL. |
 //! | [`chain`] | The Sui side: what is done on the chain, behind one type. Simulated for now, and says so. |
+//! | [`seal`] | Vault files on disk: written whole, read with suspicion. |
 //! | [`app`] | Use cases: read the clock once, load, let `core` decide, apply in one transaction. |
 //! | [`intake`] | Log bytes in: follows files through rotation, receives syslog and the streams of remote gateways into spools, imports packed files, frames and parses lines, fills batches. The hot path uses `core` and `traffic` directly. |
-//! | [`gateway`] | What HAProxy reads: its map files. |
+//! | [`gateway`] | The agent beside an HAProxy: takes vault files, verifies them, brings what they say into HAProxy's maps through its runtime socket and onto disk, and tells what is in force. |
 //! | [`jobs`] | The periodic manager: tasks without input that may be repeated at any time. |
-//! | [`admin`] | The operator's way into a running process: a unix socket that `suiftly sql`, `suiftly traffic verify` and `suiftly verify-invoice` use. |
+//! | [`admin`] | The operator's way into a running process: a unix socket that `suiftly sql`, `suiftly traffic verify`, `suiftly verify-invoice` and `suiftly billing` use. |
 //! | [`http`] | The API, the embedded page, server-sent events. All routes on one screen. |
 //! | [`daemon`] | Wiring: lock, open, start, ready, ordered shutdown. |
 //! | [`demo`] | A real HAProxy, a backend and customers around a daemon with temporary data, and an account at the end; or a year of business within a minute. |
@@ -87,5 +88,6 @@ pub mod intake;
 pub mod jobs;
 pub mod ledger;
 pub mod random;
+pub mod seal;
 pub mod telemetry;
 pub mod traffic;

@@ -60,7 +60,7 @@ pub struct Accounts {
 /// There is no key to use.
 #[derive(Debug, thiserror::Error)]
 #[error("the secrets hold no key for {0}")]
-pub struct NoKey(&'static str);
+pub struct NoKey(pub(super) &'static str);
 
 impl Accounts {
     /// # Errors

@@ -92,7 +92,13 @@ impl App {
                 None => work(&change),
             }
         });
-        changing.await
+        let done = changing.await;
+        if let Err(AppError::Billing(failure)) = &done
+            && failure.is_for_a_person()
+        {
+            self.park(customer, failure.to_string()).await?;
+        }
+        done
     }
 }
 

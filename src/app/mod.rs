@@ -32,6 +32,7 @@ mod sessions;
 mod sign_in;
 mod storage;
 mod traffic;
+mod vaults;
 
 pub use accounts::{Accounts, AccountsOptions, NoKey, NumberedKeys};
 pub use activity::{ActivityPage, ActivityView, Audit, audit};
@@ -40,7 +41,6 @@ pub use api_keys::{
     ApiKeyAction, ApiKeyChange, ApiKeyPage, ApiKeyView, CreatedApiKey, NewApiKey, RevealedApiKey, Rotation,
 };
 pub use api_tokens::{ApiTokenList, ApiTokenView, CreatedApiToken, NewApiToken};
-pub use billing::{GrantCredit, GrantedCredit};
 pub use books::{AccountTotal, BookFinding, BooksReport, verify_books};
 pub use caller::{Caller, Credential};
 pub use change::Once;
@@ -83,6 +83,9 @@ pub use traffic::{
     TrafficSeriesParams, TrafficSummary, TrafficTimes, TrafficTop, TrafficTops, TrafficTopsParams,
 };
 
+pub use vaults::{Depth, SyncStates, VAULTS_FOLDER, VaultBuilder, VaultUpdate, Vaults, VaultsOptions, seals};
+
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
@@ -99,8 +102,11 @@ use crate::core::config_global::BadConfig;
 use crate::core::field_cipher::CipherError;
 use crate::core::money::MoneyOverflow;
 use crate::core::source::SourceStatus;
+use crate::core::vault::file::NotSealed;
+use crate::core::vault::picture::NotPacked;
 use crate::ledger::{Ledger, LedgerError};
 use crate::random::NoRandomness;
+use crate::seal::SealError;
 use crate::traffic::{Committed, KeptFor, Traffic, TrafficError};
 
 /// What use cases work with. Shared by everything that serves requests or runs jobs.
@@ -116,6 +122,8 @@ pub struct App {
     pub committed: watch::Receiver<Committed>,
     /// Milliseconds: everything that was written before to a source that can be read is stored.
     pub delivered_to: Arc<AtomicI64>,
+    /// Gateways on other hosts, which deliver their logs themselves.
+    pub remote_gateways: BTreeSet<u8>,
     /// How logs and spools fare.
     pub sources: Arc<Mutex<Vec<SourceStatus>>>,
     /// Signs people in, and keeps what is theirs.
@@ -130,6 +138,8 @@ pub struct App {
     pub outbox: Notify,
     /// Rung when payments wait to be sent, or something else of escrow to be looked after.
     pub payments: Notify,
+    /// Makes vaults, and knows how far they have come.
+    pub vaults: Vaults,
     /// Bounds what customers ask of `traffic`.
     pub traffic_queries: TrafficQueries,
 }
@@ -170,6 +180,14 @@ pub enum AppError {
     Document(#[from] DocumentError),
     #[error("a token cannot be signed")]
     Token(#[from] BadToken),
+    #[error("a vault's file cannot be worked with")]
+    VaultFile(#[source] Box<SealError>),
+    #[error(transparent)]
+    VaultPacking(#[from] NotPacked),
+    #[error(transparent)]
+    VaultSealing(#[from] NotSealed),
+    #[error(transparent)]
+    NoKey(#[from] NoKey),
 }
 
 impl From<Refusal> for AppError {

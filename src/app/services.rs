@@ -1,6 +1,7 @@
 //! Services: subscribing, switching on and off, tiers, settings and cancelling. What costs something or ends it is
 //! decided by billing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::core::error_code::Code;
 use crate::core::id::{CustomerId, Service};
 use crate::core::service_instance::{ServiceInstance, ServiceRefusal, SettingsChange};
 use crate::core::tier::Tier;
+use crate::core::vault::sync::SyncState;
 use crate::ledger::ReadTx;
 use crate::ledger::service::{find_service, save_service};
 
@@ -33,6 +35,9 @@ pub struct ServiceView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub tier: Option<String>,
+    /// Whether gateways work with it as it is here: `synced`; `pending` until every gateway that is reached does;
+    /// `unknown` while none is reached.
+    pub sync: String,
     /// Whether its keys are let pass.
     pub keys_work: bool,
     /// What a person should know about the state; absent if all is as it should be.
@@ -124,10 +129,12 @@ impl App {
     /// [`AppError::Ledger`].
     pub async fn list_services(&self, caller: &Caller) -> Result<ServiceList, AppError> {
         let instances = self.services_of(caller.customer).await?;
+        let sync = self.sync_states(caller.customer).await?;
         let (config, now) = (self.config_global.load(), self.clock.now());
-        Ok(ServiceList {
-            items: instances.iter().map(|(service, instance)| view(*service, instance, &config, now)).collect(),
-        })
+        let items = instances
+            .iter()
+            .map(|(service, instance)| view(*service, instance, &config, state_of(&sync, *service), now));
+        Ok(ServiceList { items: items.collect() })
     }
 
     /// One service of the caller.
@@ -138,7 +145,8 @@ impl App {
         let instances = self.services_of(caller.customer).await?;
         let found = instances.iter().find(|(known, _)| *known == service);
         let (_, instance) = found.ok_or_else(|| Refusal::of(Code::NotFound))?;
-        Ok(view(service, instance, &self.config_global.load(), self.clock.now()))
+        let sync = self.sync_states(caller.customer).await?;
+        Ok(view(service, instance, &self.config_global.load(), state_of(&sync, service), self.clock.now()))
     }
 
     async fn services_of(&self, customer: CustomerId) -> Result<Arc<Vec<(Service, ServiceInstance)>>, AppError> {
@@ -161,6 +169,7 @@ impl App {
         service: Service,
         action: ServiceAction,
     ) -> Result<ServiceView, AppError> {
+        let sync = self.vaults.sync_states();
         let done = self.change(caller, once, move |change| {
             let before = current_service(change, service)?;
             let after = match action.event(service)? {
@@ -176,7 +185,8 @@ impl App {
             if after != before {
                 change.note(action.name(), service.name(), difference(&before, &after))?;
             }
-            Ok(view(service, &after, change.config, change.now))
+            let sync = sync.of(change.tx, change.id())?;
+            Ok(view(service, &after, change.config, state_of(&sync, service), change.now))
         });
         let done = done.await;
         self.payments.notify_one();
@@ -289,13 +299,24 @@ fn difference(before: &ServiceInstance, after: &ServiceInstance) -> Value {
     changed.map(|(name, value)| (name.clone(), json!({"from": before.get(name), "to": value}))).collect()
 }
 
-fn view(service: Service, instance: &ServiceInstance, config: &ConfigGlobal, now: UtcMillis) -> ServiceView {
+fn state_of(states: &BTreeMap<Service, SyncState>, service: Service) -> SyncState {
+    states.get(&service).copied().unwrap_or(SyncState::Unknown)
+}
+
+fn view(
+    service: Service,
+    instance: &ServiceInstance,
+    config: &ConfigGlobal,
+    sync: SyncState,
+    now: UtcMillis,
+) -> ServiceView {
     let limits = instance.tier.map(|tier| config.limits(tier));
     let text = |at: UtcMillis| at.to_string();
     ServiceView {
         service: service.name().to_owned(),
         state: instance.state.name().to_owned(),
         tier: instance.tier.map(|tier| tier.name().to_owned()),
+        sync: sync.name().to_owned(),
         keys_work: instance.keys_work(),
         banner: instance.banner(service, now).map(|banner| banner.text),
         scheduled_tier: instance.scheduled_tier.map(|(tier, _)| tier.name().to_owned()),

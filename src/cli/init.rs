@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
-use crate::config::{Config, Secrets};
+use crate::config::{Config, NewSecrets, Secrets};
 use crate::random::random;
 
 /// Every key, commented.
@@ -63,7 +63,7 @@ fn create(dir: Option<&Path>) -> Result<Report> {
         report.created.push(report.data_dir.clone());
     }
     if !report.secrets.exists() {
-        Secrets::create(&report.secrets, random()?, random()?, random()?)?;
+        Secrets::create(&report.secrets, &NewSecrets::draw(random)?)?;
         report.created.push(report.secrets.clone());
     }
     if !report.config.exists() {

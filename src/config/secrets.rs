@@ -35,8 +35,39 @@ pub struct Secrets {
     pub session_keys: BTreeMap<u32, Key>,
     /// Encrypt fields of the ledger, by number; the highest encrypts, all decrypt.
     pub field_keys: BTreeMap<u32, Key>,
+    /// Encrypt vaults, by number; the highest encrypts, all decrypt. Gateways on other hosts need these and the public
+    /// key that goes with `vault_signing`, nothing else of this file.
+    pub vault_keys: BTreeMap<u32, Key>,
+    /// Signs vaults: whoever has it decides who is let in. It stays on this host.
+    pub vault_signing: Key,
     /// By which remote gateways show who they are, by the gateway's number.
     pub gateways: BTreeMap<u8, Key>,
+}
+
+/// New ones, each 32 random bytes of its own.
+#[derive(Clone)]
+pub struct NewSecrets {
+    pub api_key: [u8; KEY_BYTES],
+    pub session_key: [u8; KEY_BYTES],
+    pub field_key: [u8; KEY_BYTES],
+    pub vault_key: [u8; KEY_BYTES],
+    pub vault_signing: [u8; KEY_BYTES],
+}
+
+impl NewSecrets {
+    /// Draws each from a source of random bytes.
+    ///
+    /// # Errors
+    /// What the source fails with.
+    pub fn draw<E>(mut random: impl FnMut() -> Result<[u8; KEY_BYTES], E>) -> Result<Self, E> {
+        Ok(Self {
+            api_key: random()?,
+            session_key: random()?,
+            field_key: random()?,
+            vault_key: random()?,
+            vault_signing: random()?,
+        })
+    }
 }
 
 /// Shows nothing of them.
@@ -63,8 +94,12 @@ pub enum SecretsError {
 #[serde(deny_unknown_fields)]
 struct Document {
     api_key: String,
+    #[serde(default)]
+    vault_signing_key: String,
     session_keys: BTreeMap<String, String>,
     field_keys: BTreeMap<String, String>,
+    #[serde(default)]
+    vault_keys: BTreeMap<String, String>,
     #[serde(default)]
     gateways: BTreeMap<String, String>,
 }
@@ -96,13 +131,8 @@ impl Secrets {
     ///
     /// # Errors
     /// [`SecretsError::Unwritable`], also if the file exists.
-    pub fn create(
-        path: &Path,
-        api_key: [u8; 32],
-        session_key: [u8; 32],
-        field_key: [u8; 32],
-    ) -> Result<(), SecretsError> {
-        let text = Zeroizing::new(document(api_key, session_key, field_key));
+    pub fn create(path: &Path, new: &NewSecrets) -> Result<(), SecretsError> {
+        let text = Zeroizing::new(document(new));
         let write = || {
             let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
             io::Write::write_all(&mut file, text.as_bytes())?;
@@ -112,12 +142,14 @@ impl Secrets {
     }
 
     /// From keys, for a process whose data is temporary.
-    pub fn temporary(api_key: [u8; 32], session_key: [u8; 32], field_key: [u8; 32]) -> Self {
+    pub fn temporary(new: NewSecrets) -> Self {
         let only = |key| BTreeMap::from([(1, Zeroizing::new(key))]);
         Self {
-            api_key: Zeroizing::new(api_key),
-            session_keys: only(session_key),
-            field_keys: only(field_key),
+            api_key: Zeroizing::new(new.api_key),
+            session_keys: only(new.session_key),
+            field_keys: only(new.field_key),
+            vault_keys: only(new.vault_key),
+            vault_signing: Zeroizing::new(new.vault_signing),
             gateways: BTreeMap::new(),
         }
     }
@@ -128,8 +160,12 @@ impl Secrets {
         let api_key = read_key("api_key", &document.api_key, &mut problems);
         let session_keys = read_keys("session_keys", &document.session_keys, &mut problems);
         let field_keys = read_keys("field_keys", &document.field_keys, &mut problems);
+        let vault_keys = read_keys("vault_keys", &document.vault_keys, &mut problems);
+        let vault_signing = read_key("vault_signing_key", &document.vault_signing_key, &mut problems);
         let gateways = read_gateways(&document.gateways, &mut problems);
-        let all = api_key.iter().chain(session_keys.values()).chain(field_keys.values()).chain(gateways.values());
+        let alone = api_key.iter().chain(&vault_signing);
+        let numbered = session_keys.values().chain(field_keys.values()).chain(vault_keys.values());
+        let all = alone.chain(numbered).chain(gateways.values());
         let mut seen: Vec<&Key> = Vec::new();
         for key in all {
             if seen.contains(&key) {
@@ -137,8 +173,10 @@ impl Secrets {
             }
             seen.push(key);
         }
-        match api_key {
-            Some(api_key) if problems.is_empty() => Ok(Self { api_key, session_keys, field_keys, gateways }),
+        match (api_key, vault_signing) {
+            (Some(api_key), Some(vault_signing)) if problems.is_empty() => {
+                Ok(Self { api_key, session_keys, field_keys, vault_keys, vault_signing, gateways })
+            }
             _ => Err(problems),
         }
     }
@@ -149,8 +187,8 @@ fn misplaced(text: &str, span: Option<std::ops::Range<usize>>) -> String {
     let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     format!(
-        "line {line} or what belongs to it: expected are api_key = \"…\" and the sections [session_keys], \
-         [field_keys] and, for remote gateways, [gateways], with numbered keys such as 1 = \"…\", each once, and \
+        "line {line} or what belongs to it: expected are api_key = \"…\", vault_signing_key = \"…\" and \
+         the sections [session_keys], [field_keys], [vault_keys] and, for remote gateways, [gateways], with numbered keys such as 1 = \"…\", each once, and \
          nothing else"
     )
 }
@@ -200,14 +238,19 @@ fn different_bytes(key: &[u8]) -> usize {
     key.iter().collect::<std::collections::BTreeSet<_>>().len()
 }
 
-fn document(api_key: [u8; 32], session_key: [u8; 32], field_key: [u8; 32]) -> String {
-    let [api_key, session_key, field_key] = [api_key, session_key, field_key].map(|key| HEXLOWER.encode(&key));
+fn document(new: &NewSecrets) -> String {
+    let hex = |key: &[u8; KEY_BYTES]| HEXLOWER.encode(key);
+    let [api_key, session_key, field_key] = [&new.api_key, &new.session_key, &new.field_key].map(hex);
+    let [vault_key, vault_signing] = [&new.vault_key, &new.vault_signing].map(hex);
     format!(
         "# The secrets of suiftly. Only its user may read this file (mode 600). Keep a copy apart from the backups of\n\
          # data: without it sessions end, and no API key can be read again.\n\
          \n\
          # API keys are minted and read with it. Permanent: a change makes every API key invalid.\n\
          api_key = \"{api_key}\"\n\
+         \n\
+         # Signs what gateways are told. It stays on this host; `suiftly vault list` shows the public key that they need.\n\
+         vault_signing_key = \"{vault_signing}\"\n\
          \n\
          # Sign sessions. To change the key, add one with a higher number; remove the old one 30 days later.\n\
          [session_keys]\n\
@@ -216,6 +259,11 @@ fn document(api_key: [u8; 32], session_key: [u8; 32], field_key: [u8; 32]) -> St
          # Encrypt what is secret in the ledger. To change the key, add one with a higher number; old ones must stay.\n\
          [field_keys]\n\
          1 = \"{field_key}\"\n\
+         \n\
+         # Encrypt what gateways are told; those on other hosts need them, too. To change the key, give all of them one\n\
+         # with a higher number first.\n\
+         [vault_keys]\n\
+         1 = \"{vault_key}\"\n\
          \n\
          # Tokens of remote gateways that send their log, by the gateway's number in its lines (1 to 255). Each gateway\n\
          # has its own; make one with: openssl rand -hex 32\n\
@@ -232,19 +280,38 @@ mod tests {
         std::array::from_fn(|index| first.wrapping_add(u8::try_from(index).unwrap().wrapping_mul(7)))
     }
 
+    fn new() -> NewSecrets {
+        let mut first = 0;
+        NewSecrets::draw(|| {
+            first += 1;
+            Ok::<_, ()>(key(first))
+        })
+        .unwrap()
+    }
+
+    /// The sections that every document needs for vaults.
+    fn vaults() -> String {
+        format!("[vault_keys]\n1 = \"{}\"\n", HEXLOWER.encode(&key(10)))
+    }
+
+    fn signing() -> String {
+        format!("vault_signing_key = \"{}\"\n", HEXLOWER.encode(&key(11)))
+    }
+
     #[test]
     fn what_is_created_is_read_again_and_belongs_to_its_user() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets.toml");
-        Secrets::create(&path, key(1), key(2), key(3)).unwrap();
+        Secrets::create(&path, &new()).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         let secrets = Secrets::load(&path).unwrap();
         assert_eq!((*secrets.api_key, *secrets.session_keys[&1], *secrets.field_keys[&1]), (key(1), key(2), key(3)));
-        assert!(matches!(Secrets::create(&path, key(1), key(2), key(3)), Err(SecretsError::Unwritable { .. })));
+        assert!(matches!(Secrets::create(&path, &new()), Err(SecretsError::Unwritable { .. })));
+        assert_eq!((*secrets.vault_keys[&1], *secrets.vault_signing), (key(4), key(5)));
         assert!(secrets.gateways.is_empty());
         let text = fs::read_to_string(&path).unwrap().replace("#[gateways]", "[gateways]");
-        let text = text.replace("#2 = \"…\"", &format!("2 = \"{}\"", HEXLOWER.encode(&key(4))));
-        assert_eq!(*Secrets::parse(&text).unwrap().gateways[&2], key(4), "the shipped example only needs a token");
+        let text = text.replace("#2 = \"…\"", &format!("2 = \"{}\"", HEXLOWER.encode(&key(6))));
+        assert_eq!(*Secrets::parse(&text).unwrap().gateways[&2], key(6), "the shipped example only needs a token");
         assert_eq!(format!("{secrets:?}"), "Secrets(…)");
     }
 
@@ -252,7 +319,7 @@ mod tests {
     fn a_file_that_others_can_read_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets.toml");
-        Secrets::create(&path, key(1), key(2), key(3)).unwrap();
+        Secrets::create(&path, &new()).unwrap();
         for mode in [0o640, 0o604, 0o620, 0o666] {
             fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
             let refused = Secrets::load(&path).unwrap_err().to_string();
@@ -274,6 +341,8 @@ mod tests {
             "session_keys.1: it is not random",
             "session_keys.2: it must be 64",
             "[field_keys] is empty",
+            "[vault_keys] is empty",
+            "vault_signing_key: it must be 64",
         ] {
             assert!(problems.contains(part), "{part} in {problems}");
         }
@@ -281,10 +350,12 @@ mod tests {
         let twice = format!("api_key = \"{good}\"\n[session_keys]\n1 = \"{good}\"\n[field_keys]\n1 = \"{good}\"\n");
         assert!(Secrets::parse(&twice).unwrap_err().join("").contains("used twice"));
         let text = format!(
-            "api_key = \"{good}\"\n[session_keys]\n1 = \"{}\"\n[field_keys]\n1 = \"{}\"\n[gateways]\n0 = \"{good}\"\n\
+            "api_key = \"{good}\"\n{}[session_keys]\n1 = \"{}\"\n[field_keys]\n1 = \"{}\"\n{}[gateways]\n0 = \"{good}\"\n\
              02 = \"{good}\"\n2 = \"{good}\"\n256 = \"{good}\"\n255 = \"abc\"\n",
+            signing(),
             HEXLOWER.encode(&key(2)),
             HEXLOWER.encode(&key(3)),
+            vaults(),
         );
         let problems = Secrets::parse(&text).unwrap_err();
         for (number, part) in [("0", "1 to 255"), ("02", "1 to 255"), ("256", "1 to 255"), ("255", "must be 64")] {
@@ -312,7 +383,7 @@ mod tests {
     fn a_credential_may_be_readable_by_its_group_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets.toml");
-        Secrets::create(&path, key(1), key(2), key(3)).unwrap();
+        Secrets::create(&path, &new()).unwrap();
         for (mode, is_taken) in [(0o400, true), (0o440, true), (0o444, false), (0o442, false)] {
             fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
             assert_eq!(Secrets::read(&path, CREDENTIAL_EXPOSED).is_ok(), is_taken, "{mode:o}");

@@ -66,6 +66,10 @@ pub const KEYS: &[KeySpec] = &[
     count("bblim_sta", "0", 0),
     count("bblim_pro", "45", 0),
     count("bblim_ent", "300", 0),
+    // Requests per second of one client address; 0: as many as the customer has.
+    count("bilim_sta", "0", 0),
+    count("bilim_pro", "0", 0),
+    count("bilim_ent", "0", 0),
     // The most that an instance can have of each; packages per Seal key.
     count("fmax_apikey", "10", 0),
     count("fmax_skey", "10", 0),
@@ -249,6 +253,15 @@ impl ConfigGlobal {
     /// The dollars of a key that is a price; nothing for any other key.
     fn price(&self, key: &str) -> Usd {
         usd_of(self.texts.get(key).and_then(|text| parse_micros(text)).unwrap_or(0))
+    }
+
+    /// `bilim_*`: requests per second of one client address; 0: as many as the customer has.
+    pub fn per_ip_limit(&self, tier: Tier) -> u64 {
+        self.count(match tier {
+            Tier::Starter => "bilim_sta",
+            Tier::Pro => "bilim_pro",
+            Tier::Enterprise => "bilim_ent",
+        })
     }
 
     /// `bglim_*` and `bblim_*`.

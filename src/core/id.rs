@@ -10,6 +10,9 @@ use data_encoding::BASE32_NOPAD;
 pub struct CustomerId(NonZeroU32);
 
 impl CustomerId {
+    /// The smallest.
+    pub const MIN: Self = Self(NonZeroU32::MIN);
+
     /// `None` for 0, which no customer has.
     pub fn new(number: u32) -> Option<Self> {
         NonZeroU32::new(number).map(Self)

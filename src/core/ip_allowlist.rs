@@ -67,6 +67,11 @@ impl IpAllowlist {
         self.0.is_empty()
     }
 
+    /// In the order in which they were given.
+    pub fn networks(&self) -> &[IpNet] {
+        &self.0
+    }
+
     /// Single addresses without a prefix.
     pub fn entries(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(shown)

@@ -1,5 +1,6 @@
 //! The application with its stores and nothing that runs: for whoever does every step by hand.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
@@ -10,11 +11,15 @@ use tokio::sync::{Notify, watch};
 use super::DaemonError;
 use crate::app::billing::BillingOptions;
 use crate::app::invoice_document::Issuer;
-use crate::app::{Accounts, AccountsOptions, App, KeptReadiness, TrafficQueries, load_config_global};
+use crate::app::{
+    Accounts, AccountsOptions, App, KeptReadiness, TrafficQueries, VAULTS_FOLDER, Vaults, VaultsOptions,
+    load_config_global,
+};
 use crate::chain::Chain;
 use crate::clock::Clock;
-use crate::config::Secrets;
+use crate::config::{NewSecrets, Secrets};
 use crate::core::challenge::Site;
+use crate::core::id::Network;
 use crate::ledger::Ledger;
 use crate::ledger::identity::ensure_ledger_id;
 use crate::random::random;
@@ -33,6 +38,13 @@ pub fn open_at_rest(folder: &Path, clock: Clock, chain: Chain) -> Result<(App, W
     let identity = random()?;
     let ledger_id = ledger.write_blocking(move |tx| ensure_ledger_id(tx, identity))?;
     let (traffic, writer) = Traffic::open(&folder.join("traffic.duckdb"), &STORE)?;
+    let secrets = Secrets::temporary(NewSecrets::draw(random)?);
+    let vaults = Vaults::open(VaultsOptions {
+        folder: folder.join(VAULTS_FOLDER),
+        vault_keys: secrets.vault_keys.clone(),
+        vault_signing: secrets.vault_signing.clone(),
+        seal_network: Network::Mainnet,
+    })?;
     let app = App {
         clock,
         ledger,
@@ -41,21 +53,23 @@ pub fn open_at_rest(folder: &Path, clock: Clock, chain: Chain) -> Result<(App, W
         config_global: ArcSwap::from_pointee(config_global),
         committed: watch::channel(Committed::default()).1,
         delivered_to: Arc::new(AtomicI64::new(i64::MIN)),
+        remote_gateways: BTreeSet::new(),
         sources: Arc::new(Mutex::new(Vec::new())),
-        accounts: accounts()?,
+        accounts: accounts(secrets)?,
         chain,
         billing: BillingOptions::new(Issuer::default(), 0),
         ledger_id,
         readiness: KeptReadiness::default(),
         outbox: Notify::new(),
         payments: Notify::new(),
+        vaults,
         traffic_queries: TrafficQueries::default(),
     };
     Ok((app, writer))
 }
 
-fn accounts() -> Result<Accounts, DaemonError> {
-    let Secrets { api_key, session_keys, field_keys, .. } = Secrets::temporary(random()?, random()?, random()?);
+fn accounts(secrets: Secrets) -> Result<Accounts, DaemonError> {
+    let Secrets { api_key, session_keys, field_keys, .. } = secrets;
     let (domain, chain) = ("localhost".to_owned(), "sui:mainnet".to_owned());
     let site = Site { uri: format!("http://{domain}"), domain, chain };
     let challenge_key = random()?;

@@ -9,6 +9,7 @@ mod extract;
 mod feed;
 mod gate;
 mod gateway_streams;
+mod gateway_vaults;
 mod health;
 mod limits;
 mod openapi;

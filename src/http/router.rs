@@ -18,7 +18,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::{HttpState, Problem, api, assets, demo, gate, gateway_streams, health};
+use super::{HttpState, Problem, api, assets, demo, gate, gateway_streams, gateway_vaults, health};
 use crate::core::error_code::Code;
 
 /// From the end of a request's head to the beginning of its answer.
@@ -69,6 +69,7 @@ pub fn router(state: HttpState) -> Router {
     // For gateways with their tokens: neither customers' limits nor the size of their requests concern them.
     let gateways = Router::new()
         .route("/gateway/v1/streams/{stream}", get(gateway_streams::length).patch(gateway_streams::append))
+        .route("/gateway/v1/vaults/{code}", get(gateway_vaults::newest))
         .method_not_allowed_fallback(not_allowed)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PIECE_ANSWER_WITHIN));
     let routes = routes.method_not_allowed_fallback(not_allowed);

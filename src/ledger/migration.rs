@@ -16,6 +16,7 @@ pub(in crate::ledger) const STEPS: &[&str] = &[
     include_str!("../../schema/ledger/0001_initial.sql"),
     include_str!("../../schema/ledger/0002_accounts.sql"),
     include_str!("../../schema/ledger/0003_billing.sql"),
+    include_str!("../../schema/ledger/0004_vaults.sql"),
 ];
 
 /// Creates the ledger or brings it up to date, in one transaction. A database of a later version is left untouched.

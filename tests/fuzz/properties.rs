@@ -7,10 +7,13 @@ mod frames;
 mod lines;
 #[path = "properties/texts.rs"]
 mod texts;
+#[path = "properties/vaults.rs"]
+mod vaults;
 
 pub use frames::{spool_record, syslog_frame};
 pub use lines::{log_formats, log_line};
 pub use texts::{ip_allowlist, text};
+pub use vaults::{vault_file, vault_text};
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

@@ -10,7 +10,7 @@ mod properties;
 /// Tells whether the input was taken, and panics if the property does not hold.
 type Property = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Property); 9] = [
+const TARGETS: [(&str, Property); 11] = [
     ("api_key", properties::api_key),
     ("config", properties::config),
     ("ip_allowlist", properties::ip_allowlist),
@@ -20,6 +20,8 @@ const TARGETS: [(&str, Property); 9] = [
     ("spool_record", properties::spool_record),
     ("syslog_frame", properties::syslog_frame),
     ("text", properties::text),
+    ("vault_file", properties::vault_file),
+    ("vault_text", properties::vault_text),
 ];
 
 /// A seed whose name begins with `refused` is refused, and all others are taken: one that the program no longer takes

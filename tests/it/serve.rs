@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use crate::server::{Server, write_config};
+use suiftly::clock::Clock;
+
+use crate::server::{Server, serve, write_config};
 use crate::support::{binary, lines};
 
 fn run(command: &str, config: &Path) -> (Output, String) {
@@ -149,4 +151,41 @@ fn every_mistake_in_a_configuration_is_told_at_once() {
     let (output, said) = run("check-config", Path::new("/nonexistent/suiftly.toml"));
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("/nonexistent/suiftly.toml") && said.contains("--config"), "{said}");
+}
+
+/// A clock that was never set, or was set to another year, would close months that are not over.
+#[test]
+fn a_clock_that_cannot_be_right_is_refused_until_somebody_says_that_it_is() {
+    let mut server = Server::start();
+    let (config, ledger) = (server.config(), server.folder.path().join("data/ledger.db"));
+    assert_eq!(server.terminate(), 0);
+    let mark = |days: i64| {
+        let connection = rusqlite::Connection::open(&ledger).unwrap();
+        let at = Clock::System.now().plus_ms(days * 86_400_000);
+        connection.execute("INSERT OR REPLACE INTO clock_mark VALUES (1, ?1)", (at.0,)).unwrap();
+    };
+    for days in [-36, 1] {
+        mark(days);
+        let refused = serve(&config).output().unwrap();
+        let says = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && says.contains("--accept-clock"), "{days} days: {says}");
+    }
+    mark(-34);
+    server.restart();
+    assert_eq!(server.terminate(), 0);
+    mark(1);
+    let mut accepting = serve(&config);
+    let mut accepting = accepting.arg("--accept-clock").spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while rows_of_mark(&ledger) > Clock::System.now().0 {
+        assert!(Instant::now() < deadline, "the clock was not accepted");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    accepting.kill().unwrap();
+    accepting.wait().unwrap();
+}
+
+fn rows_of_mark(ledger: &Path) -> i64 {
+    let connection = rusqlite::Connection::open(ledger).unwrap();
+    connection.query_row("SELECT in_use_at_ms FROM clock_mark", (), |row| row.get(0)).unwrap()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use suiftly::app::App;
 use suiftly::chain::{Chain, SimChain};
 use suiftly::clock::Clock;
-use suiftly::config::Secrets;
+use suiftly::config::{NewSecrets, Secrets};
 use suiftly::daemon::open_at_rest;
 use suiftly::random::random;
 use suiftly::traffic::{Options, Writer};
@@ -40,13 +40,13 @@ pub fn lines(from: u64, to: u64) -> String {
 
 /// Secrets of a process whose data is temporary.
 pub fn secrets() -> Secrets {
-    Secrets::temporary(random().unwrap(), random().unwrap(), random().unwrap())
+    Secrets::temporary(NewSecrets::draw(random).unwrap())
 }
 
 /// A file of secrets, if there is none yet.
 pub fn create_secrets(path: &Path) {
     if !path.exists() {
-        Secrets::create(path, random().unwrap(), random().unwrap(), random().unwrap()).unwrap();
+        Secrets::create(path, &NewSecrets::draw(random).unwrap()).unwrap();
     }
 }
 

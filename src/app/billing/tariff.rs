@@ -43,7 +43,7 @@ pub struct Tariff {
 }
 
 impl Tariff {
-    /// The prices and limits as they are, and the tax in hundredths of a per cent.
+    /// The prices and limits as they are, and the tax on everything that is charged, in hundredths of a per cent.
     pub fn of(config: &ConfigGlobal, tax_basis_points: u64) -> Self {
         Self {
             terms: Terms::of(config, tax_basis_points),

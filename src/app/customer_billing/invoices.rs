@@ -16,7 +16,7 @@ use crate::core::id::Service;
 use crate::core::money::{MoneyOverflow, Usd};
 use crate::core::tier::Tier;
 use crate::ledger::ReadTx;
-use crate::ledger::billing_invoice::{StoredInvoice, StoredInvoiceState, list_invoices};
+use crate::ledger::billing_invoice::{StoredInvoice, StoredInvoiceState, page_of_invoices};
 use crate::ledger::charge::charges_of_invoice;
 use crate::ledger::credit::find_credit;
 use crate::ledger::credit_note::credit_notes_of;
@@ -119,7 +119,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::InvalidCursor`].
-    pub async fn list_invoices(
+    pub async fn list_own_invoices(
         &self,
         caller: &Caller,
         state: Option<InvoiceState>,
@@ -133,7 +133,7 @@ impl App {
         });
         let (customer, more) = (caller.customer, limit.saturating_add(1));
         let state = state.and_then(|state| StoredInvoiceState::from_name(state.name()));
-        let read = move |tx: &ReadTx<'_>| Ok::<_, AppError>(list_invoices(tx, customer, state, before, more)?);
+        let read = move |tx: &ReadTx<'_>| Ok::<_, AppError>(page_of_invoices(tx, customer, state, before, more)?);
         let mut found = self.ledger.read(read).await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let is_last = found.len() <= limit;

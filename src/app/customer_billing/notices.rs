@@ -19,7 +19,7 @@ pub struct NoticeView {
     #[schema(format = DateTime)]
     pub at: String,
     /// `invoice_issued`, `invoice_paid`, `invoice_failed`, `invoice_voided`, `payment_overdue`, `suspended`, `resumed`,
-    /// `upgrade_declined`, `credit_expired` or `cap_reached`.
+    /// `upgrade_declined`, `subscription_lapsed`, `credit_expired` or `cap_reached`.
     pub kind: String,
     /// By kind: `invoice`; `suspends_at`; `service`; `credit` and `amount_micros`; `percent` and `spent_micros`.
     #[schema(value_type = Object)]

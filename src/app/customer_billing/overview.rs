@@ -8,8 +8,8 @@ use crate::app::billing::{Included, load_account};
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::billing::dunning::suspends_at;
 use crate::core::billing::{
-    Account, Charge, ChargeState, EscrowMirror, Event, LIMIT_PERIOD_MS, Line, Outlook, PaymentMethod, RATE_DAYS,
-    Runway, RunwayEnd, SpendingLimit, outlook, per_day, runway,
+    Account, Charge, ChargeState, EscrowMirror, Event, LIMIT_PERIOD_MS, Outlook, PaymentMethod, RATE_DAYS, Runway,
+    RunwayEnd, SpendingLimit, outlook, per_day, runway,
 };
 use crate::core::calendar::{DAY_MS, Month, UtcMillis};
 use crate::core::error_code::Code;
@@ -230,9 +230,8 @@ fn escrow_view(account: &Account, escrow: &EscrowMirror, now: UtcMillis) -> Resu
 pub(super) fn spend_cap_view(account: &Account) -> Result<Option<SpendCapView>, MoneyOverflow> {
     let standing = &account.standing;
     let Some(cap) = standing.cap else { return Ok(None) };
-    let lines = account.draft().filter(|draft| draft.month == standing.month).map(|draft| draft.lines.as_slice());
-    let usage = lines.unwrap_or_default().iter().filter(|line| Line::is_usage(line));
-    let spent = Usd::sum(usage.map(|line| line.amount))?;
+    let status = standing.cap_status;
+    let spent = if status.month == standing.month { status.spent } else { Usd::ZERO };
     let percent = Usd::from_micros(100).times_per(spent.micros().unsigned_abs(), cap.amount.micros().unsigned_abs())?;
     Ok(Some(SpendCapView {
         amount_micros: cap.amount.micros(),
@@ -241,6 +240,6 @@ pub(super) fn spend_cap_view(account: &Account) -> Result<Option<SpendCapView>, 
         spent_micros: spent.micros(),
         spent: spent.to_string(),
         percent: percent.micros().unsigned_abs(),
-        is_stopped: standing.cap_status.month == standing.month && standing.cap_status.stopped,
+        is_stopped: status.month == standing.month && status.stopped,
     }))
 }

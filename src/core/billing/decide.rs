@@ -41,12 +41,13 @@ pub fn decide(
 ) -> Result<Decision, BillingError> {
     // A clock that was set back does not bring a month back that is over.
     let now = now.max(account.standing.month.start());
-    let mut books = Books { account: account.clone(), counters, terms, now, actions: Vec::new(), usage: None };
+    let mut books =
+        Books { account: account.clone(), counters, terms, now, actions: Vec::new(), usage: None, spent: None };
     books.ensure_draft()?;
     if let Event::CloseMonth(end) = event {
         books.close_month(end)?;
     } else {
-        books.roll_to_now()?;
+        books.roll_to_now().map_err(|error| if_it_helps_to_wait(error, account, event))?;
         books.prepare()?;
         books.handle(event)?;
     }
@@ -56,6 +57,16 @@ pub fn decide(
     }
     let actions = without_superseded(books.actions);
     Ok(Decision { account: books.account, counters: books.counters, actions })
+}
+
+/// A month that is not closed because of the books waits for a person: then nobody is told to try again.
+fn if_it_helps_to_wait(error: BillingError, account: &Account, event: &Event) -> BillingError {
+    match error {
+        BillingError::CatchUpFirst(_) if account.standing.parked.is_some() && event.is_by_customer() => {
+            Refusal::Parked.into()
+        }
+        error => error,
+    }
 }
 
 /// What is saved several times is saved once, as it is in the end.
@@ -84,7 +95,7 @@ impl Books<'_> {
             Event::UndoCancel { service } => self.undo_cancel(*service),
             Event::SetMethods(methods) => self.set_methods(methods),
             Event::SetSpendCap(cap) => self.set_spend_cap(*cap),
-            Event::Usage(usage) => self.set_usage(usage),
+            Event::Usage(news) => self.take_usage(news),
             // Handled before the month begins.
             Event::CloseMonth(_) => Ok(()),
             Event::EscrowCreated { at } => {
@@ -96,11 +107,14 @@ impl Books<'_> {
             Event::LimitChanged(limit) => self.limit_changed(*limit),
             Event::ForeignCharge(moved) => self.charged_elsewhere(moved),
             Event::ForeignCredit(moved) => self.credited_elsewhere(moved),
+            Event::ForgottenCharge(moved) => self.forgotten_charge(moved),
             Event::ChargeAnswered(answer) => self.charge_answered(answer),
             Event::RefundAnswered(answer) => self.refund_answered(answer),
             Event::GrantCredit { reason, amount, expires_at } => self.give_credit(*reason, *amount, *expires_at),
             Event::VoidInvoice(invoice) => self.void(*invoice),
-            Event::IssueCreditNote { invoice, amount, payout } => self.issue_credit_note(*invoice, *amount, *payout),
+            Event::IssueCreditNote { invoice, amount, payout, reason } => {
+                self.issue_credit_note(*invoice, *amount, *payout, reason)
+            }
             Event::Collect(invoice) => self.collect_now(*invoice),
             Event::Park { reason } => {
                 self.park(reason);
@@ -110,11 +124,19 @@ impl Books<'_> {
         }
     }
 
-    fn collect_now(&mut self, invoice: InvoiceId) -> Done {
-        if self.account.is_under_way(invoice) {
+    /// Whoever asks for it is told why it cannot be.
+    fn collect_now(&mut self, id: InvoiceId) -> Done {
+        let state = self.invoice(id)?.state;
+        if self.account.is_under_way(id) {
             return Err(Refusal::PaymentUnderWay.into());
         }
-        self.collect(invoice)
+        if !state.is_unpaid() {
+            return Err(Refusal::InvoiceState(state).into());
+        }
+        if self.account.standing.parked.is_some() {
+            return Err(Refusal::Parked.into());
+        }
+        self.collect(id)
     }
 
     /// What follows, whatever happened.
@@ -215,7 +237,7 @@ pub fn next_due(account: &Account) -> Option<UtcMillis> {
     let credits = account.credits.values().filter(|credit| credit.remaining > Usd::ZERO);
     let expiries = credits.filter_map(|credit| credit.expires_at);
     let services = account.services.values().filter_map(|account| account.instance.due_at());
-    let dunning = dunning::next_step_at(standing.dunning, standing.has_paid);
+    let dunning = dunning::next_step_at(standing.dunning, standing.has_paid).filter(|_| standing.parked.is_none());
     let month = account.draft().map(|_| standing.month.end());
     retries.chain(expiries).chain(services).chain(dunning).chain(month).min()
 }

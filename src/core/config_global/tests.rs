@@ -14,9 +14,10 @@ fn the_defaults_are_the_documented_prices_and_limits() {
         [(Tier::Starter, 3, 0), (Tier::Pro, 15, 45), (Tier::Enterprise, 100, 300)]
     {
         assert_eq!(config.limits(tier), TierLimits { guaranteed_per_s, burst_per_s });
+        assert_eq!(config.per_ip_limit(tier), 0);
     }
     let public = config.public();
-    assert_eq!(public.len(), KEYS.len() - 6);
+    assert_eq!(public.len(), KEYS.len() - 9);
     assert_eq!(public.get("freqs_usd"), Some(&"1.00"));
     assert_eq!(public.get("bglim_sta"), None);
 }

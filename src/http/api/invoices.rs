@@ -58,7 +58,7 @@ pub(crate) async fn list_invoices(
     let unknown = || Problem::new(Code::InvalidParameter, "state must be draft, pending, paid, failed or voided");
     let wanted = wanted.map(|word| InvoiceState::from_name(&word).ok_or_else(unknown)).transpose()?;
     let page = PageParams { cursor, limit };
-    Ok(Json(state.app.list_invoices(&caller, wanted, page.cursor.as_deref(), page.limit()).await?))
+    Ok(Json(state.app.list_own_invoices(&caller, wanted, page.cursor.as_deref(), page.limit()).await?))
 }
 
 /// Gives an invoice with its lines, payments and credit notes: by the number printed on it, such as `INV-000042`, or

@@ -14,8 +14,10 @@ mod billing;
 mod books;
 mod escrow;
 mod nouns;
+mod prepared;
 mod schema;
 mod transactions;
+mod vault;
 
 /// A ledger in a directory of its own, which goes with it.
 struct TestLedger {

@@ -1307,7 +1307,7 @@ export interface components {
             at: string;
             /**
              * @description `invoice_issued`, `invoice_paid`, `invoice_failed`, `invoice_voided`, `payment_overdue`, `suspended`, `resumed`,
-             *     `upgrade_declined`, `credit_expired` or `cap_reached`.
+             *     `upgrade_declined`, `subscription_lapsed`, `credit_expired` or `cap_reached`.
              */
             kind: string;
             /** @description By kind: `invoice`; `suspends_at`; `service`; `credit` and `amount_micros`; `percent` and `spent_micros`. */
@@ -2073,6 +2073,11 @@ export interface components {
             state: string;
             /** @description `starter`, `pro` or `enterprise`; absent while not provisioned. */
             tier?: string;
+            /**
+             * @description Whether gateways work with it as it is here: `synced`; `pending` until every gateway that is reached does;
+             *     `unknown` while none is reached.
+             */
+            sync: string;
             /** @description Whether its keys are let pass. */
             keys_work: boolean;
             /** @description What a person should know about the state; absent if all is as it should be. */

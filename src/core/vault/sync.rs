@@ -1,0 +1,131 @@
+//! Whether what a customer changed is in force: the truth behind "updating…".
+//!
+//! Each change of a customer's part of the vaults has a number in the ledger, and each version of a vault is known to
+//! hold everything up to some number. So the first version that holds a change is known, and gateways tell which version
+//! they have applied. A gateway that is reached and says less is waited for; one that is not reached is not, and
+//! somebody is told of it.
+
+use std::collections::BTreeMap;
+
+use super::code::VaultCode;
+use super::file::VaultHash;
+
+/// Versions of a vault of which it is kept up to which change they go.
+const KEPT: usize = 64;
+
+/// Which changes are in which versions of a vault.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Coverage {
+    /// By sequence. A later version never holds less.
+    versions: BTreeMap<u64, Held>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Held {
+    hash: VaultHash,
+    /// The last change that is in it.
+    through: u64,
+}
+
+/// A version of a vault, whichever ledger it was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    pub sequence: u64,
+    pub hash: VaultHash,
+}
+
+impl Coverage {
+    /// A version holds everything up to a change: it was built from it, or what has changed since is not in this vault.
+    pub fn note(&mut self, version: Applied, through: u64) {
+        let Applied { sequence, hash } = version;
+        let through = self.versions.get(&sequence).map_or(through, |held| held.through.max(through));
+        self.versions.insert(sequence, Held { hash, through });
+        while self.versions.len() > KEPT {
+            self.versions.pop_first();
+        }
+    }
+
+    /// The first version known to hold a change; `None`: it is yet to be built.
+    pub fn holds(&self, change: u64) -> Option<u64> {
+        self.versions.iter().find(|(_, held)| held.through >= change).map(|(sequence, _)| *sequence)
+    }
+
+    /// The newest version.
+    pub fn newest(&self) -> Option<Applied> {
+        self.versions.last_key_value().map(|(sequence, held)| Applied { sequence: *sequence, hash: held.hash })
+    }
+
+    /// Whether it is one of these versions. After a restart, older ones are not known any more.
+    pub fn knows(&self, version: &Applied) -> bool {
+        self.versions.get(&version.sequence).is_some_and(|held| held.hash == version.hash)
+    }
+
+    /// The sequence of a gateway's version that the next one must be higher than; 0: nothing stands in its way.
+    pub fn beyond(&self, applied: &Applied) -> u64 {
+        let is_older = self.newest().is_some_and(|newest| applied.sequence < newest.sequence);
+        if self.knows(applied) || is_older { 0 } else { applied.sequence }
+    }
+}
+
+/// What a gateway said when it was asked last.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GatewayReport {
+    /// Whether it answered.
+    pub is_reached: bool,
+    /// What its HAProxy works with; a vault that is missing is not applied at all.
+    pub applied: BTreeMap<VaultCode, Applied>,
+}
+
+/// What a customer is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncState {
+    /// Every gateway that is reached works with it.
+    Synced,
+    /// Not everywhere yet.
+    Pending,
+    /// No gateway is reached, so that nobody knows.
+    Unknown,
+}
+
+impl SyncState {
+    pub const ALL: [Self; 3] = [Self::Synced, Self::Pending, Self::Unknown];
+
+    /// The word used in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Synced => "synced",
+            Self::Pending => "pending",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Whether a change is in force in all these vaults.
+pub fn sync_state<'a>(
+    change: u64,
+    codes: impl IntoIterator<Item = VaultCode>,
+    coverage: &BTreeMap<VaultCode, Coverage>,
+    gateways: impl IntoIterator<Item = &'a GatewayReport>,
+) -> SyncState {
+    let needed = codes.into_iter().map(|code| {
+        let coverage = coverage.get(&code)?;
+        Some((code, coverage, coverage.holds(change)?))
+    });
+    let Some(needed) = needed.collect::<Option<Vec<_>>>() else { return SyncState::Pending };
+    let has_all = |gateway: &GatewayReport| {
+        needed.iter().all(|(code, coverage, sequence)| {
+            gateway.applied.get(code).is_some_and(|applied| applied.sequence >= *sequence && coverage.knows(applied))
+        })
+    };
+    let mut reached = gateways.into_iter().filter(|gateway| gateway.is_reached).peekable();
+    if reached.peek().is_none() {
+        SyncState::Unknown
+    } else if reached.all(has_all) {
+        SyncState::Synced
+    } else {
+        SyncState::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests;
