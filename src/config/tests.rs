@@ -140,7 +140,7 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
     assert_eq!(origins, ["http://10.0.0.2:22610", "https://gw.example.com"]);
     check_mistake(
         "[gateway]\nremotes = \"2=http://a, 2=http://b\"\n",
-        "line 2: gateway.remotes = \"2=http://a, 2=http://b\": expected numbers and addresses separated by commas, like \
+        "line 2: gateway.remotes = \"2=http://a, 2=http://b\": must be numbers and addresses separated by commas, like \
          \"2=http://10.0.0.2:22610, 3=http://10.0.0.3:22610\", or \"\" for none",
     );
     assert_eq!((from_file.ledger.readers, from_file.jobs.interval_s), (16, 86_400));
@@ -210,7 +210,7 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
         ("[trafic]\nthreads = 1", "line 1: [trafic]: there is no such section; did you mean [traffic]?"),
         (
             "[kubernetes]",
-            "line 1: [kubernetes]: there is no such section; known are billing, chain, http, intake, jobs, ledger, limits, log, traffic",
+            "line 1: [kubernetes]: there is no such section; known are billing, chain, gateway, http, intake, jobs, ledger, limits, log, traffic",
         ),
     ] {
         check_mistake(text, expected);
