@@ -82,7 +82,7 @@ fuzz: setup ## Fuzzes each target for FUZZ_SECONDS=60: TARGET=name for one
 	done
 
 bench: build ## Runs the benchmarks, a few minutes: RUNS=1 for one run of each
-	for benchmark in parse intake import demo idle api accounts query billing propagation haproxy; do SUIFTLY_BIN=$(binary) bench/$$benchmark.sh; done
+	for benchmark in parse intake import demo idle api accounts query billing vault propagation haproxy; do SUIFTLY_BIN=$(binary) bench/$$benchmark.sh; done
 
 clean: ## Removes what was built; downloads in the cache folder stay
 	cargo clean

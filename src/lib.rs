@@ -43,6 +43,10 @@
 //!    the hash-chained activity log and, if the request is to happen once, its encrypted answer: all or nothing.
 //! 4. The ledger's writer commits it together with what else waits, raises the customer's version, and only then
 //!    replies; whatever was kept in memory of the customer is read anew, and pages that watch are told to do the same.
+//! 5. If vaults show what has changed, triggers have numbered it, whichever statement it was. The commit wakes
+//!    [`jobs::run_vaults`], which 50 ms later reads whom it concerns, lets [`core::vault`] make their entries, and has
+//!    [`seal`] write a file with the next sequence. Until every gateway that is reached says that it works with that
+//!    version, the service is shown as pending.
 //!
 //! # The walk of one payment
 //!

@@ -139,7 +139,7 @@ CREATE TABLE IF NOT EXISTS vault_versions (
 
 -- What a vault is made from, in the order in which it is needed.
 CREATE INDEX IF NOT EXISTS api_keys_in_force ON api_keys
-    (customer_id, service, network, key_sha256, fingerprint, expires_at_ms)
+    (customer_id, service, network, key_sha256, fingerprint, expires_at_ms, revoked_at_ms, deleted_at_ms)
 WHERE revoked_at_ms IS NULL AND deleted_at_ms IS NULL;
 CREATE INDEX IF NOT EXISTS customers_not_active ON customers (customer_id, status) WHERE status <> 'active';
 CREATE INDEX IF NOT EXISTS spend_caps_stopped ON spend_caps (customer_id, month) WHERE stopped = 1;

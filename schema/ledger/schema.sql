@@ -837,7 +837,7 @@ CREATE TABLE vault_versions (
 
 -- What a vault is made from, in the order in which it is needed.
 CREATE INDEX api_keys_in_force ON api_keys
-    (customer_id, service, network, key_sha256, fingerprint, expires_at_ms)
+    (customer_id, service, network, key_sha256, fingerprint, expires_at_ms, revoked_at_ms, deleted_at_ms)
 WHERE revoked_at_ms IS NULL AND deleted_at_ms IS NULL;
 CREATE INDEX customers_not_active ON customers (customer_id, status) WHERE status <> 'active';
 CREATE INDEX spend_caps_stopped ON spend_caps (customer_id, month) WHERE stopped = 1;

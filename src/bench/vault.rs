@@ -23,8 +23,9 @@ use crate::random::random;
 /// Of no value: the keys are made up.
 const SECRET: ApiKeySecret = ApiKeySecret([7; 32]);
 const CREATED: UtcMillis = UtcMillis(1_795_424_400_000);
-/// Customers that are written in one transaction.
-const AT_ONCE: u32 = 5_000;
+/// Customers that are written in one transaction. Within a large one, SQLite walks through everything that it has put
+/// aside for each statement that fires a trigger.
+const AT_ONCE: u32 = 100;
 /// What a running server waits for more changes.
 const COALESCED: Duration = Duration::from_millis(50);
 const KEYS_EACH: u32 = 2;

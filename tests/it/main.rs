@@ -46,5 +46,6 @@ mod syslog;
 mod tail;
 mod time_travel;
 mod traffic_api;
+mod vault_cli;
 mod vaults;
 mod wallet;
