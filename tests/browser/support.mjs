@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
@@ -37,7 +36,7 @@ export async function startServer() {
   execFileSync(program(), ['init', '--dir', join(folder, 'suiftly'), '--json']);
   const log = join(folder, 'haproxy.log');
   writeFileSync(log, '');
-  const server = { folder, log, origin: '', start, stop, remove };
+  const server = { folder, log, haproxySocket: join(folder, 'admin.sock'), origin: '', start, stop, remove };
   let child;
   await start();
   return server;
@@ -48,6 +47,8 @@ export async function startServer() {
       SUIFTLY_HTTP_LISTEN: server.origin === '' ? '127.0.0.1:0' : new URL(server.origin).host,
       SUIFTLY_INTAKE_LOG_FILE: log,
       SUIFTLY_LOG_FORMAT: 'json',
+      SUIFTLY_GATEWAY_HAPROXY_SOCKET: server.haproxySocket,
+      SUIFTLY_GATEWAY_MAP_DIR: folder,
       // Each page of these tests signs in, and all of them from one place.
       SUIFTLY_LIMITS_SIGN_IN_IP_PER_MIN: '1000',
       SUIFTLY_LIMITS_SIGN_IN_ADDRESS_PER_MIN: '1000',
@@ -84,8 +85,8 @@ function printed(child, stream, form) {
   });
 }
 
-/** A real HAProxy with the shipped configuration, in a folder of its own, whose log lines go to the server's log. */
-export async function startHaproxy(server, keys, limits) {
+/** A real HAProxy with the shipped configuration, in the server's folder: the server reads its log and brings keys into it. */
+export async function startHaproxy(server) {
   const upstream = createServer((request, response) => {
     request.resume().on('end', () => response.end('{"ok":true}'));
   });
@@ -93,7 +94,8 @@ export async function startHaproxy(server, keys, limits) {
   const shipped = readFileSync(new URL('../../etc/haproxy/suiftly.cfg', import.meta.url), 'utf8');
   const ports = { 20002: await freePort(), 20003: await freePort(), 20004: await freePort() };
   const config = shipped
-    .replace(/^ {2}(user|group|chroot|stats socket) .*$/gm, '')
+    .replace(/^ {2}(user|group|chroot) .*$/gm, '')
+    .replace(/^ {2}stats socket .*$/m, `  stats socket ${server.haproxySocket} mode 600 level admin`)
     .replaceAll('/var/lib/suiftly/haproxy/', `${server.folder}/`)
     .replaceAll('log /dev/log len 8192 local0 info', 'log stdout len 8192 format raw local0 info')
     .replace(/^ {2}server s1 127\.0\.0\.1:\d+/gm, `  server s1 127.0.0.1:${upstream.address().port}`)
@@ -101,8 +103,8 @@ export async function startHaproxy(server, keys, limits) {
     // Two threads that write to standard output at once lose a line.
     .replace(/^ {2}maxconn .*$/m, '  maxconn 1000\n  nbthread 1');
   writeFileSync(join(server.folder, 'haproxy.cfg'), config);
-  writeFileSync(join(server.folder, 'keys.map'), keys.map(keyLine).join(''));
-  writeFileSync(join(server.folder, 'limits.map'), limits.map(limitLine).join(''));
+  // Empty, they refuse every key, until the server has filled them.
+  for (const name of ['keys', 'limits', 'allowlist', 'version']) writeFileSync(join(server.folder, `${name}.map`), '', { flag: 'a' });
   const child = spawn('/usr/sbin/haproxy', ['-db', '-f', join(server.folder, 'haproxy.cfg')], { stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (chunk) => {
@@ -119,17 +121,6 @@ export async function startHaproxy(server, keys, limits) {
       upstream.close();
     },
   };
-}
-
-const SERVICE_NUMBER = { seal: 1, grpc: 2, graphql: 3 };
-
-function keyLine({ text, service, customer, fingerprint }) {
-  const hash = createHash('sha256').update(text).digest('hex');
-  return `${hash} ${customer}|${SERVICE_NUMBER[service]}|1|${(fingerprint >>> 0).toString(16).toUpperCase()}\n`;
-}
-
-function limitLine({ customer, service, guaranteed, burst }) {
-  return `${customer}/${SERVICE_NUMBER[service]} ${guaranteed}|${burst}\n`;
 }
 
 async function freePort() {

@@ -15,6 +15,7 @@ const TEXT: Record<string, (details: Record<string, unknown>) => string> = {
   suspended: () => 'Services were stopped, because a payment is missing',
   resumed: () => 'Services run again',
   upgrade_declined: ({ service }) => `The upgrade of ${serviceLabel(word(service))} could not be paid, and was not made`,
+  subscription_lapsed: ({ service }) => `The subscription of ${serviceLabel(word(service))} was not paid in time, and has lapsed`,
   credit_expired: ({ amount_micros: amount }) => `Credit expired${typeof amount === 'number' ? `: ${formatMoney(amount)}` : ''}`,
   credit_note_issued: ({ invoice }) => `A credit note was issued for ${word(invoice)}`,
   cap_reached: ({ percent }) => `${word(percent)} % of this month’s spend cap is reached`,

@@ -4,6 +4,14 @@ import type { Schemas } from './api';
 import { api, ask } from './api';
 import type { Range, ServiceName } from './names';
 
+/** How often a service is asked for while gateways take over a change of it. */
+const WATCH_EVERY_MS = 1_000;
+
+/** Whether a change is on its way to the gateways. */
+export function isUpdating({ sync }: Pick<Schemas['Service'], 'sync'>): boolean {
+  return sync === 'pending';
+}
+
 export const customerQuery = queryOptions({
   queryKey: ['customer'],
   queryFn: ({ signal }) => ask(api.GET('/api/customer', { signal })),
@@ -13,12 +21,14 @@ export const customerQuery = queryOptions({
 export const servicesQuery = queryOptions({
   queryKey: ['services'],
   queryFn: async ({ signal }) => (await ask(api.GET('/api/services', { signal }))).items,
+  refetchInterval: ({ state }) => (state.data?.some(isUpdating) === true ? WATCH_EVERY_MS : false),
 });
 
 export function serviceQuery(service: ServiceName) {
   return queryOptions({
     queryKey: ['services', service],
     queryFn: ({ signal }) => ask(api.GET('/api/services/{service}', { params: { path: { service } }, signal })),
+    refetchInterval: ({ state }) => (state.data !== undefined && isUpdating(state.data) ? WATCH_EVERY_MS : false),
   });
 }
 

@@ -5,13 +5,14 @@ import { formatCount, formatMoney, formatShare } from '../../format';
 import type { ServiceName } from '../../server/names';
 import type { Service } from '../../server/queries';
 import { isServiceName, serviceLabel, tierLabel } from '../../server/names';
-import { configQuery, seriesQuery, summaryQuery } from '../../server/queries';
+import { configQuery, isUpdating, seriesQuery, summaryQuery } from '../../server/queries';
 import { dollars } from '../../server/config';
 import { allRequests } from '../../server/traffic';
 import { buttonClass } from '../../ui/Button';
 import { Loaded } from '../../ui/Loaded';
 import { Boxes } from '../../ui/Skeleton';
 import { Sparkline } from '../../ui/Sparkline';
+import { Updating } from '../../ui/Updating';
 import { StateBadge } from '../../ui/StateBadge';
 
 const ABOUT: Record<ServiceName, string> = {
@@ -48,7 +49,7 @@ function Card({ name, service }: { name: ServiceName; service: Service }) {
             {serviceLabel(name)}
           </Link>
         </h3>
-        <StateBadge state={service.state} />
+        {isUpdating(service) ? <Updating /> : <StateBadge state={service.state} />}
       </div>
       {service.tier === undefined ? <Offer name={name} /> : <Use name={name} service={service} tier={service.tier} />}
     </article>

@@ -86,6 +86,9 @@ function ControlPlane() {
   );
 }
 
+/** Whether the gateways work with a service as it is here. */
+const SYNC: Record<string, string> = { synced: 'In force', pending: 'Updating …', unknown: 'No gateway reached' };
+
 function Services() {
   const services = useQuery(servicesQuery);
   return (
@@ -94,10 +97,13 @@ function Services() {
         {(items) => (
           <ul className="divide-y divide-line text-[13px]">
             {items.map(
-              ({ service, state }) =>
+              ({ service, state, sync }) =>
                 isServiceName(service) && (
                   <Row key={service} label={SERVICE_LABEL[service]}>
-                    <StateBadge state={state} />
+                    <span className="flex flex-wrap items-center justify-end gap-x-4">
+                      {state !== 'not_provisioned' && <span className="text-muted">{SYNC[sync] ?? sync}</span>}
+                      <StateBadge state={state} />
+                    </span>
                   </Row>
                 ),
             )}

@@ -43,7 +43,7 @@ export function PreviewDialog({ name, asked, onClose, onDone }: PreviewDialogPro
           <div className="grid gap-5">
             <Now preview={value} asked={asked} />
             {asked.action !== 'undo_cancel' && <Next preview={value} />}
-            {!value.can_pay_now && <DepositInPlace shortMicros={shortOf(value)} />}
+            {!value.can_pay_now && <DepositInPlace shortMicros={shortOf(value)} waits={value.if_unpaid === 'waits'} />}
             <Problem error={action.error} />
           </div>
         )}
@@ -51,7 +51,7 @@ export function PreviewDialog({ name, asked, onClose, onDone }: PreviewDialogPro
       <DialogButtons>
         <Button onClick={onClose}>{asked.action === 'cancel' ? 'Keep it as it is' : 'Not now'}</Button>
         <Button
-          kind={asked.action === 'cancel' ? 'danger' : 'primary'}
+          kind={asked.action === 'cancel' ? 'danger' : preview.data?.can_pay_now === false ? 'default' : 'primary'}
           busy={action.isPending}
           disabled={preview.data === undefined || (!preview.data.can_pay_now && preview.data.if_unpaid === 'refused')}
           onClick={() => action.mutate(actionOf(asked))}

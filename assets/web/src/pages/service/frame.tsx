@@ -2,10 +2,11 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useParams } from '@tanstack/react-router';
 import type { ServiceName } from '../../server/names';
 import { SERVICE_LABEL, tierLabel } from '../../server/names';
-import { serviceQuery } from '../../server/queries';
+import { isUpdating, serviceQuery } from '../../server/queries';
 import { Banner } from '../../ui/Banner';
 import { Page } from '../../ui/Page';
 import { StateBadge } from '../../ui/StateBadge';
+import { Updating } from '../../ui/Updating';
 import { TAB, TAB_ACTIVE, Tabs } from '../../ui/Tabs';
 import { PowerButton } from './PowerButton';
 
@@ -29,6 +30,7 @@ export function ServiceFrame() {
           <span className="flex flex-wrap items-center gap-x-4 gap-y-1">
             <StateBadge state={service.state} />
             {tierLabel(service.tier)} tier
+            {isUpdating(service) && <Updating />}
           </span>
         ) : (
           ABOUT[name]
