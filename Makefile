@@ -64,9 +64,12 @@ deny: ## Checks licences, sources, bans and, if its database is reachable, advis
 	  $(cargo_deny) --log-level error --locked check --disable-fetch advisories; \
 	else echo 'make: advisories were not checked: their database is out of reach'; fi
 
-soak: setup ## Kills the process 500 times, and tries 5000 histories of rotation and of the spool: SUIFTLY_KILLS=500
+# Billing is lived without a ledger a million times, which proves the decisions, and with one 5000 times.
+soak: setup ## Kills the process 500 times, lives 5000 histories of rotation and 1,000,000 of billing: SUIFTLY_KILLS=500
 	SUIFTLY_KILLS=$(or $(SUIFTLY_KILLS),500) SUIFTLY_HISTORIES=$(or $(SUIFTLY_HISTORIES),5000) \
 	  cargo test --release --locked $(features) --lib --test it -- exactly_once rotation_model intake::spool --nocapture
+	SUIFTLY_HISTORIES=$(or $(SUIFTLY_HISTORIES),1000000) SUIFTLY_LEDGER_HISTORIES=$(or $(SUIFTLY_LEDGER_HISTORIES),5000) \
+	  cargo test --release --locked $(features) --lib -- billing::tests --nocapture
 
 # Without a sanitizer: it would find errors of memory, and this crate forbids unsafe code, while it would have every
 # dependency run at half the speed and ask for an unstable compiler. Overflow and debug assertions are checked.
@@ -79,7 +82,7 @@ fuzz: setup ## Fuzzes each target for FUZZ_SECONDS=60: TARGET=name for one
 	done
 
 bench: build ## Runs the benchmarks, a few minutes: RUNS=1 for one run of each
-	for benchmark in parse intake import demo idle api accounts query vault; do SUIFTLY_BIN=$(binary) bench/$$benchmark.sh; done
+	for benchmark in parse intake import demo idle api accounts query billing vault propagation haproxy; do SUIFTLY_BIN=$(binary) bench/$$benchmark.sh; done
 
 clean: ## Removes what was built; downloads in the cache folder stay
 	cargo clean

@@ -249,18 +249,25 @@ fetch_duckdb() {
   mv -- "$scratch/package/libduckdb.so" "$1"
 }
 
-# `cargo build` alone must find the library too, and a rewritten file must not start a new compilation.
+# `cargo build` alone must find the library too, and a rewritten file must not start a new compilation. SQLite is told
+# to keep no statistics of its memory and no page cache for all connections: a lock around each allocation and each
+# page, which costs whoever writes a tenth, and more while others read.
 configure_cargo() {
-  local file=$root/.cargo/config.toml mark='# Written by packaging/setup.sh.'
-  local setting="DUCKDB_LIB_DIR = \"$duckdb_dir\""
+  local file=$root/.cargo/config.toml mark='# Written by packaging/setup.sh.' setting
+  local settings=("DUCKDB_LIB_DIR = \"$duckdb_dir\""
+    'LIBSQLITE3_FLAGS = "-DSQLITE_DEFAULT_MEMSTATUS=0 -USQLITE_ENABLE_MEMORY_MANAGEMENT"')
   if [[ -f $file ]]; then
-    grep -qxF "$setting" "$file" && return
-    grep -qxF "$mark" "$file" || die "$file is yours and is left alone; add to its [env]: $setting"
+    local missing=()
+    for setting in "${settings[@]}"; do
+      grep -qxF "$setting" "$file" || missing+=("$setting")
+    done
+    [[ ${#missing[@]} -eq 0 ]] && return
+    grep -qxF "$mark" "$file" || die "$file is yours and is left alone; add to its [env]:" "${missing[@]}"
   fi
   mkdir -p "$root/.cargo"
-  printf '%s\n[env]\n%s\n' "$mark" "$setting" >"$file.new"
+  printf '%s\n' "$mark" '[env]' "${settings[@]}" >"$file.new"
   mv -- "$file.new" "$file"
-  say 'told cargo where the DuckDB library is (.cargo/config.toml)'
+  say 'told cargo where the DuckDB library is, and how SQLite is compiled (.cargo/config.toml)'
 }
 
 # ---- crates and dashboard

@@ -6,6 +6,7 @@
 //! systemd hands credentials over in. [`Secrets`] are in a file of their own.
 
 mod fields;
+mod gateway_host;
 mod secrets;
 mod sections;
 
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use self::fields::Fields;
+pub use self::gateway_host::{DEFAULT_GATEWAY_PATH, GatewayHostConfig, GatewaySecrets, GatewaySecretsError};
 pub use self::secrets::{NewSecrets, Secrets, SecretsError};
 use crate::core::id::Network;
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub ledger: LedgerConfig,
     /// `[billing]`
     pub billing: BillingConfig,
+    /// `[gateway]`
+    pub gateway: GatewayConfig,
     /// `[jobs]`
     pub jobs: JobsConfig,
 }
@@ -169,6 +173,21 @@ pub struct BillingConfig {
     pub tax_basis_points: u64,
 }
 
+/// The HAProxy on this machine, and the agent beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayConfig {
+    /// HAProxy's `stats socket`; without it there is no agent.
+    pub haproxy_socket: Option<PathBuf>,
+    /// The folder of the map files, as HAProxy's configuration calls it.
+    pub map_dir: PathBuf,
+    /// Where the agent's health is served.
+    pub health_listen: SocketAddr,
+    /// Number of this gateway, as in its log lines.
+    pub number: u8,
+    /// Where the agents of other hosts serve their health, by number.
+    pub remotes: BTreeMap<u8, PublicUrl>,
+}
+
 /// The periodic tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobsConfig {
@@ -217,6 +236,13 @@ impl Default for Config {
             },
             ledger: LedgerConfig { readers: 2 },
             billing: BillingConfig { issuer_name: String::new(), issuer_address: Vec::new(), tax_basis_points: 0 },
+            gateway: GatewayConfig {
+                haproxy_socket: None,
+                map_dir: PathBuf::from("/var/lib/suiftly/haproxy"),
+                health_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 22610)),
+                number: 1,
+                remotes: BTreeMap::new(),
+            },
             jobs: JobsConfig { interval_s: 300 },
         }
     }

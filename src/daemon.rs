@@ -1,12 +1,15 @@
 //! Wiring: lock the data directory, open the stores, start the tasks, serve, and end it all in order.
 //!
 //! ```text
-//! lock ─▶ ledger ─▶ traffic ─▶ config_global ─▶ intake ─▶ jobs ─▶ http ─▶ ready
-//! stop ─▶ http (requests end) ─▶ jobs ─▶ receivers ─▶ spool ─▶ intake (appends what was read, checkpoints) ─▶ ledger
+//! lock ─▶ ledger ─▶ traffic ─▶ config_global ─▶ intake ─▶ jobs ─▶ http ─▶ gateway ─▶ ready
+//! stop ─▶ http (requests end) ─▶ jobs ─▶ gateway ─▶ receivers ─▶ spool ─▶ intake (appends what was read, checkpoints) ─▶ ledger
 //!      ─▶ unlock
 //! ```
 
 mod at_rest;
+mod clock_check;
+mod gateway;
+mod held;
 mod import;
 mod reading;
 mod store;
@@ -27,19 +30,26 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub use self::at_rest::open_at_rest;
+pub use self::clock_check::accept_clock;
+use self::clock_check::check_clock;
+pub use self::gateway::{GatewayError, start_gateway_host};
+pub use self::held::with_ledger;
 pub use self::import::import_files;
 pub use self::reading::intake_options;
 use self::reading::{Reading, syslog_addresses};
 use self::store::open_store;
 pub use self::store::{Rebuilt, rebuild_store, store_options, store_path};
 use crate::admin;
+use crate::app::billing::BillingOptions;
+use crate::app::invoice_document::Issuer;
 use crate::app::{
     Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, VAULTS_FOLDER, Vaults, VaultsOptions,
     load_config_global,
 };
 use crate::chain::{Chain, SimChain, SimError};
 use crate::clock::Clock;
-use crate::config::{Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
+use crate::config::{BillingConfig, Config, HttpConfig, PublicUrl, Secrets, TrafficConfig};
+use crate::core::calendar::UtcMillis;
 use crate::core::challenge::Site;
 use crate::core::gateway_token::GatewayTokens;
 use crate::http::{self, Feed, GateOptions, HttpState, Quotas};
@@ -96,7 +106,19 @@ pub enum DaemonError {
     )]
     PlainHttp(String),
     #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    #[error(transparent)]
     Chain(#[from] SimError),
+    #[error(
+        "the machine's clock says {now}, and the ledger was in use at {seen}: set the clock right; if it is right, start \
+         once with --accept-clock"
+    )]
+    ClockBehind { now: UtcMillis, seen: UtcMillis },
+    #[error(
+        "the machine's clock says {now}, and the ledger was in use at {seen} last: if the clock is wrong, months would be \
+         billed that are not over, so set it right; if it is right, start once with --accept-clock"
+    )]
+    ClockAhead { now: UtcMillis, seen: UtcMillis },
     #[error(transparent)]
     Random(#[from] NoRandomness),
     #[error(transparent)]
@@ -117,6 +139,7 @@ pub struct Daemon {
     reading: Reading,
     stop: CancellationToken,
     jobs: JoinHandle<()>,
+    gateway: JoinHandle<()>,
     http: JoinHandle<io::Result<()>>,
     _lock: File,
 }
@@ -138,6 +161,7 @@ impl Daemon {
         let public_url = public_url(&config.http, address)?;
         let accounts = accounts(config, secrets, &public_url)?;
         let syslog = SyslogReceivers::bind(&syslog_addresses(&config.intake)).await?;
+        let gateway = gateway::Prepared::new(&config.gateway).await?;
         let opening = config.clone();
         let gateways = GatewayTokens::new(secrets.gateways.clone());
         let vaults = vaults_options(config, secrets);
@@ -184,8 +208,10 @@ impl Daemon {
         tokio::spawn(stop.clone().run_until_cancelled_owned(state.clone().forget_quiet_clients()));
         let router = http::router(state);
         let http = tokio::spawn(http::serve(listener, router, config.http.max_connections, stop.clone()));
+        let gateway = gateway.start(&app, &stop);
         info!(%address, data_dir = %config.data_dir.display(), "ready");
-        Ok(Self { address, committed: reading.intake().committed(), app, reading, stop, jobs, http, _lock: lock })
+        let committed = reading.intake().committed();
+        Ok(Self { address, committed, app, reading, stop, jobs, gateway, http, _lock: lock })
     }
 
     /// Where HTTP is served; the port that was chosen if 0 was asked for.
@@ -214,7 +240,7 @@ impl Daemon {
     }
 
     async fn stop_in_order(self) -> Result<(), DaemonError> {
-        let Self { app, reading, stop, jobs, mut http, .. } = self;
+        let Self { app, reading, stop, jobs, gateway, mut http, .. } = self;
         stop.cancel();
         let served = tokio::time::timeout(HTTP_GRACE, &mut http).await;
         if served.is_err() {
@@ -222,6 +248,7 @@ impl Daemon {
             http.abort();
         }
         jobs.await?;
+        gateway.await?;
         reading.stop().await?;
         tokio::task::spawn_blocking(move || app.ledger.close()).await?;
         info!("stopped");
@@ -239,6 +266,7 @@ fn open(
     gateways: GatewayTokens,
 ) -> Result<(App, Reading), DaemonError> {
     let ledger = Ledger::open(&config.data_dir.join("ledger.db"), config.ledger.readers)?;
+    check_clock(&ledger, clock.now())?;
     let (traffic, writer) = open_store(config, &ledger, &clock)?;
     let config_global = load_config_global(&ledger)?;
     let identity = random()?;
@@ -246,6 +274,7 @@ fn open(
     let chain = Chain::Sim(SimChain::open(&config.data_dir.join(SIMULATED_CHAIN), random()?)?);
     let vaults = Vaults::open(vaults)?;
     Reading::tell_losses(&traffic)?;
+    let remote_gateways = gateways.gateways().collect();
     let reading = Reading::start(config, syslog, gateways, &traffic, writer, clock.clone())?;
     let app = App {
         clock,
@@ -255,10 +284,12 @@ fn open(
         config_global: ArcSwap::from_pointee(config_global),
         committed: reading.intake().committed(),
         delivered_to: reading.intake().delivered_to(),
+        remote_gateways,
         sources: reading.intake().sources(),
         accounts,
         chain,
         ledger_id,
+        billing: billing(&config.billing),
         readiness: crate::app::KeptReadiness::default(),
         outbox: Notify::new(),
         payments: Notify::new(),
@@ -288,6 +319,11 @@ fn accounts(config: &Config, secrets: &Secrets, public_url: &PublicUrl) -> Resul
         site,
     };
     Ok(Accounts::new(options)?)
+}
+
+fn billing(config: &BillingConfig) -> BillingOptions {
+    let issuer = Issuer { name: config.issuer_name.clone(), address: config.issuer_address.clone() };
+    BillingOptions::new(issuer, config.tax_basis_points)
 }
 
 fn vaults_options(config: &Config, secrets: &Secrets) -> VaultsOptions {

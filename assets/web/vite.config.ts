@@ -4,7 +4,8 @@ import react from '@vitejs/plugin-react';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
-const BACKEND = 'http://127.0.0.1:22700';
+/** The server that answers while the pages are developed; its `http.public_url` is the address that Vite listens on. */
+const BACKEND = process.env['SUIFTLY_URL'] ?? 'http://127.0.0.1:22700';
 const FIRST_PAINT_SCRIPT = 'src/first-paint.js';
 
 export default defineConfig({
@@ -13,11 +14,13 @@ export default defineConfig({
     host: '127.0.0.1',
     port: 22710,
     strictPort: true,
-    proxy: { '/api': BACKEND, '/health': BACKEND },
+    proxy: { '^/api/': BACKEND, '/health': BACKEND, '/ready': BACKEND },
   },
   build: {
-    rolldownOptions: { input: ['index.html', 'docs.html'] },
+    rolldownOptions: { input: ['index.html', 'demo.html', 'docs.html'] },
     outDir: '../dist',
+    // For the budget in scripts/compress.mjs, which takes it away again.
+    manifest: 'manifest.json',
     emptyOutDir: true,
     // Nothing is inlined: every asset is a hashed file that the server can cache for a year.
     assetsInlineLimit: 0,

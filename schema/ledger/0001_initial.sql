@@ -40,10 +40,12 @@ CREATE TABLE IF NOT EXISTS invoices (
     invoice_id         INTEGER PRIMARY KEY,
     customer_id        INTEGER NOT NULL REFERENCES customers (customer_id),
     month              TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
-    purpose            TEXT NOT NULL DEFAULT 'monthly' CHECK (purpose IN ('monthly', 'subscribe', 'resume', 'upgrade')),
+    purpose            TEXT NOT NULL DEFAULT 'monthly'
+        CHECK (purpose = 'monthly' OR purpose = 'subscribe' OR purpose = 'resume' OR purpose = 'upgrade'),
     service            INTEGER CHECK (service BETWEEN 1 AND 255), -- that it is for, unless monthly
-    to_tier            TEXT CHECK (to_tier IN ('starter', 'pro', 'enterprise')), -- of an upgrade
-    state              TEXT NOT NULL CHECK (state IN ('draft', 'pending', 'paid', 'failed', 'voided')),
+    to_tier            TEXT CHECK (to_tier = 'starter' OR to_tier = 'pro' OR to_tier = 'enterprise'), -- of an upgrade
+    state              TEXT NOT NULL
+        CHECK (state = 'draft' OR state = 'pending' OR state = 'paid' OR state = 'failed' OR state = 'voided'),
     number             INTEGER UNIQUE CHECK (number >= 1), -- without gaps; a draft has none
     amount_micros      INTEGER NOT NULL CHECK (amount_micros % 10000 = 0), -- sum of the lines' amounts: whole cents
     usage_micros       INTEGER NOT NULL,                                   -- sum of amounts and remainders
@@ -71,19 +73,20 @@ CREATE TABLE IF NOT EXISTS invoices (
 CREATE UNIQUE INDEX IF NOT EXISTS invoices_one_draft ON invoices (customer_id)
 WHERE state = 'draft' AND purpose = 'monthly';
 CREATE UNIQUE INDEX IF NOT EXISTS invoices_one_a_month ON invoices (customer_id, month)
-WHERE purpose = 'monthly' AND state IN ('pending', 'paid', 'failed');
+WHERE purpose = 'monthly' AND (state = 'pending' OR state = 'paid' OR state = 'failed');
 CREATE INDEX IF NOT EXISTS invoices_of_customer ON invoices (customer_id, invoice_id);
-CREATE INDEX IF NOT EXISTS invoices_to_retry ON invoices (retry_at_ms) WHERE retry_at_ms IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS invoice_lines (
     invoice_id       INTEGER NOT NULL REFERENCES invoices (invoice_id),
     position         INTEGER NOT NULL CHECK (position >= 0),
-    kind             TEXT NOT NULL CHECK (kind IN ('subscription', 'upgrade', 'extra', 'requests', 'bandwidth',
-                         'late_requests', 'late_bandwidth', 'tax', 'credit')),
+    kind             TEXT NOT NULL
+        CHECK (kind = 'subscription' OR kind = 'upgrade' OR kind = 'extra' OR kind = 'requests' OR kind = 'bandwidth'
+            OR kind = 'late_requests' OR kind = 'late_bandwidth' OR kind = 'tax' OR kind = 'credit'),
     service          INTEGER CHECK (service BETWEEN 1 AND 255),
     month            TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- that it is for
-    tier             TEXT CHECK (tier IN ('starter', 'pro', 'enterprise')),
-    from_tier        TEXT CHECK (from_tier IN ('starter', 'pro', 'enterprise')),      -- of an upgrade
+    tier             TEXT CHECK (tier = 'starter' OR tier = 'pro' OR tier = 'enterprise'),
+    from_tier        TEXT
+        CHECK (from_tier = 'starter' OR from_tier = 'pro' OR from_tier = 'enterprise'),      -- of an upgrade
     extra            TEXT CHECK (extra <> ''),                                        -- what there is more of
     credit_id        INTEGER,                                                         -- that it draws on
     quantity         INTEGER NOT NULL CHECK (quantity >= 0),

@@ -42,12 +42,14 @@ CREATE INDEX IF NOT EXISTS api_tokens_of_customer ON api_tokens (customer_id, cr
 CREATE TABLE IF NOT EXISTS service_instances (
     customer_id               INTEGER NOT NULL REFERENCES customers (customer_id),
     service                   INTEGER NOT NULL CHECK (service BETWEEN 1 AND 255), -- 1 seal, 2 grpc, 3 graphql
-    state                     TEXT NOT NULL CHECK (state IN ('not_provisioned', 'disabled', 'enabled',
-                                  'suspended_maintenance', 'suspended_no_payment', 'cancellation_pending')),
-    tier                      TEXT CHECK (tier IN ('starter', 'pro', 'enterprise')),
+    state                     TEXT NOT NULL
+        CHECK (state = 'not_provisioned' OR state = 'disabled' OR state = 'enabled'
+            OR state = 'suspended_maintenance' OR state = 'suspended_no_payment' OR state = 'cancellation_pending'),
+    tier                      TEXT CHECK (tier = 'starter' OR tier = 'pro' OR tier = 'enterprise'),
     paid_once                 INTEGER NOT NULL CHECK (paid_once IN (0, 1)),
     enabled_before_suspension INTEGER NOT NULL CHECK (enabled_before_suspension IN (0, 1)),
-    scheduled_tier            TEXT CHECK (scheduled_tier IN ('starter', 'pro', 'enterprise')),
+    scheduled_tier            TEXT
+        CHECK (scheduled_tier = 'starter' OR scheduled_tier = 'pro' OR scheduled_tier = 'enterprise'),
     scheduled_at_ms           INTEGER, -- when scheduled_tier takes effect
     cancel_at_ms              INTEGER, -- when cancellation_pending begins
     pending_until_ms          INTEGER, -- when the clean-up follows
@@ -57,6 +59,7 @@ CREATE TABLE IF NOT EXISTS service_instances (
     ip_allowlist_enabled      INTEGER NOT NULL CHECK (ip_allowlist_enabled IN (0, 1)),
     ip_allowlist              TEXT NOT NULL, -- addresses and networks, separated by blanks
     billed_through            TEXT CHECK (billed_through GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- the last month billed
+    renewed_unpaid            INTEGER NOT NULL DEFAULT 0 CHECK (renewed_unpaid IN (0, 1)), -- never paid for, billed again
     updated_at_ms             INTEGER NOT NULL,
     PRIMARY KEY (customer_id, service),
     CHECK ((state = 'not_provisioned') = (tier IS NULL))

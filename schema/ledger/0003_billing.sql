@@ -49,7 +49,9 @@ BEGIN SELECT RAISE(ABORT, 'lines of an issued invoice are not deleted'); END;
 CREATE TABLE IF NOT EXISTS credits (
     credit_id        INTEGER PRIMARY KEY,
     customer_id      INTEGER NOT NULL REFERENCES customers (customer_id),
-    reason           TEXT NOT NULL CHECK (reason IN ('reconciliation', 'goodwill', 'promo', 'outage', 'refund')),
+    reason           TEXT NOT NULL
+        CHECK (reason = 'reconciliation' OR reason = 'goodwill' OR reason = 'promo' OR reason = 'outage'
+            OR reason = 'refund'),
     granted_micros   INTEGER NOT NULL CHECK (granted_micros > 0),
     remaining_micros INTEGER NOT NULL CHECK (remaining_micros BETWEEN 0 AND granted_micros),
     granted_at_ms    INTEGER NOT NULL,
@@ -60,8 +62,6 @@ CREATE TABLE IF NOT EXISTS credits (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS credits_of_customer ON credits (customer_id, credit_id);
-CREATE INDEX IF NOT EXISTS credits_to_expire ON credits (expires_at_ms)
-WHERE expires_at_ms IS NOT NULL AND remaining_micros > 0;
 
 CREATE TRIGGER IF NOT EXISTS credits_stay BEFORE UPDATE ON credits
 WHEN (NEW.credit_id, NEW.customer_id, NEW.reason, NEW.granted_micros, NEW.granted_at_ms, NEW.expires_at_ms,
@@ -81,7 +81,7 @@ CREATE TABLE IF NOT EXISTS credit_notes (
     amount_micros  INTEGER NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
     reason         TEXT NOT NULL CHECK (reason <> ''),
     issued_at_ms   INTEGER NOT NULL,
-    state          TEXT NOT NULL DEFAULT 'sent' CHECK (state IN ('sent', 'paid', 'credited')),
+    state          TEXT NOT NULL DEFAULT 'sent' CHECK (state = 'sent' OR state = 'paid' OR state = 'credited'),
     reference      TEXT CHECK (reference <> ''),               -- the transaction on the chain that paid it back
     credit_id      INTEGER REFERENCES credits (credit_id),     -- that it became
     CHECK ((state = 'paid') = (reference IS NOT NULL)),
@@ -145,17 +145,21 @@ BEGIN
     WHERE NEW.entry_id <> (SELECT coalesce(max(entry_id), 0) + 1 FROM ledger_entries);
     SELECT RAISE(ABORT, 'there is an entry with this key')
     WHERE EXISTS (SELECT 1 FROM ledger_entries WHERE idempotency_key = NEW.idempotency_key);
-    SELECT RAISE(ABORT, 'an entry has two postings or more, numbered from 0')
-    WHERE (SELECT count(*) < 2 OR max(position) <> count(*) - 1 FROM ledger_postings WHERE entry_id = NEW.entry_id);
-    SELECT RAISE(ABORT, 'postings have the time and the customer of their entry')
-    WHERE EXISTS (SELECT 1 FROM ledger_postings WHERE entry_id = NEW.entry_id
-                  AND (at_ms <> NEW.at_ms OR customer_id <> NEW.customer_id));
     SELECT RAISE(ABORT, 'the invoice and the credit of an entry are its customer''s')
     WHERE NEW.customer_id <> (SELECT customer_id FROM invoices WHERE invoice_id = NEW.invoice_id)
        OR NEW.customer_id <> (SELECT customer_id FROM credits WHERE credit_id = NEW.credit_id);
-    SELECT RAISE(ABORT, 'the postings of an entry sum to zero in each currency')
-    WHERE EXISTS (SELECT 1 FROM ledger_postings WHERE entry_id = NEW.entry_id
-                  GROUP BY currency HAVING sum(amount_micros) <> 0);
+    SELECT RAISE(ABORT, 'an invoice is paid once')
+    WHERE NEW.reason = 'invoice_paid' AND EXISTS (SELECT 1 FROM ledger_entries
+                                                  WHERE invoice_id = NEW.invoice_id AND reason = 'invoice_paid');
+    -- Its postings are read once. There is a sum for each currency that a posting may have.
+    SELECT CASE
+        WHEN count(*) < 2 OR max(position) <> count(*) - 1
+            THEN RAISE(ABORT, 'an entry has two postings or more, numbered from 0')
+        WHEN max(at_ms <> NEW.at_ms OR customer_id <> NEW.customer_id)
+            THEN RAISE(ABORT, 'postings have the time and the customer of their entry')
+        WHEN sum(iif(currency = 'USD', amount_micros, 0)) <> 0 OR sum(iif(currency = 'USDC', amount_micros, 0)) <> 0
+            THEN RAISE(ABORT, 'the postings of an entry sum to zero in each currency')
+    END FROM ledger_postings WHERE entry_id = NEW.entry_id;
 END;
 
 CREATE TRIGGER IF NOT EXISTS ledger_postings_before_entry BEFORE INSERT ON ledger_postings
@@ -190,7 +194,8 @@ CREATE TABLE IF NOT EXISTS payment_methods (
     UNIQUE (customer_id, method)
 ) STRICT, WITHOUT ROWID;
 
--- The outbox of payments. What is sent is sent again, with the same key, until there is an answer; an answer is final.
+-- The outbox of payments. What is sent is sent again, with the same key, until there is an answer. An answer is final,
+-- with one exception: a demand that was declined and whose money came after all has succeeded.
 CREATE TABLE IF NOT EXISTS charges (
     charge_id       INTEGER PRIMARY KEY,
     idempotency_key TEXT NOT NULL UNIQUE CHECK (idempotency_key <> ''),
@@ -201,31 +206,39 @@ CREATE TABLE IF NOT EXISTS charges (
     round           INTEGER NOT NULL CHECK (round >= 0),
     method          TEXT NOT NULL CHECK (method IN ('escrow')),
     amount_micros   INTEGER NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
-    state           TEXT NOT NULL CHECK (state IN ('sent', 'succeeded', 'declined')),
+    state           TEXT NOT NULL CHECK (state = 'sent' OR state = 'succeeded' OR state = 'declined'),
     asked_at_ms     INTEGER NOT NULL,
     send_at_ms      INTEGER NOT NULL, -- when to send it, or again
     sends           INTEGER NOT NULL CHECK (sends >= 0),
     last_error      TEXT,             -- of the last time without an answer
     answered_at_ms  INTEGER,
     reference       TEXT CHECK (reference <> ''), -- the transaction on the chain
-    reason          TEXT CHECK (reason <> ''),    -- why it was declined
+    reason          TEXT CHECK (reason <> ''),    -- why it was declined; stays if the money came after all
     UNIQUE (invoice_id, direction, attempt),
     CHECK ((state = 'sent') = (answered_at_ms IS NULL)),
     CHECK ((state = 'succeeded') = (reference IS NOT NULL)),
-    CHECK ((state = 'declined') = (reason IS NOT NULL))
+    CHECK (state = 'succeeded' OR (state = 'declined') = (reason IS NOT NULL))
 ) STRICT;
 
--- An invoice is charged once: nothing is asked for while there is no answer, or after it was paid.
-CREATE UNIQUE INDEX IF NOT EXISTS charges_once ON charges (invoice_id)
-WHERE direction = 'charge' AND state IN ('sent', 'succeeded');
+-- An invoice is charged once: one demand waits for an answer at a time, each is for all that is owed at that moment, and
+-- what is paid or owes nothing asks for nothing. Two demands may have succeeded all the same, if one was declined and its
+-- money came after all: the books pay an invoice once (ledger_entries_seal), so that the other one's money is a credit.
+CREATE UNIQUE INDEX IF NOT EXISTS charges_once ON charges (invoice_id) WHERE direction = 'charge' AND state = 'sent';
 CREATE INDEX IF NOT EXISTS charges_outbox ON charges (send_at_ms, charge_id) WHERE state = 'sent';
 CREATE INDEX IF NOT EXISTS charges_of_customer ON charges (customer_id, charge_id);
 
 CREATE TRIGGER IF NOT EXISTS charges_begin_sent BEFORE INSERT ON charges WHEN NEW.state <> 'sent'
 BEGIN SELECT RAISE(ABORT, 'a charge begins without an answer'); END;
 
+CREATE TRIGGER IF NOT EXISTS charges_ask_for_what_is_owed BEFORE INSERT ON charges
+WHEN NEW.direction = 'charge' AND NOT EXISTS (SELECT 1 FROM invoices WHERE invoice_id = NEW.invoice_id
+    AND customer_id = NEW.customer_id AND state = 'pending' AND amount_micros = NEW.amount_micros)
+BEGIN SELECT RAISE(ABORT, 'a charge is what its invoice demands'); END;
+
 CREATE TRIGGER IF NOT EXISTS charges_stay BEFORE UPDATE ON charges
-WHEN OLD.state <> 'sent'
+WHEN (OLD.state <> 'sent' AND (OLD.direction, OLD.state, NEW.state, NEW.reason)
+        IS NOT ('charge', 'declined', 'succeeded', OLD.reason))
+    OR (OLD.state = 'sent' AND NEW.state = 'succeeded' AND NEW.reason IS NOT NULL)
     OR (NEW.charge_id, NEW.idempotency_key, NEW.customer_id, NEW.invoice_id, NEW.direction, NEW.attempt, NEW.method,
         NEW.amount_micros)
     IS NOT (OLD.charge_id, OLD.idempotency_key, OLD.customer_id, OLD.invoice_id, OLD.direction, OLD.attempt,
@@ -240,7 +253,7 @@ CREATE TABLE IF NOT EXISTS escrow_accounts (
     customer_id           INTEGER PRIMARY KEY REFERENCES customers (customer_id),
     object_id             TEXT NOT NULL UNIQUE CHECK (length(object_id) = 66 AND object_id GLOB '0x*'),
     created_at_ms         INTEGER NOT NULL, -- on the chain: its periods are counted from here
-    balance_micros        INTEGER NOT NULL CHECK (balance_micros >= 0),
+    balance_micros        INTEGER NOT NULL, -- less than 0 while a charge is known before what was paid in
     spending_limit_micros INTEGER NOT NULL CHECK (spending_limit_micros >= 0), -- for a period; 0: unlimited
     period                INTEGER NOT NULL CHECK (period >= 0),
     period_charged_micros INTEGER NOT NULL CHECK (period_charged_micros >= 0), -- in that period
@@ -267,7 +280,7 @@ CREATE TABLE IF NOT EXISTS wallet_transactions (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS wallet_transactions_of_customer ON wallet_transactions (customer_id, built_at_ms, digest);
-CREATE INDEX IF NOT EXISTS wallet_transactions_open ON wallet_transactions (state, expires_at_ms)
+CREATE INDEX IF NOT EXISTS wallet_transactions_open ON wallet_transactions (digest, state, expires_at_ms)
 WHERE state IN ('built', 'signed', 'seen', 'final');
 
 -- Events of the chain as they were told, each once. One is taken into the books when its wallet is a customer's.
@@ -277,6 +290,7 @@ CREATE TABLE IF NOT EXISTS chain_events (
     event_index    INTEGER NOT NULL CHECK (event_index >= 0),
     kind           TEXT NOT NULL CHECK (kind IN ('created', 'deposited', 'withdrawn', 'charged', 'credited',
                                                  'spending_limit_set')),
+    rank           INTEGER NOT NULL CHECK (rank BETWEEN 0 AND 5), -- of what happened at the same instant, what comes first
     object_id      TEXT NOT NULL,
     owner          TEXT NOT NULL CHECK (owner <> ''), -- the account's wallet
     order_key      TEXT CHECK (order_key <> ''),      -- of what the operator ordered
@@ -293,7 +307,8 @@ CREATE TABLE IF NOT EXISTS chain_events (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS chain_events_of_customer ON chain_events (customer_id, at_ms) WHERE customer_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS chain_events_to_take ON chain_events (try_at_ms) WHERE try_at_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS chain_events_to_take ON chain_events (at_ms, rank, chain_event_id)
+WHERE try_at_ms IS NOT NULL;
 CREATE INDEX IF NOT EXISTS chain_events_waiting ON chain_events (owner) WHERE taken_at_ms IS NULL;
 
 -- What tells this ledger's orders on the chain from those of another one.
@@ -308,6 +323,12 @@ BEGIN SELECT RAISE(ABORT, 'a ledger keeps its identity'); END;
 CREATE TRIGGER IF NOT EXISTS ledger_identity_no_delete BEFORE DELETE ON ledger_identity
 BEGIN SELECT RAISE(ABORT, 'a ledger keeps its identity'); END;
 
+-- Until when the ledger was in use: what the machine's clock is held against at the next start.
+CREATE TABLE IF NOT EXISTS clock_mark (
+    only_one     INTEGER PRIMARY KEY CHECK (only_one = 1),
+    in_use_at_ms INTEGER NOT NULL
+) STRICT;
+
 -- Up to where the events of each chain have been read.
 CREATE TABLE IF NOT EXISTS chain_cursor (
     chain         TEXT PRIMARY KEY CHECK (chain <> ''),
@@ -315,20 +336,15 @@ CREATE TABLE IF NOT EXISTS chain_cursor (
     updated_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What the monthly cycle has done for whom. A step that is done is not done again.
-CREATE TABLE IF NOT EXISTS billing_runs (
+-- Months that could not be closed for a customer. No row: nothing has failed.
+CREATE TABLE IF NOT EXISTS unclosed_months (
     customer_id   INTEGER NOT NULL REFERENCES customers (customer_id),
     month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
-    step          TEXT NOT NULL CHECK (step <> '' AND step NOT GLOB '*[^a-z_]*'),
-    state         TEXT NOT NULL CHECK (state IN ('done', 'failed')),
-    failures      INTEGER NOT NULL CHECK (failures >= 0),
-    error         TEXT, -- of the last failure
+    failures      INTEGER NOT NULL CHECK (failures >= 1), -- in a row
+    error         TEXT NOT NULL,                          -- of the last one
     updated_at_ms INTEGER NOT NULL,
-    PRIMARY KEY (customer_id, month, step),
-    CHECK (state <> 'failed' OR error IS NOT NULL)
+    PRIMARY KEY (customer_id, month)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX IF NOT EXISTS billing_runs_failed ON billing_runs (updated_at_ms) WHERE state = 'failed';
 
 -- What usage may cost in a month at most, as the customer wants it, and what has been said of it.
 CREATE TABLE IF NOT EXISTS spend_caps (
@@ -338,6 +354,7 @@ CREATE TABLE IF NOT EXISTS spend_caps (
     month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- that the rest is about
     told_percent  INTEGER NOT NULL CHECK (told_percent BETWEEN 0 AND 100),
     stopped       INTEGER NOT NULL CHECK (stopped IN (0, 1)),
+    spent_micros  INTEGER NOT NULL CHECK (spent_micros >= 0), -- on usage of the month so far
     updated_at_ms INTEGER NOT NULL
 ) STRICT;
 
@@ -387,6 +404,7 @@ CREATE TABLE IF NOT EXISTS billed_usage (
     price_micros  INTEGER NOT NULL CHECK (price_micros >= 0), -- for every price_per pieces
     price_per     INTEGER NOT NULL CHECK (price_per > 0),
     amount_micros INTEGER NOT NULL CHECK (amount_micros >= 0),
+    tax_micros    INTEGER NOT NULL CHECK (tax_micros >= 0), -- on the amount, not rounded
     PRIMARY KEY (customer_id, month, service, measure, from_ms, to_ms)
 ) STRICT, WITHOUT ROWID;
 
@@ -397,8 +415,9 @@ CREATE TABLE IF NOT EXISTS late_usage (
     PRIMARY KEY (customer_id, month)
 ) STRICT, WITHOUT ROWID;
 
--- Customers whose drafts do not show all usage yet. News of the same customer are another row.
+-- Customers whose drafts do not show all usage yet, as they wait. More news of a customer do not cost the place.
 CREATE TABLE IF NOT EXISTS stale_drafts (
-    news        INTEGER PRIMARY KEY AUTOINCREMENT,
-    customer_id INTEGER NOT NULL UNIQUE
+    place       INTEGER PRIMARY KEY AUTOINCREMENT,
+    customer_id INTEGER NOT NULL UNIQUE,
+    news        INTEGER NOT NULL DEFAULT 1 -- how much has been heard of the customer in this place
 ) STRICT;

@@ -1,5 +1,7 @@
 -- The ledger as it is: the whole current schema, for reading. The numbered steps beside it lead here, and a test
 -- proves that they do. Money is in micro-dollars, time in milliseconds since 1970 (UTC), both as integers.
+-- What billing writes often has its words joined by OR: for three and more after IN, SQLite fills a table in memory in
+-- each statement that has to check one.
 
 -- Who is served. One wallet = one customer.
 CREATE TABLE customers (
@@ -42,10 +44,12 @@ CREATE TABLE invoices (
     invoice_id         INTEGER PRIMARY KEY,
     customer_id        INTEGER NOT NULL REFERENCES customers (customer_id),
     month              TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
-    purpose            TEXT NOT NULL DEFAULT 'monthly' CHECK (purpose IN ('monthly', 'subscribe', 'resume', 'upgrade')),
+    purpose            TEXT NOT NULL DEFAULT 'monthly'
+        CHECK (purpose = 'monthly' OR purpose = 'subscribe' OR purpose = 'resume' OR purpose = 'upgrade'),
     service            INTEGER CHECK (service BETWEEN 1 AND 255), -- that it is for, unless monthly
-    to_tier            TEXT CHECK (to_tier IN ('starter', 'pro', 'enterprise')), -- of an upgrade
-    state              TEXT NOT NULL CHECK (state IN ('draft', 'pending', 'paid', 'failed', 'voided')),
+    to_tier            TEXT CHECK (to_tier = 'starter' OR to_tier = 'pro' OR to_tier = 'enterprise'), -- of an upgrade
+    state              TEXT NOT NULL
+        CHECK (state = 'draft' OR state = 'pending' OR state = 'paid' OR state = 'failed' OR state = 'voided'),
     number             INTEGER UNIQUE CHECK (number >= 1), -- without gaps; a draft has none
     amount_micros      INTEGER NOT NULL CHECK (amount_micros % 10000 = 0), -- sum of the lines' amounts: whole cents
     usage_micros       INTEGER NOT NULL,                                   -- sum of amounts and remainders
@@ -73,19 +77,20 @@ CREATE TABLE invoices (
 CREATE UNIQUE INDEX invoices_one_draft ON invoices (customer_id)
 WHERE state = 'draft' AND purpose = 'monthly';
 CREATE UNIQUE INDEX invoices_one_a_month ON invoices (customer_id, month)
-WHERE purpose = 'monthly' AND state IN ('pending', 'paid', 'failed');
+WHERE purpose = 'monthly' AND (state = 'pending' OR state = 'paid' OR state = 'failed');
 CREATE INDEX invoices_of_customer ON invoices (customer_id, invoice_id);
-CREATE INDEX invoices_to_retry ON invoices (retry_at_ms) WHERE retry_at_ms IS NOT NULL;
 
 CREATE TABLE invoice_lines (
     invoice_id       INTEGER NOT NULL REFERENCES invoices (invoice_id),
     position         INTEGER NOT NULL CHECK (position >= 0),
-    kind             TEXT NOT NULL CHECK (kind IN ('subscription', 'upgrade', 'extra', 'requests', 'bandwidth',
-                         'late_requests', 'late_bandwidth', 'tax', 'credit')),
+    kind             TEXT NOT NULL
+        CHECK (kind = 'subscription' OR kind = 'upgrade' OR kind = 'extra' OR kind = 'requests' OR kind = 'bandwidth'
+            OR kind = 'late_requests' OR kind = 'late_bandwidth' OR kind = 'tax' OR kind = 'credit'),
     service          INTEGER CHECK (service BETWEEN 1 AND 255),
     month            TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- that it is for
-    tier             TEXT CHECK (tier IN ('starter', 'pro', 'enterprise')),
-    from_tier        TEXT CHECK (from_tier IN ('starter', 'pro', 'enterprise')),      -- of an upgrade
+    tier             TEXT CHECK (tier = 'starter' OR tier = 'pro' OR tier = 'enterprise'),
+    from_tier        TEXT
+        CHECK (from_tier = 'starter' OR from_tier = 'pro' OR from_tier = 'enterprise'),      -- of an upgrade
     extra            TEXT CHECK (extra <> ''),                                        -- what there is more of
     credit_id        INTEGER,                                                         -- that it draws on
     quantity         INTEGER NOT NULL CHECK (quantity >= 0),
@@ -140,12 +145,14 @@ CREATE INDEX api_tokens_of_customer ON api_tokens (customer_id, created_at_ms);
 CREATE TABLE service_instances (
     customer_id               INTEGER NOT NULL REFERENCES customers (customer_id),
     service                   INTEGER NOT NULL CHECK (service BETWEEN 1 AND 255), -- 1 seal, 2 grpc, 3 graphql
-    state                     TEXT NOT NULL CHECK (state IN ('not_provisioned', 'disabled', 'enabled',
-                                  'suspended_maintenance', 'suspended_no_payment', 'cancellation_pending')),
-    tier                      TEXT CHECK (tier IN ('starter', 'pro', 'enterprise')),
+    state                     TEXT NOT NULL
+        CHECK (state = 'not_provisioned' OR state = 'disabled' OR state = 'enabled'
+            OR state = 'suspended_maintenance' OR state = 'suspended_no_payment' OR state = 'cancellation_pending'),
+    tier                      TEXT CHECK (tier = 'starter' OR tier = 'pro' OR tier = 'enterprise'),
     paid_once                 INTEGER NOT NULL CHECK (paid_once IN (0, 1)),
     enabled_before_suspension INTEGER NOT NULL CHECK (enabled_before_suspension IN (0, 1)),
-    scheduled_tier            TEXT CHECK (scheduled_tier IN ('starter', 'pro', 'enterprise')),
+    scheduled_tier            TEXT
+        CHECK (scheduled_tier = 'starter' OR scheduled_tier = 'pro' OR scheduled_tier = 'enterprise'),
     scheduled_at_ms           INTEGER, -- when scheduled_tier takes effect
     cancel_at_ms              INTEGER, -- when cancellation_pending begins
     pending_until_ms          INTEGER, -- when the clean-up follows
@@ -155,6 +162,7 @@ CREATE TABLE service_instances (
     ip_allowlist_enabled      INTEGER NOT NULL CHECK (ip_allowlist_enabled IN (0, 1)),
     ip_allowlist              TEXT NOT NULL, -- addresses and networks, separated by blanks
     billed_through            TEXT CHECK (billed_through GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- the last month billed
+    renewed_unpaid            INTEGER NOT NULL DEFAULT 0 CHECK (renewed_unpaid IN (0, 1)), -- never paid for, billed again
     updated_at_ms             INTEGER NOT NULL,
     PRIMARY KEY (customer_id, service),
     CHECK ((state = 'not_provisioned') = (tier IS NULL))
@@ -317,7 +325,9 @@ BEGIN SELECT RAISE(ABORT, 'lines of an issued invoice are not deleted'); END;
 CREATE TABLE credits (
     credit_id        INTEGER PRIMARY KEY,
     customer_id      INTEGER NOT NULL REFERENCES customers (customer_id),
-    reason           TEXT NOT NULL CHECK (reason IN ('reconciliation', 'goodwill', 'promo', 'outage', 'refund')),
+    reason           TEXT NOT NULL
+        CHECK (reason = 'reconciliation' OR reason = 'goodwill' OR reason = 'promo' OR reason = 'outage'
+            OR reason = 'refund'),
     granted_micros   INTEGER NOT NULL CHECK (granted_micros > 0),
     remaining_micros INTEGER NOT NULL CHECK (remaining_micros BETWEEN 0 AND granted_micros),
     granted_at_ms    INTEGER NOT NULL,
@@ -328,8 +338,6 @@ CREATE TABLE credits (
 ) STRICT;
 
 CREATE INDEX credits_of_customer ON credits (customer_id, credit_id);
-CREATE INDEX credits_to_expire ON credits (expires_at_ms)
-WHERE expires_at_ms IS NOT NULL AND remaining_micros > 0;
 
 CREATE TRIGGER credits_stay BEFORE UPDATE ON credits
 WHEN (NEW.credit_id, NEW.customer_id, NEW.reason, NEW.granted_micros, NEW.granted_at_ms, NEW.expires_at_ms,
@@ -349,7 +357,7 @@ CREATE TABLE credit_notes (
     amount_micros  INTEGER NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
     reason         TEXT NOT NULL CHECK (reason <> ''),
     issued_at_ms   INTEGER NOT NULL,
-    state          TEXT NOT NULL DEFAULT 'sent' CHECK (state IN ('sent', 'paid', 'credited')),
+    state          TEXT NOT NULL DEFAULT 'sent' CHECK (state = 'sent' OR state = 'paid' OR state = 'credited'),
     reference      TEXT CHECK (reference <> ''),               -- the transaction on the chain that paid it back
     credit_id      INTEGER REFERENCES credits (credit_id),     -- that it became
     CHECK ((state = 'paid') = (reference IS NOT NULL)),
@@ -413,17 +421,21 @@ BEGIN
     WHERE NEW.entry_id <> (SELECT coalesce(max(entry_id), 0) + 1 FROM ledger_entries);
     SELECT RAISE(ABORT, 'there is an entry with this key')
     WHERE EXISTS (SELECT 1 FROM ledger_entries WHERE idempotency_key = NEW.idempotency_key);
-    SELECT RAISE(ABORT, 'an entry has two postings or more, numbered from 0')
-    WHERE (SELECT count(*) < 2 OR max(position) <> count(*) - 1 FROM ledger_postings WHERE entry_id = NEW.entry_id);
-    SELECT RAISE(ABORT, 'postings have the time and the customer of their entry')
-    WHERE EXISTS (SELECT 1 FROM ledger_postings WHERE entry_id = NEW.entry_id
-                  AND (at_ms <> NEW.at_ms OR customer_id <> NEW.customer_id));
     SELECT RAISE(ABORT, 'the invoice and the credit of an entry are its customer''s')
     WHERE NEW.customer_id <> (SELECT customer_id FROM invoices WHERE invoice_id = NEW.invoice_id)
        OR NEW.customer_id <> (SELECT customer_id FROM credits WHERE credit_id = NEW.credit_id);
-    SELECT RAISE(ABORT, 'the postings of an entry sum to zero in each currency')
-    WHERE EXISTS (SELECT 1 FROM ledger_postings WHERE entry_id = NEW.entry_id
-                  GROUP BY currency HAVING sum(amount_micros) <> 0);
+    SELECT RAISE(ABORT, 'an invoice is paid once')
+    WHERE NEW.reason = 'invoice_paid' AND EXISTS (SELECT 1 FROM ledger_entries
+                                                  WHERE invoice_id = NEW.invoice_id AND reason = 'invoice_paid');
+    -- Its postings are read once. There is a sum for each currency that a posting may have.
+    SELECT CASE
+        WHEN count(*) < 2 OR max(position) <> count(*) - 1
+            THEN RAISE(ABORT, 'an entry has two postings or more, numbered from 0')
+        WHEN max(at_ms <> NEW.at_ms OR customer_id <> NEW.customer_id)
+            THEN RAISE(ABORT, 'postings have the time and the customer of their entry')
+        WHEN sum(iif(currency = 'USD', amount_micros, 0)) <> 0 OR sum(iif(currency = 'USDC', amount_micros, 0)) <> 0
+            THEN RAISE(ABORT, 'the postings of an entry sum to zero in each currency')
+    END FROM ledger_postings WHERE entry_id = NEW.entry_id;
 END;
 
 CREATE TRIGGER ledger_postings_before_entry BEFORE INSERT ON ledger_postings
@@ -458,7 +470,8 @@ CREATE TABLE payment_methods (
     UNIQUE (customer_id, method)
 ) STRICT, WITHOUT ROWID;
 
--- The outbox of payments. What is sent is sent again, with the same key, until there is an answer; an answer is final.
+-- The outbox of payments. What is sent is sent again, with the same key, until there is an answer. An answer is final,
+-- with one exception: a demand that was declined and whose money came after all has succeeded.
 CREATE TABLE charges (
     charge_id       INTEGER PRIMARY KEY,
     idempotency_key TEXT NOT NULL UNIQUE CHECK (idempotency_key <> ''),
@@ -469,31 +482,39 @@ CREATE TABLE charges (
     round           INTEGER NOT NULL CHECK (round >= 0),
     method          TEXT NOT NULL CHECK (method IN ('escrow')),
     amount_micros   INTEGER NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
-    state           TEXT NOT NULL CHECK (state IN ('sent', 'succeeded', 'declined')),
+    state           TEXT NOT NULL CHECK (state = 'sent' OR state = 'succeeded' OR state = 'declined'),
     asked_at_ms     INTEGER NOT NULL,
     send_at_ms      INTEGER NOT NULL, -- when to send it, or again
     sends           INTEGER NOT NULL CHECK (sends >= 0),
     last_error      TEXT,             -- of the last time without an answer
     answered_at_ms  INTEGER,
     reference       TEXT CHECK (reference <> ''), -- the transaction on the chain
-    reason          TEXT CHECK (reason <> ''),    -- why it was declined
+    reason          TEXT CHECK (reason <> ''),    -- why it was declined; stays if the money came after all
     UNIQUE (invoice_id, direction, attempt),
     CHECK ((state = 'sent') = (answered_at_ms IS NULL)),
     CHECK ((state = 'succeeded') = (reference IS NOT NULL)),
-    CHECK ((state = 'declined') = (reason IS NOT NULL))
+    CHECK (state = 'succeeded' OR (state = 'declined') = (reason IS NOT NULL))
 ) STRICT;
 
--- An invoice is charged once: nothing is asked for while there is no answer, or after it was paid.
-CREATE UNIQUE INDEX charges_once ON charges (invoice_id)
-WHERE direction = 'charge' AND state IN ('sent', 'succeeded');
+-- An invoice is charged once: one demand waits for an answer at a time, each is for all that is owed at that moment, and
+-- what is paid or owes nothing asks for nothing. Two demands may have succeeded all the same, if one was declined and its
+-- money came after all: the books pay an invoice once (ledger_entries_seal), so that the other one's money is a credit.
+CREATE UNIQUE INDEX charges_once ON charges (invoice_id) WHERE direction = 'charge' AND state = 'sent';
 CREATE INDEX charges_outbox ON charges (send_at_ms, charge_id) WHERE state = 'sent';
 CREATE INDEX charges_of_customer ON charges (customer_id, charge_id);
 
 CREATE TRIGGER charges_begin_sent BEFORE INSERT ON charges WHEN NEW.state <> 'sent'
 BEGIN SELECT RAISE(ABORT, 'a charge begins without an answer'); END;
 
+CREATE TRIGGER charges_ask_for_what_is_owed BEFORE INSERT ON charges
+WHEN NEW.direction = 'charge' AND NOT EXISTS (SELECT 1 FROM invoices WHERE invoice_id = NEW.invoice_id
+    AND customer_id = NEW.customer_id AND state = 'pending' AND amount_micros = NEW.amount_micros)
+BEGIN SELECT RAISE(ABORT, 'a charge is what its invoice demands'); END;
+
 CREATE TRIGGER charges_stay BEFORE UPDATE ON charges
-WHEN OLD.state <> 'sent'
+WHEN (OLD.state <> 'sent' AND (OLD.direction, OLD.state, NEW.state, NEW.reason)
+        IS NOT ('charge', 'declined', 'succeeded', OLD.reason))
+    OR (OLD.state = 'sent' AND NEW.state = 'succeeded' AND NEW.reason IS NOT NULL)
     OR (NEW.charge_id, NEW.idempotency_key, NEW.customer_id, NEW.invoice_id, NEW.direction, NEW.attempt, NEW.method,
         NEW.amount_micros)
     IS NOT (OLD.charge_id, OLD.idempotency_key, OLD.customer_id, OLD.invoice_id, OLD.direction, OLD.attempt,
@@ -508,7 +529,7 @@ CREATE TABLE escrow_accounts (
     customer_id           INTEGER PRIMARY KEY REFERENCES customers (customer_id),
     object_id             TEXT NOT NULL UNIQUE CHECK (length(object_id) = 66 AND object_id GLOB '0x*'),
     created_at_ms         INTEGER NOT NULL, -- on the chain: its periods are counted from here
-    balance_micros        INTEGER NOT NULL CHECK (balance_micros >= 0),
+    balance_micros        INTEGER NOT NULL, -- less than 0 while a charge is known before what was paid in
     spending_limit_micros INTEGER NOT NULL CHECK (spending_limit_micros >= 0), -- for a period; 0: unlimited
     period                INTEGER NOT NULL CHECK (period >= 0),
     period_charged_micros INTEGER NOT NULL CHECK (period_charged_micros >= 0), -- in that period
@@ -535,7 +556,7 @@ CREATE TABLE wallet_transactions (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX wallet_transactions_of_customer ON wallet_transactions (customer_id, built_at_ms, digest);
-CREATE INDEX wallet_transactions_open ON wallet_transactions (state, expires_at_ms)
+CREATE INDEX wallet_transactions_open ON wallet_transactions (digest, state, expires_at_ms)
 WHERE state IN ('built', 'signed', 'seen', 'final');
 
 -- Events of the chain as they were told, each once. One is taken into the books when its wallet is a customer's.
@@ -545,6 +566,7 @@ CREATE TABLE chain_events (
     event_index    INTEGER NOT NULL CHECK (event_index >= 0),
     kind           TEXT NOT NULL CHECK (kind IN ('created', 'deposited', 'withdrawn', 'charged', 'credited',
                                                  'spending_limit_set')),
+    rank           INTEGER NOT NULL CHECK (rank BETWEEN 0 AND 5), -- of what happened at the same instant, what comes first
     object_id      TEXT NOT NULL,
     owner          TEXT NOT NULL CHECK (owner <> ''), -- the account's wallet
     order_key      TEXT CHECK (order_key <> ''),      -- of what the operator ordered
@@ -561,7 +583,8 @@ CREATE TABLE chain_events (
 ) STRICT;
 
 CREATE INDEX chain_events_of_customer ON chain_events (customer_id, at_ms) WHERE customer_id IS NOT NULL;
-CREATE INDEX chain_events_to_take ON chain_events (try_at_ms) WHERE try_at_ms IS NOT NULL;
+CREATE INDEX chain_events_to_take ON chain_events (at_ms, rank, chain_event_id)
+WHERE try_at_ms IS NOT NULL;
 CREATE INDEX chain_events_waiting ON chain_events (owner) WHERE taken_at_ms IS NULL;
 
 -- What tells this ledger's orders on the chain from those of another one.
@@ -576,6 +599,12 @@ BEGIN SELECT RAISE(ABORT, 'a ledger keeps its identity'); END;
 CREATE TRIGGER ledger_identity_no_delete BEFORE DELETE ON ledger_identity
 BEGIN SELECT RAISE(ABORT, 'a ledger keeps its identity'); END;
 
+-- Until when the ledger was in use: what the machine's clock is held against at the next start.
+CREATE TABLE clock_mark (
+    only_one     INTEGER PRIMARY KEY CHECK (only_one = 1),
+    in_use_at_ms INTEGER NOT NULL
+) STRICT;
+
 -- Up to where the events of each chain have been read.
 CREATE TABLE chain_cursor (
     chain         TEXT PRIMARY KEY CHECK (chain <> ''),
@@ -583,20 +612,15 @@ CREATE TABLE chain_cursor (
     updated_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What the monthly cycle has done for whom. A step that is done is not done again.
-CREATE TABLE billing_runs (
+-- Months that could not be closed for a customer. No row: nothing has failed.
+CREATE TABLE unclosed_months (
     customer_id   INTEGER NOT NULL REFERENCES customers (customer_id),
     month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
-    step          TEXT NOT NULL CHECK (step <> '' AND step NOT GLOB '*[^a-z_]*'),
-    state         TEXT NOT NULL CHECK (state IN ('done', 'failed')),
-    failures      INTEGER NOT NULL CHECK (failures >= 0),
-    error         TEXT, -- of the last failure
+    failures      INTEGER NOT NULL CHECK (failures >= 1), -- in a row
+    error         TEXT NOT NULL,                          -- of the last one
     updated_at_ms INTEGER NOT NULL,
-    PRIMARY KEY (customer_id, month, step),
-    CHECK (state <> 'failed' OR error IS NOT NULL)
+    PRIMARY KEY (customer_id, month)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX billing_runs_failed ON billing_runs (updated_at_ms) WHERE state = 'failed';
 
 -- What usage may cost in a month at most, as the customer wants it, and what has been said of it.
 CREATE TABLE spend_caps (
@@ -606,6 +630,7 @@ CREATE TABLE spend_caps (
     month         TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'), -- that the rest is about
     told_percent  INTEGER NOT NULL CHECK (told_percent BETWEEN 0 AND 100),
     stopped       INTEGER NOT NULL CHECK (stopped IN (0, 1)),
+    spent_micros  INTEGER NOT NULL CHECK (spent_micros >= 0), -- on usage of the month so far
     updated_at_ms INTEGER NOT NULL
 ) STRICT;
 
@@ -655,6 +680,7 @@ CREATE TABLE billed_usage (
     price_micros  INTEGER NOT NULL CHECK (price_micros >= 0), -- for every price_per pieces
     price_per     INTEGER NOT NULL CHECK (price_per > 0),
     amount_micros INTEGER NOT NULL CHECK (amount_micros >= 0),
+    tax_micros    INTEGER NOT NULL CHECK (tax_micros >= 0), -- on the amount, not rounded
     PRIMARY KEY (customer_id, month, service, measure, from_ms, to_ms)
 ) STRICT, WITHOUT ROWID;
 
@@ -665,10 +691,11 @@ CREATE TABLE late_usage (
     PRIMARY KEY (customer_id, month)
 ) STRICT, WITHOUT ROWID;
 
--- Customers whose drafts do not show all usage yet. News of the same customer are another row.
+-- Customers whose drafts do not show all usage yet, as they wait. More news of a customer do not cost the place.
 CREATE TABLE stale_drafts (
-    news        INTEGER PRIMARY KEY AUTOINCREMENT,
-    customer_id INTEGER NOT NULL UNIQUE
+    place       INTEGER PRIMARY KEY AUTOINCREMENT,
+    customer_id INTEGER NOT NULL UNIQUE,
+    news        INTEGER NOT NULL DEFAULT 1 -- how much has been heard of the customer in this place
 ) STRICT;
 
 -- Which customers' part of the vaults has changed, by numbers that only grow. The triggers below see every change,

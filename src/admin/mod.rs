@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::billing::{GrantCredit, GrantedCredit};
+use crate::app::billing::{Order, OrderDone};
 use crate::app::{App, InvoiceCheck, TrafficStatus, ask_sql, verify_traffic};
 use crate::telemetry::chain;
 use crate::traffic::{SqlAnswer, VerifyReport};
@@ -70,7 +70,7 @@ pub fn listen(data_dir: &Path) -> io::Result<UnixListener> {
 /// Those of the socket.
 pub async fn serve(listener: UnixListener, app: Arc<App>, stop: CancellationToken) -> io::Result<()> {
     let router = Router::new()
-        .route("/billing/credit", post(grant_credit))
+        .route("/billing/order", post(order))
         .route("/traffic/sql", post(sql))
         .route("/traffic/status", post(status))
         .route("/traffic/verify", post(verify))
@@ -79,8 +79,8 @@ pub async fn serve(listener: UnixListener, app: Arc<App>, stop: CancellationToke
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
-async fn grant_credit(State(app): State<Arc<App>>, Json(ask): Json<GrantCredit>) -> Answer<GrantedCredit> {
-    answer(app.grant_credit(ask).await)
+async fn order(State(app): State<Arc<App>>, Json(order): Json<Order>) -> Answer<OrderDone> {
+    answer(app.carry_out_order(order).await)
 }
 
 async fn sql(State(app): State<Arc<App>>, Json(ask): Json<AskSql>) -> Answer<SqlAnswer> {

@@ -38,8 +38,8 @@ pub struct NewApiToken {
     name: String,
     /// What it may be used for; to write includes to read. One or more of `account.read`, `account.write`,
     /// `services.read`, `services.write`, `keys.read`, `keys.write`, `activity.read`,
-    /// `traffic.read`.
-    #[schema(min_items = 1, max_items = 7)]
+    /// `traffic.read`, `billing.read`, `billing.write`.
+    #[schema(min_items = 1, max_items = 10)]
     scopes: Vec<String>,
     /// Days until it ends by itself.
     #[schema(minimum = 1, maximum = 365)]

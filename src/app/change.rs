@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::app::billing::Tariff;
 use crate::app::caller::Caller;
 use crate::app::{App, AppError, Refusal};
 use crate::core::activity::Activity;
@@ -36,6 +37,7 @@ pub struct Change<'a> {
     /// As it was when the change began.
     pub customer: &'a Customer,
     pub config: &'a ConfigGlobal,
+    pub tariff: &'a Tariff,
     caller: &'a Caller,
 }
 
@@ -79,17 +81,24 @@ impl App {
     {
         let (now, caller, customer) = (self.clock.now(), caller.clone(), caller.customer);
         let (config, cipher) = (self.config_global.load_full(), Arc::clone(&self.accounts.cipher));
+        let tariff = Tariff::of(&config, self.billing.tax_basis_points);
         let changing = self.ledger.write(move |tx| {
             tx.touch(customer);
             let account = find_customer(tx, customer)?.ok_or_else(|| Refusal::of(Code::SignInRequired))?;
-            let change = Change { tx, now, customer: &account, config: &config, caller: &caller };
+            let change = Change { tx, now, customer: &account, config: &config, tariff: &tariff, caller: &caller };
             refuse_inactive(&account)?;
             match once {
                 Some(once) => do_once(&change, &cipher, &once, work),
                 None => work(&change),
             }
         });
-        changing.await
+        let done = changing.await;
+        if let Err(AppError::Billing(failure)) = &done
+            && failure.is_for_a_person()
+        {
+            self.park(customer, failure.to_string()).await?;
+        }
+        done
     }
 }
 

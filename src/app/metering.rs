@@ -12,19 +12,19 @@ use tracing::error;
 
 use super::billing::{BillingFailure, Tariff, carry_out, month_usage, usage_prices};
 use super::{App, AppError};
-use crate::core::billing::{Event, MonthUsage, UsagePrices};
+use crate::core::billing::{BillingError, Event, UsageNews, UsagePrices};
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::core::rating::PricePerRequests;
 use crate::core::usage::HourUsage;
-use crate::ledger::billed_usage::note_late_usage;
+use crate::ledger::billed_usage::{late_usage_of, note_late_usage};
 use crate::ledger::billing_standing::standing_of;
 use crate::ledger::customer::find_customer;
 use crate::ledger::usage::{
     StaleDraft, mark_stale, metering_position, raise_usage, set_metering_position, set_usage, stale_drafts,
     unmark_stale,
 };
-use crate::ledger::{ReadTx, WriteTx};
+use crate::ledger::{LedgerError, ReadTx, WriteTx};
 use crate::traffic::{Rebuild, Traffic, UsageChanges};
 
 /// Drafts that are drawn in one transaction.
@@ -36,7 +36,6 @@ const DRAWN_AT_ONCE: u32 = 64;
 /// # Errors
 /// [`AppError`]; then the ledger is as it was.
 pub async fn meter(app: &App) -> Result<u64, AppError> {
-    let month = Month::of(app.clock.now())?;
     let store = app.traffic.store_id().to_owned();
     let position = {
         let store = store.clone();
@@ -48,8 +47,7 @@ pub async fn meter(app: &App) -> Result<u64, AppError> {
         return Ok(position);
     }
     let rebuild = app.query_traffic(Traffic::rebuild).await?;
-    app.ledger.write(move |tx| apply(tx, &store, position, &changes, rebuild, month)).await?;
-    Ok(through_batch)
+    app.ledger.write(move |tx| apply(tx, &store, position, &changes, rebuild)).await
 }
 
 fn apply(
@@ -58,8 +56,12 @@ fn apply(
     position: u64,
     changes: &UsageChanges,
     rebuild: Option<Rebuild>,
-    month: Month,
-) -> Result<(), AppError> {
+) -> Result<u64, AppError> {
+    // What was read before somebody else wrote is older than what is there.
+    let there = metering_position(tx, store)?.unwrap_or(0);
+    if there != position {
+        return Ok(there);
+    }
     for usage in &changes.hours {
         match rebuild {
             Some(rebuild) if usage.hour < rebuild.billed_before && position < rebuild.batch => continue,
@@ -68,32 +70,33 @@ fn apply(
             _ => set_usage(tx, usage)?,
         }
     }
-    note_usage_news(tx, &changes.hours, month)?;
-    Ok(set_metering_position(tx, store, changes.through_batch)?)
+    note_usage_news(tx, &changes.hours)?;
+    set_metering_position(tx, store, changes.through_batch)?;
+    Ok(changes.through_batch)
 }
 
-/// Notes what follows from hours that were written: drafts are to be drawn anew, and what is of a month before `month` and
-/// not on the draft any more is late.
+/// Notes what follows from hours that were written: drafts are to be drawn anew, and what is of a month whose invoice is
+/// made is late, whatever the clock says.
 ///
 /// # Errors
 /// [`AppError`].
-pub fn note_usage_news(tx: &WriteTx<'_>, hours: &[HourUsage], month: Month) -> Result<(), AppError> {
-    let mut late = BTreeSet::new();
-    for usage in hours.iter().filter(|usage| usage.hour < month.start()) {
-        late.insert((usage.customer, Month::of(usage.hour)?));
+pub fn note_usage_news(tx: &WriteTx<'_>, hours: &[HourUsage]) -> Result<(), AppError> {
+    let mut months: BTreeMap<CustomerId, BTreeSet<Month>> = BTreeMap::new();
+    for usage in hours {
+        months.entry(usage.customer).or_default().insert(Month::of(usage.hour)?);
     }
-    for (customer, of) in late {
-        // What is on the draft yet is not late.
-        if standing_of(tx, customer)?.is_some_and(|standing| of < standing.draft_month) {
-            note_late_usage(tx, customer, of)?;
+    for (customer, months) in months {
+        let draft = standing_of(tx, customer)?.map(|standing| standing.draft_month);
+        for late in months.into_iter().filter(|month| draft.is_some_and(|draft| *month < draft)) {
+            note_late_usage(tx, customer, late)?;
         }
+        mark_stale(tx, customer)?;
     }
-    let customers: BTreeSet<CustomerId> = hours.iter().map(|usage| usage.customer).collect();
-    Ok(customers.into_iter().try_for_each(|customer| mark_stale(tx, customer))?)
+    Ok(())
 }
 
 /// A draft to draw, with the usage that it shows then. Nobody's usage is kept, and nobody is invoiced for it.
-type Drawing = (StaleDraft, Option<MonthUsage>);
+pub(super) type Drawing = (StaleDraft, Option<UsageNews>);
 
 impl App {
     /// Draws some of the drafts that do not show all usage. Tells whether there are more.
@@ -126,13 +129,16 @@ impl App {
         if let Err(failure) = drawn {
             error!(customer = %stale.customer, error = %failure, "a draft cannot be drawn");
             self.ledger.write(move |tx| unmark_stale(tx, &stale)).await?;
+            if failure.is_for_a_person() {
+                self.park(stale.customer, failure.to_string()).await?;
+            }
         }
         Ok(())
     }
 }
 
-fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Result<Vec<Drawing>, AppError> {
-    let mut prices: BTreeMap<Month, UsagePrices> = BTreeMap::new();
+pub(super) fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Result<Vec<Drawing>, AppError> {
+    let mut prices = Prices { tx, price, months: BTreeMap::new() };
     let mut drawings = Vec::new();
     for stale in stale_drafts(tx, DRAWN_AT_ONCE)? {
         let standing = standing_of(tx, stale.customer)?;
@@ -141,12 +147,8 @@ fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Resu
             continue;
         }
         let of = standing.map_or(month, |standing| standing.draft_month);
-        let prices = match prices.entry(of) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(usage_prices(tx, of, price)?),
-        };
-        match month_usage(tx, stale.customer, of, prices) {
-            Ok(usage) => drawings.push((stale, Some(usage))),
+        match read_news(tx, stale.customer, of, month, &mut prices) {
+            Ok(news) => drawings.push((stale, Some(news))),
             Err(BillingFailure::Ledger(error)) => return Err(error.into()),
             // The other customers' drafts are right all the same; this one stays as it was.
             Err(failure) => {
@@ -158,12 +160,51 @@ fn read_drawings(tx: &ReadTx<'_>, month: Month, price: PricePerRequests) -> Resu
     Ok(drawings)
 }
 
+/// The draft's month, the running one if that is another, and what came late.
+fn read_news(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    of: Month,
+    running: Month,
+    prices: &mut Prices<'_>,
+) -> Result<UsageNews, BillingFailure> {
+    let late = late_usage_of(tx, customer)?.into_iter().filter(|late| *late < of);
+    let mut usage = |month: Month| month_usage(tx, customer, month, prices.of(month)?);
+    Ok(UsageNews {
+        month: usage(of)?,
+        running: (of < running).then(|| usage(running)).transpose()?,
+        earlier: late.map(usage).collect::<Result<_, _>>()?,
+    })
+}
+
+/// Prices of usage, each month read once.
+struct Prices<'a> {
+    tx: &'a ReadTx<'a>,
+    /// Of requests, if the ledger's table of prices is not right.
+    price: PricePerRequests,
+    months: BTreeMap<Month, UsagePrices>,
+}
+
+impl Prices<'_> {
+    fn of(&mut self, month: Month) -> Result<&UsagePrices, LedgerError> {
+        Ok(match self.months.entry(month) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(usage_prices(self.tx, month, self.price)?),
+        })
+    }
+}
+
 /// What billing refuses to decide leaves the draft as it is.
-fn draw(tx: &WriteTx<'_>, (stale, usage): &Drawing, tariff: &Tariff, now: UtcMillis) -> Result<(), BillingFailure> {
+pub(super) fn draw(
+    tx: &WriteTx<'_>,
+    (stale, usage): &Drawing,
+    tariff: &Tariff,
+    now: UtcMillis,
+) -> Result<(), BillingFailure> {
     if let Some(usage) = usage {
         match carry_out(tx, stale.customer, &Event::Usage(usage.clone()), tariff, now) {
             Ok(_) => {}
-            Err(BillingFailure::Decision(error)) => {
+            Err(BillingFailure::Decision(error @ (BillingError::CatchUpFirst(_) | BillingError::Refused(_)))) => {
                 tracing::debug!(customer = %stale.customer, %error, "a draft is not drawn");
             }
             Err(failure) => return Err(failure),

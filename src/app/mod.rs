@@ -12,6 +12,7 @@ mod caller;
 mod change;
 mod config_global;
 mod customer;
+mod customer_billing;
 mod demo_page;
 mod escrow;
 mod forgetting;
@@ -40,7 +41,6 @@ pub use api_keys::{
     ApiKeyAction, ApiKeyChange, ApiKeyPage, ApiKeyView, CreatedApiKey, NewApiKey, RevealedApiKey, Rotation,
 };
 pub use api_tokens::{ApiTokenList, ApiTokenView, CreatedApiToken, NewApiToken};
-pub use billing::{GrantCredit, GrantedCredit};
 pub use books::{AccountTotal, BookFinding, BooksReport, verify_books};
 pub use caller::{Caller, Credential};
 pub use change::Once;
@@ -48,6 +48,13 @@ pub use config_global::{
     ConfigChangeError, LoadedConfig, change_config_global, list_config_changes, list_config_global, load_config_global,
 };
 pub use customer::{CustomerChange, CustomerView, TermsAccepted};
+pub use customer_billing::{
+    BalancesView, BillingEscrow, BillingNews, BillingOverview, CompletenessView, CreditNoteView, CreditPage,
+    CreditView, EntryPage, EntryView, HourOfLineView, InvoiceDetail, InvoiceFile, InvoiceLineView, InvoiceName,
+    InvoicePage, InvoiceSums, InvoiceView, LineHours, NoticePage, NoticeView, NoticesLeft, NoticesRead, PaymentAttempt,
+    PaymentMethods, PostingView, PreviewAsked, PreviewPayment, PreviewView, PreviewedInvoice, RunwayView,
+    SpendCapChange, SpendCapView,
+};
 pub use demo_page::{
     DemoCounts, DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice,
     OverviewSeries, OverviewTotal,
@@ -78,13 +85,15 @@ pub use traffic::{
 
 pub use vaults::{Depth, SyncStates, VAULTS_FOLDER, VaultBuilder, VaultUpdate, Vaults, VaultsOptions, seals};
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
-use crate::app::billing::BillingFailure;
+use crate::app::billing::{BillingFailure, BillingOptions};
+use crate::app::invoice_document::DocumentError;
 use crate::chain::{Chain, ChainError};
 use crate::clock::Clock;
 use crate::core::access_token::BadToken;
@@ -113,12 +122,16 @@ pub struct App {
     pub committed: watch::Receiver<Committed>,
     /// Milliseconds: everything that was written before to a source that can be read is stored.
     pub delivered_to: Arc<AtomicI64>,
+    /// Gateways on other hosts, which deliver their logs themselves.
+    pub remote_gateways: BTreeSet<u8>,
     /// How logs and spools fare.
     pub sources: Arc<Mutex<Vec<SourceStatus>>>,
     /// Signs people in, and keeps what is theirs.
     pub accounts: Accounts,
     pub readiness: KeptReadiness,
     pub chain: Chain,
+    /// What the configuration says of billing.
+    pub billing: BillingOptions,
     /// What its orders on the chain begin with.
     pub ledger_id: String,
     /// Rung when Seal keys wait to be registered on the chain.
@@ -163,6 +176,8 @@ pub enum AppError {
     Chain(#[from] ChainError),
     #[error("billing has failed")]
     Billing(#[source] Box<BillingFailure>),
+    #[error("an invoice cannot be rendered")]
+    Document(#[from] DocumentError),
     #[error("a token cannot be signed")]
     Token(#[from] BadToken),
     #[error("a vault's file cannot be worked with")]

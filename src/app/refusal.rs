@@ -5,7 +5,7 @@ use crate::core::field_error::FieldErrors;
 
 /// What the client is told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {detail}", code.name())]
+#[error("{}: {}", code.name(), self.sentence())]
 pub struct Refusal {
     pub code: Code,
     /// What happened in this case, and what to change; empty if the code says it all.
@@ -24,6 +24,15 @@ impl Refusal {
 
     pub fn new(code: Code, detail: impl ToString) -> Self {
         Self { detail: detail.to_string(), ..Self::of(code) }
+    }
+
+    /// What is said of it in one go.
+    fn sentence(&self) -> String {
+        match (self.detail.is_empty(), self.fields.list().is_empty()) {
+            (false, _) => self.detail.clone(),
+            (true, false) => self.fields.to_string(),
+            (true, true) => self.code.title().to_owned(),
+        }
     }
 
     #[must_use]

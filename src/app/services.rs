@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::app::billing::{Tariff, carry_out};
+use crate::app::billing::carry_out;
 use crate::app::change::{Change, Once};
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::billing::Event;
@@ -196,7 +196,7 @@ impl App {
 
 /// A service after an event of billing.
 fn billed(change: &Change<'_>, service: Service, event: &Event) -> Result<ServiceInstance, AppError> {
-    let decision = carry_out(change.tx, change.id(), event, &Tariff::of(change.config), change.now)?;
+    let decision = carry_out(change.tx, change.id(), event, change.tariff, change.now)?;
     Ok(decision.account.service(service).instance)
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use super::{BenchError, per_second, percentile_us, round};
+use super::{BenchError, Given, cpu_times, per_second, percentile_us, round};
 use crate::core::calendar::UtcMillis;
 use crate::core::customer::Customer;
 use crate::core::id::CustomerId;
@@ -37,6 +37,8 @@ pub struct LedgerReport {
     pub appends_per_second: f64,
     /// Everything recomputed, on one core.
     pub verify_s: f64,
+    /// Of it, on the core, which others' work does not lengthen by much. `None` where the system does not tell.
+    pub verify_busiest_s: Option<f64>,
     /// The balance of one account of one customer.
     pub balance_p50_us: f64,
     pub balance_p99_us: f64,
@@ -66,9 +68,9 @@ pub fn measure_ledger(data_dir: &Path, entries: u64) -> Result<LedgerReport, Ben
     runtime.block_on(append_all(&ledger, entries, customers))?;
     let appends_per_second = per_second(entries, started.elapsed());
 
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), cpu_times());
     let found = ledger.read_blocking(verify_ledger)?;
-    let verify_s = started.elapsed().as_secs_f64();
+    let (verify_s, given) = (started.elapsed().as_secs_f64(), Given::since(&before));
     if !found.is_sound() || found.entries != entries {
         return Err(BenchError::Unsound { findings: found.finding_count, entries: found.entries });
     }
@@ -84,6 +86,7 @@ pub fn measure_ledger(data_dir: &Path, entries: u64) -> Result<LedgerReport, Ben
         customers,
         appends_per_second: round(appends_per_second, 1.0),
         verify_s: round(verify_s, 1000.0),
+        verify_busiest_s: given.map(|given| round(given.busiest.as_secs_f64(), 1000.0)),
         balance_p50_us: percentile_us(50, balances.clone()),
         balance_p99_us: percentile_us(99, balances),
         page_p99_us: percentile_us(99, pages),

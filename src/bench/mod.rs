@@ -6,6 +6,7 @@ mod generate;
 mod intake;
 mod ledger;
 mod parse;
+mod propagation;
 mod query;
 mod vault;
 
@@ -15,12 +16,15 @@ pub use generate::generate;
 pub use intake::{IntakeReport, measure_intake};
 pub use ledger::{LedgerReport, measure_ledger};
 pub use parse::{ParseReport, measure_parse};
+pub use propagation::{PropagationOptions, PropagationReport, measure_propagation};
 pub use query::{QueryReport, measure_queries};
 pub use vault::{VaultReport, measure_vaults};
 
-use std::io;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fs, io};
 
 use crate::app::AppError;
 use crate::app::billing::BillingFailure;
@@ -49,6 +53,8 @@ pub enum BenchError {
     Random(#[from] NoRandomness),
     #[error("a change was committed and no vault was written")]
     NoVault,
+    #[error("the gateway cannot be measured: {0}")]
+    Gateway(String),
     #[error("there are no prices")]
     NoPrices,
     #[error("there is a ledger {path} already, and it is not touched: name an empty directory")]
@@ -91,6 +97,33 @@ fn percentile_us(percent: usize, mut times: Vec<Duration>) -> f64 {
     times.sort_unstable();
     let at = times.get(times.len() * percent / 100).copied().unwrap_or_default();
     round(at.as_secs_f64() * 1_000_000.0, 10.0)
+}
+
+/// How long each thread has been running on a core, by number; nothing where the system does not tell.
+fn cpu_times() -> BTreeMap<OsString, Duration> {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return BTreeMap::new() };
+    let time_of = |thread: &fs::DirEntry| {
+        let statistics = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        statistics.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+    };
+    threads.flatten().filter_map(|thread| Some((thread.file_name(), time_of(&thread)?))).collect()
+}
+
+/// Time on cores, which others' work does not lengthen by much.
+#[derive(Debug, Clone, Copy)]
+struct Given {
+    all: Duration,
+    busiest: Duration,
+}
+
+impl Given {
+    fn since(before: &BTreeMap<OsString, Duration>) -> Option<Self> {
+        let since =
+            |(thread, now): (OsString, Duration)| now.saturating_sub(before.get(&thread).copied().unwrap_or_default());
+        let times: Vec<Duration> = cpu_times().into_iter().map(since).collect();
+        let busiest = times.iter().copied().max().filter(|time| !time.is_zero())?;
+        Some(Self { all: times.iter().sum(), busiest })
+    }
 }
 
 fn per_second(lines: u64, elapsed: Duration) -> f64 {

@@ -106,6 +106,16 @@ impl Chain {
         }
     }
 
+    /// Waits until what the chain has told stays so through a power failure: to be done before it is in the ledger.
+    ///
+    /// # Errors
+    /// [`ChainError::Unwritable`].
+    pub async fn settle(&self) -> Result<(), ChainError> {
+        match self {
+            Self::Sim(sim) => sim.sync().await,
+        }
+    }
+
     /// Makes the object of a Seal key say this, creating it if there is none.
     ///
     /// # Errors

@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
 use crate::bench::{
-    IntakeReport, generate, measure_accounts, measure_billing, measure_intake, measure_parse, measure_queries,
-    measure_vaults,
+    IntakeReport, PropagationOptions, generate, measure_accounts, measure_billing, measure_intake, measure_ledger,
+    measure_parse, measure_propagation, measure_queries, measure_vaults,
 };
 use crate::config::Config;
 use crate::daemon::{intake_options, store_options};
@@ -27,9 +27,15 @@ pub(super) enum BenchCommand {
     /// Fills a new ledger with customers, closes their month, and says how fast that was
     #[command(after_help = "Example: suiftly bench billing --customers 100000 --json")]
     Billing(BillingArgs),
+    /// Fills the books of a new ledger with entries, and says how fast they are written, read and verified
+    #[command(after_help = "Example: suiftly bench ledger --entries 1000000 --json")]
+    Ledger(LedgerArgs),
     /// Fills a new ledger with customers who have two keys each, and says how fast changes get into vaults
     #[command(after_help = "Example: suiftly bench vault --customers 100000 --json")]
     Vault(VaultArgs),
+    /// Says how soon a real HAProxy obeys a revoked key, with many customers and under load
+    #[command(after_help = "Example: suiftly bench propagation --customers 100000 --json")]
+    Propagation(PropagationArgs),
     /// Fills a new store with made-up requests, and says how fast one customer's are found
     #[command(after_help = "Example: suiftly bench query --requests 5000000 --json")]
     Query(QueryArgs),
@@ -97,6 +103,18 @@ pub(super) struct BillingArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct LedgerArgs {
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    entries: u64,
+    /// Where the ledger is made, and removed again; by default the system's folder for temporary files
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct VaultArgs {
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     customers: u32,
@@ -104,6 +122,28 @@ pub(super) struct VaultArgs {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     changes: u32,
     /// Where the ledger and the vaults are made, and removed again; by default the system's folder for temporary files
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PropagationArgs {
+    /// Customers, each with two keys
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
+    customers: u32,
+    /// Keys that are revoked one after the other
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    revocations: u32,
+    /// Customers whose limits are changed at once
+    #[arg(long, default_value_t = 10_000)]
+    changed: u32,
+    /// Requests a second meanwhile
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    rate: u64,
+    /// Where vaults and maps are made, and removed again; by default the system's folder for temporary files
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
     /// Prints one JSON object
@@ -149,7 +189,9 @@ pub(super) fn run(command: &BenchCommand) -> Result<()> {
         BenchCommand::Parse(args) => parse(args),
         BenchCommand::Accounts(args) => accounts(args),
         BenchCommand::Billing(args) => billing(args),
+        BenchCommand::Ledger(args) => ledger(args),
         BenchCommand::Vault(args) => vault(args),
+        BenchCommand::Propagation(args) => propagation(args),
         BenchCommand::Query(args) => query(args),
     }
 }
@@ -166,6 +208,28 @@ fn parse(args: &ParseArgs) -> Result<()> {
             println!("  {lines} lines in a second of the core's time");
         }
     }
+    Ok(())
+}
+
+fn propagation(args: &PropagationArgs) -> Result<()> {
+    let folder = folder_in(args.folder.as_ref())?;
+    let PropagationArgs { customers, revocations, changed, rate: requests_per_s, .. } = *args;
+    let options = PropagationOptions { customers, revocations, changed, requests_per_s };
+    let report = super::block_on(measure_propagation(folder.path(), options))??;
+    if args.json {
+        return super::print_json(&report);
+    }
+    println!(
+        "{} customers, {} keys: all new to HAProxy in {} ms",
+        report.customers, report.keys, report.first_apply_ms
+    );
+    println!("a revoked key is in a file in {} ms, 99 of 100 in {} ms", report.file_p50_ms, report.file_p99_ms);
+    println!("and refused in {} ms, 99 of 100 in {} ms", report.revoke_p50_ms, report.revoke_p99_ms);
+    println!(
+        "{} customers changed at once: {} ms, of it HAProxy {} ms",
+        report.changed, report.changed_ms, report.changed_apply_ms
+    );
+    println!("{} requests meanwhile, {} failed", report.requests, report.failed);
     Ok(())
 }
 
@@ -223,8 +287,25 @@ fn billing(args: &BillingArgs) -> Result<()> {
     }
     println!("{} customers, made up in {} s", report.customers, report.fill_s);
     println!("a month closed in {} s: {} customers a second", report.close_s, report.customers_per_second);
+    if let Some((all, busiest)) = report.close_cpu_s.zip(report.close_busiest_s) {
+        println!("  {all} s of the cores' time, {busiest} s of it in the busiest thread");
+    }
     println!("a preview in {} µs, 99 of 100 within {} µs", report.preview_p50_us, report.preview_p99_us);
     println!("{} entries verified in {} s", report.entries, report.verify_s);
+    Ok(())
+}
+
+fn ledger(args: &LedgerArgs) -> Result<()> {
+    let report = measure_ledger(folder_in(args.folder.as_ref())?.path(), args.entries)?;
+    if args.json {
+        return super::print_json(&report);
+    }
+    let (entries, postings, customers) = (report.entries, report.postings, report.customers);
+    println!("{entries} entries with {postings} postings of {customers} customers");
+    println!("{} entries a second written, ten by ten", report.appends_per_second);
+    println!("all verified in {} s", report.verify_s);
+    println!("a balance in {} µs, 99 of 100 within {} µs", report.balance_p50_us, report.balance_p99_us);
+    println!("a page of fifty entries: 99 of 100 within {} µs", report.page_p99_us);
     Ok(())
 }
 

@@ -67,7 +67,7 @@ pub(super) enum LedgerCommand {
     },
 }
 
-fn read_customer(text: &str) -> Result<CustomerId, String> {
+pub(super) fn read_customer(text: &str) -> Result<CustomerId, String> {
     let customer = text.parse().ok().and_then(CustomerId::new).filter(|_| !text.starts_with('+'));
     customer.ok_or_else(|| "a customer's number is a whole number from 1".to_owned())
 }
@@ -255,7 +255,7 @@ fn require_customer(ledger: &Ledger, customer: CustomerId) -> Result<()> {
     }
 }
 
-fn table<const N: usize>(header: [&str; N]) -> Table {
+pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_preset(NOTHING).set_header(header);
     table
@@ -269,7 +269,7 @@ fn print_table(mut table: Table, figures: usize) {
     println!("{}", table.trim_fmt());
 }
 
-fn usd(micros: i64) -> String {
+pub(super) fn usd(micros: i64) -> String {
     crate::core::money::Usd::from_micros(micros).to_string()
 }
 

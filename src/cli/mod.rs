@@ -6,6 +6,8 @@ mod billing;
 mod config;
 mod demo;
 mod docs;
+mod gateway;
+mod haproxy;
 mod import;
 mod init;
 mod ledger;
@@ -33,7 +35,10 @@ pub struct Cli {
 enum Command {
     /// Counts HAProxy's log and serves the API, until stopped
     #[command(after_help = "Example: suiftly serve --config /etc/suiftly/suiftly.toml")]
-    Serve(ConfigArgs),
+    Serve(serve::ServeArgs),
+    /// Keeps the HAProxy of this host up to date with the vaults of another host, until stopped
+    #[command(after_help = "Example: suiftly gateway --config /etc/suiftly/gateway.toml")]
+    Gateway(gateway::GatewayArgs),
     /// Counts log files that were written before, plain, .gz or .zst, each once
     #[command(after_help = import::HELP)]
     Import(import::ImportArgs),
@@ -46,7 +51,7 @@ enum Command {
     /// Reads API keys
     #[command(subcommand, name = "apikey")]
     ApiKey(accounts::ApiKeyCommand),
-    /// What operators do to a customer's billing
+    /// Shows customers' billing, and does to it what operators may
     #[command(subcommand)]
     Billing(billing::BillingCommand),
     /// Checks the activity log
@@ -75,6 +80,9 @@ enum Command {
     /// Checks the store of requests
     #[command(subcommand)]
     Traffic(traffic::TrafficCommand),
+    /// Prints and checks HAProxy's configuration
+    #[command(subcommand)]
+    Haproxy(haproxy::HaproxyCommand),
     /// Shows and checks what gateways are told: vault files
     #[command(subcommand)]
     Vault(vault::VaultCommand),
@@ -102,12 +110,13 @@ struct ConfigArgs {
 /// Whatever went wrong, in a sentence for the operator.
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
-        Command::Serve(args) => serve::serve(&args.config),
+        Command::Serve(args) => serve::serve(&args),
+        Command::Gateway(args) => gateway::gateway(&args),
         Command::Import(args) => import::import(&args),
         Command::Demo(args) => demo::demo(&args),
         Command::Init(args) => init::init(&args),
         Command::ApiKey(command) => accounts::api_key(&command),
-        Command::Billing(command) => billing::billing(&command),
+        Command::Billing(command) => billing::billing(command),
         Command::Audit(command) => accounts::audit(&command),
         Command::Ledger(command) => ledger::ledger(&command),
         Command::VerifyInvoice(args) => verify_invoice::verify_invoice(&args),
@@ -116,6 +125,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Config(command) => config::config_global(command),
         Command::Sql(args) => traffic::sql(&args),
         Command::Traffic(command) => traffic::traffic(&command),
+        Command::Haproxy(command) => haproxy::haproxy(command),
         Command::Vault(command) => vault::vault(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Completions { shell } => docs::completions(shell),

@@ -22,7 +22,7 @@ pub(super) struct VerifyInvoiceArgs {
 }
 
 /// `42` or `INV-000042`.
-fn read_number(text: &str) -> Result<u64, String> {
+pub(super) fn read_number(text: &str) -> Result<u64, String> {
     let digits = text.strip_prefix("INV-").unwrap_or(text);
     let number = digits.parse().ok().filter(|number| *number > 0 && !digits.starts_with('+'));
     number.ok_or_else(|| "an invoice's number is like 42 or INV-000042".to_owned())

@@ -1,5 +1,6 @@
 //! Every key of the file, section by section: what it may be, and what it is.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -7,8 +8,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::fields::Fields;
 use super::{
-    BillingConfig, ChainConfig, Config, HttpConfig, IntakeConfig, JobsConfig, LedgerConfig, LimitsConfig, LogConfig,
-    LogFormat, PublicUrl, TrafficConfig,
+    BillingConfig, ChainConfig, Config, GatewayConfig, HttpConfig, IntakeConfig, JobsConfig, LedgerConfig,
+    LimitsConfig, LogConfig, LogFormat, PublicUrl, TrafficConfig,
 };
 use crate::core::id::Network;
 
@@ -17,10 +18,7 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Config {
     let default = Config::default();
     Config {
         data_dir: fields.path("data_dir", default.data_dir),
-        log: LogConfig {
-            level: fields.text("log.level", default.log.level, LEVELS_ALLOWED, log_level),
-            format: fields.text("log.format", default.log.format, FORMATS_ALLOWED, log_format),
-        },
+        log: read_log(fields, default.log),
         secrets_file: fields.path("secrets_file", default.secrets_file),
         http: read_http(fields, default.http),
         limits: read_limits(fields, default.limits),
@@ -31,13 +29,21 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Config {
         traffic: read_traffic(fields, default.traffic),
         ledger: LedgerConfig { readers: fields.integer("ledger.readers", default.ledger.readers, 1..=16) },
         billing: read_billing(fields, default.billing),
+        gateway: read_gateway(fields, default.gateway),
         jobs: JobsConfig { interval_s: fields.integer("jobs.interval_s", default.jobs.interval_s, 1..=86_400) },
+    }
+}
+
+pub(super) fn read_log(fields: &mut Fields<'_>, default: LogConfig) -> LogConfig {
+    LogConfig {
+        level: fields.text("log.level", default.level, LEVELS_ALLOWED, log_level),
+        format: fields.text("log.format", default.format, FORMATS_ALLOWED, log_format),
     }
 }
 
 const LEVELS_ALLOWED: &str = "error, warn, info, debug, trace, or directives like \"info,suiftly::intake=debug\"";
 const FORMATS_ALLOWED: &str = "auto, text or json";
-const LISTEN_ALLOWED: &str = "an IP address and a port, like \"127.0.0.1:22700\" or \"[::1]:22700\"";
+pub(super) const LISTEN_ALLOWED: &str = "an IP address and a port, like \"127.0.0.1:22700\" or \"[::1]:22700\"";
 
 const NETWORKS_ALLOWED: &str = "mainnet or testnet";
 const PROXIES_ALLOWED: &str = "IP addresses separated by commas, like \"127.0.0.1, ::1\", or \"\" for none";
@@ -90,7 +96,7 @@ fn logs(text: &str) -> Option<Vec<PathBuf>> {
         .collect()
 }
 
-fn socket_path(text: &str) -> Option<Option<PathBuf>> {
+pub(super) fn socket_path(text: &str) -> Option<Option<PathBuf>> {
     (!text.contains('\0')).then(|| Some(PathBuf::from(text)).filter(|_| !text.is_empty()))
 }
 
@@ -151,6 +157,32 @@ fn printed_lines(text: &str) -> Option<Vec<String>> {
     }
     let lines: Vec<String> = text.split(';').map(printed_line).collect::<Option<_>>()?;
     (lines.len() <= ADDRESS_LINES && lines.iter().all(|line| !line.is_empty())).then_some(lines)
+}
+
+fn read_gateway(fields: &mut Fields<'_>, default: GatewayConfig) -> GatewayConfig {
+    GatewayConfig {
+        haproxy_socket: fields.text("gateway.haproxy_socket", default.haproxy_socket, SOCKET_ALLOWED, socket_path),
+        map_dir: fields.path("gateway.map_dir", default.map_dir),
+        health_listen: fields
+            .text("gateway.health_listen", default.health_listen, LISTEN_ALLOWED, |text| text.parse().ok()),
+        number: fields.integer("gateway.number", default.number, 1..=255),
+        remotes: fields.text("gateway.remotes", default.remotes, REMOTES_ALLOWED, remotes),
+    }
+}
+
+const REMOTES_ALLOWED: &str = "numbers and addresses separated by commas, like \"2=http://10.0.0.2:22610, 3=http://10.0.0.3:22610\", or \"\" for none";
+
+fn remotes(text: &str) -> Option<BTreeMap<u8, PublicUrl>> {
+    let mut remotes = BTreeMap::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (number, url) = part.split_once('=')?;
+        let number = number.trim().parse().ok().filter(|number| *number > 0)?;
+        // One number is one gateway.
+        if remotes.insert(number, url.trim().parse().ok()?).is_some() {
+            return None;
+        }
+    }
+    Some(remotes)
 }
 
 /// A bare word must be a level: the filter itself would take a misspelt level for the name of a module. Spaces around

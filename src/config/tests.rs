@@ -86,6 +86,11 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
         ("billing.issuer_name", "Example GmbH"),
         ("billing.issuer_address", "Hauptstraße 1; 10115 Berlin"),
         ("billing.tax_basis_points", "1900"),
+        ("gateway.haproxy_socket", "/run/haproxy/admin.sock"),
+        ("gateway.map_dir", "/srv/maps"),
+        ("gateway.health_listen", "[::1]:22610"),
+        ("gateway.number", "7"),
+        ("gateway.remotes", "2=http://10.0.0.2:22610, 3=https://gw.example.com"),
         ("jobs.interval_s", "86400"),
     ];
     assert_eq!(values.map(|(key, _)| key).as_slice(), Config::keys());
@@ -128,6 +133,16 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
         threads: 64,
     };
     assert_eq!(from_file.traffic, traffic);
+    let GatewayConfig { haproxy_socket, map_dir, health_listen, number, remotes } = &from_file.gateway;
+    assert_eq!(haproxy_socket.as_deref(), Some(Path::new("/run/haproxy/admin.sock")));
+    assert_eq!((map_dir.as_path(), health_listen.port(), *number), (Path::new("/srv/maps"), 22610, 7));
+    let origins: Vec<_> = remotes.values().map(PublicUrl::origin).collect();
+    assert_eq!(origins, ["http://10.0.0.2:22610", "https://gw.example.com"]);
+    check_mistake(
+        "[gateway]\nremotes = \"2=http://a, 2=http://b\"\n",
+        "line 2: gateway.remotes = \"2=http://a, 2=http://b\": must be numbers and addresses separated by commas, like \
+         \"2=http://10.0.0.2:22610, 3=http://10.0.0.3:22610\", or \"\" for none",
+    );
     assert_eq!((from_file.ledger.readers, from_file.jobs.interval_s), (16, 86_400));
     let billing = BillingConfig {
         issuer_name: "Example GmbH".to_owned(),
@@ -195,7 +210,7 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
         ("[trafic]\nthreads = 1", "line 1: [trafic]: there is no such section; did you mean [traffic]?"),
         (
             "[kubernetes]",
-            "line 1: [kubernetes]: there is no such section; known are billing, chain, http, intake, jobs, ledger, limits, log, traffic",
+            "line 1: [kubernetes]: there is no such section; known are billing, chain, gateway, http, intake, jobs, ledger, limits, log, traffic",
         ),
     ] {
         check_mistake(text, expected);

@@ -28,10 +28,12 @@ pub enum Scope {
     KeysWrite,
     ActivityRead,
     TrafficRead,
+    BillingRead,
+    BillingWrite,
 }
 
 impl Scope {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::AccountRead,
         Self::AccountWrite,
         Self::ServicesRead,
@@ -40,6 +42,8 @@ impl Scope {
         Self::KeysWrite,
         Self::ActivityRead,
         Self::TrafficRead,
+        Self::BillingRead,
+        Self::BillingWrite,
     ];
 
     /// The word used in JSON and SQL.
@@ -53,6 +57,8 @@ impl Scope {
             Self::KeysWrite => "keys.write",
             Self::ActivityRead => "activity.read",
             Self::TrafficRead => "traffic.read",
+            Self::BillingRead => "billing.read",
+            Self::BillingWrite => "billing.write",
         }
     }
 
@@ -68,6 +74,7 @@ impl Scope {
                 (Self::AccountWrite, Self::AccountRead)
                     | (Self::ServicesWrite, Self::ServicesRead)
                     | (Self::KeysWrite, Self::KeysRead)
+                    | (Self::BillingWrite, Self::BillingRead)
             )
     }
 }

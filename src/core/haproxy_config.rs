@@ -3,14 +3,19 @@
 //! The two texts beside this module are the configuration with holes; [`render`] fills them. The shipped
 //! `etc/haproxy/suiftly.cfg` is the rendering of [`Settings::default`].
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
 
-use crate::core::id::Service;
+use crate::core::haproxy_map::{ipv4_prefixes, ipv6_prefixes};
+use crate::core::id::{Network, Service};
 use crate::core::log_line::s1;
+
+pub mod check;
 
 const BASE: &str = include_str!("haproxy_config/base.cfg");
 const SERVICE: &str = include_str!("haproxy_config/service.cfg");
+const BACKEND: &str = include_str!("haproxy_config/backend.cfg");
 
 /// Characters of an API key.
 const KEY_LENGTH: usize = 37;
@@ -20,7 +25,7 @@ const KEY_LENGTH: usize = 37;
 pub struct Settings {
     /// This gateway's number, the third column of each log line.
     pub gateway: u8,
-    /// The folder that holds `keys.map` and `limits.map`.
+    /// The folder that holds `keys.map`, `limits.map` and `allowlist.map`.
     pub map_folder: String,
     /// One frontend and one backend each, in this order.
     pub services: Vec<ServiceSettings>,
@@ -37,14 +42,16 @@ pub struct Settings {
     pub max_connections: u32,
 }
 
-/// One service: where customers reach it, and where its backend is.
+/// One service: where customers reach it, and where its backends are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceSettings {
     pub service: Service,
     pub listen: SocketAddr,
-    /// `host:port` of the backend.
-    pub upstream: String,
+    /// `host:port` of the backend of each network. Keys of a network that is not here are refused.
+    pub upstreams: BTreeMap<Network, String>,
     pub upstream_protocol: UpstreamProtocol,
+    /// Requests that a backend gets at once; more wait, those within guaranteed before those within burst.
+    pub upstream_max_connections: u32,
 }
 
 /// What a backend speaks. Customers may use either, whatever it is.
@@ -76,7 +83,8 @@ pub struct BadSetting {
 }
 
 /// As Debian has it: rsyslog takes lines from `/dev/log` (also inside the chroot) to `/var/log/haproxy.log`. Seal
-/// listens on port 20002, gRPC on 20003, GraphQL on 20004; their backends on the same machine are at 21002 to 21004.
+/// listens on port 20002, gRPC on 20003, GraphQL on 20004; their backends on the same machine, for mainnet, are at 21002
+/// to 21004.
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -107,8 +115,9 @@ impl ServiceSettings {
         Self {
             service,
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
-            upstream: format!("127.0.0.1:{}", port + 1000),
+            upstreams: BTreeMap::from([(Network::Mainnet, format!("127.0.0.1:{}", port + 1000))]),
             upstream_protocol,
+            upstream_max_connections: 1000,
         }
     }
 }
@@ -132,21 +141,72 @@ pub fn render(settings: &Settings) -> Result<String, BadSetting> {
 }
 
 fn render_service(settings: &Settings, service: &ServiceSettings) -> String {
-    let protocol = match service.upstream_protocol {
-        UpstreamProtocol::Http1 => "",
-        UpstreamProtocol::Http2 => " proto h2",
+    let served = |word: fn(Network) -> String, between: &str| {
+        service.upstreams.keys().map(|network| word(*network)).collect::<Vec<_>>().join(between)
     };
+    let backends: String =
+        service.upstreams.iter().map(|(network, at)| render_backend(service, *network, at)).collect();
     SERVICE
+        .replace("@allowed@", &allowed())
+        .replace("@choice@", &choice(service))
+        .replace("@backends@", &backends)
         .replace("@title@", service.service.title())
         .replace("@service@", service.service.name())
         .replace("@number@", &service.service.number().to_string())
+        .replace("@networks@", &served(|network| network.number().to_string(), " "))
+        .replace("@network_names@", &served(|network| network.name().to_owned(), " and "))
         .replace("@listen@", &service.listen.to_string())
         .replace("@log_target@", &settings.log_target)
         .replace("@log_format@", &s1::log_format(settings.gateway, service.service))
         .replace("@key_length@", &KEY_LENGTH.to_string())
         .replace("@map_folder@", &settings.map_folder)
-        .replace("@upstream@", &service.upstream)
+}
+
+/// The look-ups of the allowlist: as many conditions of one name, any of which is enough.
+fn allowed() -> String {
+    let acl = |masks: String, prefix: u8| {
+        format!(
+            "  acl allowed var(txn.ip),ipmask({masks}),concat(/{prefix}/,txn.scope),map_str(@map_folder@/allowlist.map) \
+             -m found\n"
+        )
+    };
+    let ipv4 = ipv4_prefixes().into_iter().map(|prefix| acl(prefix.to_string(), prefix));
+    // A mask is needed for IPv4, too. No line is found with it, because these prefixes are lines of IPv6 networks only,
+    // or of longer IPv4 addresses than this one.
+    let ipv6 = ipv6_prefixes().into_iter().map(|prefix| acl(format!("32,{prefix}"), prefix));
+    ipv4.chain(ipv6).collect::<String>().trim_end().to_owned()
+}
+
+/// Which backend: mainnet's, or the only one.
+fn choice(service: &ServiceSettings) -> String {
+    let mut networks = service.upstreams.keys().rev();
+    let first = networks.next().map(|network| format!("  default_backend {}\n", backend_name(service, *network)));
+    let others = networks.map(|network| {
+        let name = backend_name(service, *network);
+        format!("  use_backend {name} if {{ var(txn.net) -m str {} }}\n", network.number())
+    });
+    others.chain(first).collect()
+}
+
+/// The name that log lines have: the service's, for mainnet.
+fn backend_name(service: &ServiceSettings, network: Network) -> String {
+    match network {
+        Network::Mainnet => format!("be_{}", service.service.name()),
+        Network::Testnet => format!("be_{}_{}", service.service.name(), network.name()),
+    }
+}
+
+fn render_backend(service: &ServiceSettings, network: Network, upstream: &str) -> String {
+    let protocol = match service.upstream_protocol {
+        UpstreamProtocol::Http1 => "",
+        UpstreamProtocol::Http2 => " proto h2",
+    };
+    BACKEND
+        .replace("@backend@", &backend_name(service, network))
+        .replace("@upstream@", upstream)
         .replace("@upstream_protocol@", protocol)
+        .replace("@upstream_max_connections@", &service.upstream_max_connections.max(1).to_string())
+        + "\n"
 }
 
 fn confinement(confinement: Option<&Confinement>) -> String {
@@ -161,8 +221,8 @@ fn confinement(confinement: Option<&Confinement>) -> String {
 fn check(settings: &Settings) -> Result<(), BadSetting> {
     plain("map folder", &settings.map_folder)?;
     plain("admin socket", &settings.admin_socket)?;
-    for service in &settings.services {
-        plain("upstream", &service.upstream)?;
+    for upstream in settings.services.iter().flat_map(|service| service.upstreams.values()) {
+        plain("upstream", upstream)?;
     }
     if let Some(Confinement { user, group, chroot }) = &settings.confinement {
         plain("user", user)?;

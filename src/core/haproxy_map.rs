@@ -4,22 +4,79 @@
 //! running HAProxy's configuration reads them by position.
 //!
 //! ```text
-//! keys.map    <SHA-256 of the whole key, lower-case hex> <customer>|<service>|<network>|<fingerprint, upper-case hex>
-//! limits.map  <customer>/<service> <guaranteed per second>|<burst per second>
+//! keys.map      <SHA-256 of the key, lower-case hex> <customer>|<service>|<network>|<fingerprint, hex>|<expiry, s>
+//! limits.map    <customer>/<service>/<network> <guaranteed/s>|<burst/s>|<one address/s>|<burst's priority>|<flags>|<status>
+//! allowlist.map <address>/<prefix>/<customer>/<service>/<network> 1
+//! version.map   version <of what the three were made>
 //! ```
-//! Tiers are per service, therefore so are limits. A key or a customer without a line is refused.
+//! Tiers are per service, therefore so are limits; and there is a vault for each network, which has its own lines. A key
+//! or a customer without a line is refused.
 
-use std::collections::BTreeMap;
+mod allowlist;
+mod change;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+pub use self::allowlist::{AllowedNetwork, ipv4_prefixes, ipv6_prefixes, split};
+pub use self::change::{MapChange, MapStep, plan};
+use crate::core::calendar::UtcMillis;
 use crate::core::id::{CustomerId, Network, Service};
+use crate::core::vault::{ApiEntry, ApiVault, Limits, Status, VaultCode, VaultKey};
 
 /// Name of the map of keys, in the folder of the maps.
 pub const KEYS_FILE: &str = "keys.map";
 /// Name of the map of limits, in the same folder.
 pub const LIMITS_FILE: &str = "limits.map";
+/// Name of the map of allowed networks, in the same folder.
+pub const ALLOWLIST_FILE: &str = "allowlist.map";
+/// Name of the map with one line, of what the others were made, in the same folder. A line of its own in a map of 200,000
+/// would cost an old HAProxy 20 ms whenever it is set.
+pub const VERSION_FILE: &str = "version.map";
+/// The word of that line.
+pub const VERSION_WORD: &str = "version";
+/// The version of maps that were made of no vault.
+const NOTHING: &str = "none";
+/// What every version begins with: other lines are made of the same vaults when the format of lines has changed.
+const FORMAT: &str = "1";
+/// The version while maps are being changed.
+pub const UNFINISHED: &str = "unfinished";
+
+/// The value of the only field of an allowlist line: being there is all it says.
+const LISTED: &str = "1";
+
+/// Everything that one gateway's HAProxy knows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Maps {
+    /// Tells these maps from others: what they were made of. One word.
+    pub version: String,
+    pub keys: BTreeMap<KeyHash, KeyEntry>,
+    pub limits: BTreeMap<LimitKey, LimitEntry>,
+    pub allowlist: BTreeSet<AllowedNetwork>,
+}
+
+/// One of the three maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MapName {
+    Keys,
+    Limits,
+    Allowlist,
+}
+
+impl MapName {
+    pub const ALL: [Self; 3] = [Self::Keys, Self::Limits, Self::Allowlist];
+
+    /// The file's name, in the folder of the maps.
+    pub const fn file(self) -> &'static str {
+        match self {
+            Self::Keys => KEYS_FILE,
+            Self::Limits => LIMITS_FILE,
+            Self::Allowlist => ALLOWLIST_FILE,
+        }
+    }
+}
 
 /// SHA-256 of a whole API key: a gateway holds nothing that could make a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,37 +97,105 @@ pub struct KeyEntry {
     pub network: Network,
     /// As in the log lines.
     pub fingerprint: u32,
+    /// From then on it is refused, without any change of the map.
+    pub expires_at: Option<UtcMillis>,
 }
 
-/// Which limit it is: a customer has one per service.
+/// Which limit it is: a customer has one per service and network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LimitKey {
     pub customer: CustomerId,
     pub service: Service,
+    pub network: Network,
 }
 
-/// Requests per second. Nothing guaranteed means that the service is turned off for the customer.
+/// What a customer may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitEntry {
-    pub guaranteed_per_s: u32,
-    /// Beyond the guaranteed ones, when there is room.
-    pub burst_per_s: u32,
+    pub limits: Limits,
+    /// Only networks on the allowlist may send requests.
+    pub has_allowlist: bool,
+    /// What is not on has nothing guaranteed in the map, and the customer is told why.
+    pub status: Status,
 }
 
-/// The map of keys, a line each, ordered by hash.
-pub fn encode_keys(keys: &BTreeMap<KeyHash, KeyEntry>) -> String {
-    keys.iter().fold(String::new(), |mut text, (hash, entry)| {
-        push_line(&mut text, &hash_word(hash), &key_value(entry));
-        text
-    })
+impl LimitEntry {
+    /// Limits of a service that is on, for every address.
+    pub fn new(guaranteed_per_s: u32, burst_per_s: u32) -> Self {
+        let limits = Limits { guaranteed_per_s, burst_per_s, per_ip_per_s: 0, burst_priority: 0 };
+        Self { limits, has_allowlist: false, status: Status::On }
+    }
 }
 
-/// The map of limits, a line each, ordered by customer and service.
-pub fn encode_limits(limits: &BTreeMap<LimitKey, LimitEntry>) -> String {
-    limits.iter().fold(String::new(), |mut text, (key, entry)| {
-        push_line(&mut text, &limit_word(key), &limit_value(entry));
+impl Maps {
+    /// What a gateway knows from the newest vaults that it has: one a code, each with the word that tells its content
+    /// from others', its sequence.
+    pub fn of<'a>(vaults: impl IntoIterator<Item = (VaultCode, u64, &'a ApiVault)>) -> Self {
+        let mut maps = Self { version: FORMAT.to_owned(), ..Self::default() };
+        for (code, sequence, vault) in vaults {
+            let _ = write!(maps.version, "/{code}.{sequence}");
+            for (customer, entry) in vault {
+                let key = LimitKey { customer: *customer, service: code.service(), network: code.network() };
+                maps.add(key, entry);
+            }
+        }
+        maps
+    }
+
+    fn add(&mut self, owner: LimitKey, entry: &ApiEntry) {
+        let LimitKey { customer, service, network } = owner;
+        for key in &entry.keys {
+            let VaultKey { sha256, fingerprint, expires_at } = *key;
+            self.keys.insert(sha256, KeyEntry { customer, service, network, fingerprint, expires_at });
+        }
+        let ApiEntry { status, limits, ref allowlist, .. } = *entry;
+        self.limits.insert(owner, LimitEntry { limits, has_allowlist: allowlist.is_some(), status });
+        let networks = allowlist.iter().flatten().flat_map(|network| split(*network));
+        self.allowlist.extend(networks.map(|network| AllowedNetwork { owner, network }));
+    }
+
+    /// A whole map file: a line each in the order of the words' meaning.
+    pub fn encode(&self, map: MapName) -> String {
+        let mut text = String::new();
+        self.each(map, |word, value| push_line(&mut text, word, value));
         text
-    })
+    }
+
+    /// The whole file that tells the version.
+    pub fn encode_version(&self) -> String {
+        // HAProxy takes no line without a value.
+        format!("{VERSION_WORD} {}\n", if self.version.is_empty() { NOTHING } else { &self.version })
+    }
+
+    /// Lines of a map.
+    pub fn count(&self, map: MapName) -> usize {
+        match map {
+            MapName::Keys => self.keys.len(),
+            MapName::Limits => self.limits.len(),
+            MapName::Allowlist => self.allowlist.len(),
+        }
+    }
+
+    /// Every word and value of a map.
+    fn each(&self, map: MapName, mut line: impl FnMut(&str, &str)) {
+        match map {
+            MapName::Keys => self.keys.iter().for_each(|(hash, entry)| line(&hash_word(hash), &key_value(entry))),
+            MapName::Limits => self.limits.iter().for_each(|(key, entry)| line(&limit_word(key), &limit_value(entry))),
+            MapName::Allowlist => self.allowlist.iter().for_each(|network| line(&network.word(), LISTED)),
+        }
+    }
+}
+
+/// The vaults that a version was made of, with their sequences; none of what is no version.
+pub fn sequences_of(version: &str) -> BTreeMap<VaultCode, u64> {
+    let Some(vaults) = version.strip_prefix(FORMAT).and_then(|rest| rest.strip_prefix('/')) else {
+        return BTreeMap::new();
+    };
+    let read = |part: &str| {
+        let (code, sequence) = part.split_once('.')?;
+        Some((code.parse().ok()?, sequence.parse().ok()?))
+    };
+    vaults.split('/').filter_map(read).collect()
 }
 
 /// The word under which a key is looked up.
@@ -78,20 +203,24 @@ pub fn hash_word(hash: &KeyHash) -> String {
     data_encoding::HEXLOWER.encode(&hash.0)
 }
 
-/// What is found under it.
+/// What is found under it. A part of a second more is given rather than taken.
 pub fn key_value(entry: &KeyEntry) -> String {
-    let KeyEntry { customer, service, network, fingerprint } = entry;
-    format!("{customer}|{}|{}|{fingerprint:X}", service.number(), network.number())
+    let KeyEntry { customer, service, network, fingerprint, expires_at } = entry;
+    let expiry_s = expires_at.map_or(0, |at| at.0.max(1).saturating_add(999) / 1000);
+    format!("{customer}|{}|{}|{fingerprint:X}|{expiry_s}", service.number(), network.number())
 }
 
 /// The word under which a limit is looked up.
 pub fn limit_word(key: &LimitKey) -> String {
-    format!("{}/{}", key.customer, key.service.number())
+    format!("{}/{}/{}", key.customer, key.service.number(), key.network.number())
 }
 
 /// What is found under it.
 pub fn limit_value(entry: &LimitEntry) -> String {
-    format!("{}|{}", entry.guaranteed_per_s, entry.burst_per_s)
+    let Limits { guaranteed_per_s, burst_per_s, per_ip_per_s, burst_priority } = entry.limits;
+    let guaranteed = if entry.status.is_on() { guaranteed_per_s } else { 0 };
+    let flags = if entry.has_allowlist { "a" } else { "-" };
+    format!("{guaranteed}|{burst_per_s}|{per_ip_per_s}|{burst_priority}|{flags}|{}", entry.status.name())
 }
 
 fn push_line(text: &mut String, word: &str, value: &str) {
@@ -100,57 +229,4 @@ fn push_line(text: &mut String, word: &str, value: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn customer(number: u32) -> CustomerId {
-        CustomerId::new(number).unwrap()
-    }
-
-    #[test]
-    fn keys_are_lines_in_the_order_of_their_hashes() {
-        let entry = |number, service, network, fingerprint| KeyEntry {
-            customer: customer(number),
-            service,
-            network,
-            fingerprint,
-        };
-        let keys = BTreeMap::from([
-            (KeyHash([0xFF; 32]), entry(u32::MAX, Service::Graphql, Network::Testnet, 0)),
-            (KeyHash([0x0A; 32]), entry(1, Service::Seal, Network::Mainnet, 0x0100_5F7C)),
-        ]);
-        let expected = format!("{} 1|1|1|1005F7C\n{} 4294967295|3|0|0\n", "0a".repeat(32), "ff".repeat(32));
-        assert_eq!(encode_keys(&keys), expected);
-    }
-
-    #[test]
-    fn limits_are_lines_in_the_order_of_customer_and_service() {
-        let limits = BTreeMap::from([
-            (
-                LimitKey { customer: customer(10), service: Service::Seal },
-                LimitEntry { guaranteed_per_s: 0, burst_per_s: 0 },
-            ),
-            (
-                LimitKey { customer: customer(9), service: Service::Grpc },
-                LimitEntry { guaranteed_per_s: 15, burst_per_s: 45 },
-            ),
-            (
-                LimitKey { customer: customer(9), service: Service::Seal },
-                LimitEntry { guaranteed_per_s: 3, burst_per_s: 0 },
-            ),
-        ]);
-        assert_eq!(encode_limits(&limits), "9/1 3|0\n9/2 15|45\n10/1 0|0\n");
-    }
-
-    #[test]
-    fn a_key_is_hashed_as_it_is_sent() {
-        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(hash_word(&KeyHash::of("abc")), expected);
-    }
-
-    #[test]
-    fn nobody_is_an_empty_file() {
-        assert_eq!(encode_keys(&BTreeMap::new()), "");
-        assert_eq!(encode_limits(&BTreeMap::new()), "");
-    }
-}
+mod tests;

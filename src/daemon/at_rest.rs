@@ -1,5 +1,6 @@
 //! The application with its stores and nothing that runs: for whoever does every step by hand.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
@@ -8,6 +9,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
 use super::DaemonError;
+use crate::app::billing::BillingOptions;
+use crate::app::invoice_document::Issuer;
 use crate::app::{
     Accounts, AccountsOptions, App, KeptReadiness, TrafficQueries, VAULTS_FOLDER, Vaults, VaultsOptions,
     load_config_global,
@@ -50,9 +53,11 @@ pub fn open_at_rest(folder: &Path, clock: Clock, chain: Chain) -> Result<(App, W
         config_global: ArcSwap::from_pointee(config_global),
         committed: watch::channel(Committed::default()).1,
         delivered_to: Arc::new(AtomicI64::new(i64::MIN)),
+        remote_gateways: BTreeSet::new(),
         sources: Arc::new(Mutex::new(Vec::new())),
         accounts: accounts(secrets)?,
         chain,
+        billing: BillingOptions::new(Issuer::default(), 0),
         ledger_id,
         readiness: KeptReadiness::default(),
         outbox: Notify::new(),

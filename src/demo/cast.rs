@@ -1,6 +1,5 @@
 //! The demo's customers: random numbers, real keys of a secret that lives as long as the demo.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::DemoError;
@@ -10,7 +9,7 @@ use crate::core::api_key::{Access, ApiKey, ApiKeySecret, KeyMeta, ProcessGroup, 
 use crate::core::calendar::UtcMillis;
 use crate::core::config_global::{ConfigGlobal, TierLimits};
 use crate::core::customer::Customer;
-use crate::core::haproxy_map::{KeyEntry, KeyHash, LimitEntry, LimitKey};
+use crate::core::haproxy_map::{KeyEntry, KeyHash, LimitEntry, LimitKey, Maps};
 use crate::core::id::{CustomerId, Network, Service};
 use crate::core::tier::Tier;
 use crate::random::random;
@@ -86,7 +85,7 @@ impl Part {
     fn limit(&self, prices: &ConfigGlobal) -> LimitEntry {
         let TierLimits { guaranteed_per_s, burst_per_s } = prices.limits(self.tier);
         let narrow = |limit: u64| u32::try_from(limit).unwrap_or(u32::MAX);
-        LimitEntry { guaranteed_per_s: narrow(guaranteed_per_s), burst_per_s: narrow(burst_per_s) }
+        LimitEntry::new(narrow(guaranteed_per_s), narrow(burst_per_s))
     }
 
     /// What it sends, to the frontend of its service.
@@ -107,19 +106,15 @@ impl Part {
     }
 }
 
-/// What HAProxy is told about the keys.
-pub(super) fn key_entries(cast: &[Part]) -> BTreeMap<KeyHash, KeyEntry> {
-    let entry = |part: &Part| KeyEntry {
-        customer: part.customer,
-        service: part.service,
-        network: Network::Mainnet,
-        fingerprint: part.key.fingerprint(),
-    };
-    cast.iter().map(|part| (KeyHash::of(part.key.as_str()), entry(part))).collect()
-}
-
-/// What HAProxy is told about the limits.
-pub(super) fn limit_entries(cast: &[Part], prices: &ConfigGlobal) -> BTreeMap<LimitKey, LimitEntry> {
-    let key = |part: &Part| LimitKey { customer: part.customer, service: part.service };
-    cast.iter().map(|part| (key(part), part.limit(prices))).collect()
+/// What HAProxy is told about keys and limits.
+pub(super) fn maps(cast: &[Part], prices: &ConfigGlobal) -> Maps {
+    let mut maps = Maps { version: "demo".to_owned(), ..Maps::default() };
+    for part in cast {
+        let Part { customer, service, .. } = *part;
+        let (network, fingerprint) = (Network::Mainnet, part.key.fingerprint());
+        let entry = KeyEntry { customer, service, network, fingerprint, expires_at: None };
+        maps.keys.insert(KeyHash::of(part.key.as_str()), entry);
+        maps.limits.insert(LimitKey { customer, service, network }, part.limit(prices));
+    }
+    maps
 }

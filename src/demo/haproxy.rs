@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::DemoError;
 use crate::core::haproxy_config::{ServiceSettings, Settings, UpstreamProtocol, render};
-use crate::core::id::Service;
+use crate::core::id::{Network, Service};
 
 /// Debian has it outside an ordinary user's search path.
 const PROGRAMS: [&str; 2] = ["haproxy", "/usr/sbin/haproxy"];
@@ -50,8 +50,9 @@ pub fn local_settings(folder: &Path, listen: &[(Service, SocketAddr)], upstream:
             .map(|&(service, listen)| ServiceSettings {
                 service,
                 listen,
-                upstream: upstream.to_string(),
+                upstreams: [(Network::Mainnet, upstream.to_string())].into(),
                 upstream_protocol: UpstreamProtocol::Http1,
+                upstream_max_connections: 1000,
             })
             .collect(),
         log_target: "stdout len 8192 format raw local0 info".to_owned(),

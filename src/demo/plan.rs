@@ -154,7 +154,7 @@ mod tests {
             key_fingerprint: 0,
             requests_per_s,
             surge,
-            limit: LimitEntry { guaranteed_per_s: 1, burst_per_s: 0 },
+            limit: LimitEntry::new(1, 0),
         };
         let mut arrivals = Arrivals::of(&plan, Rng::with_seed(1));
         let mut requests = 0;

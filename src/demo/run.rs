@@ -10,7 +10,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::cast::{Part, draw_cast, key_entries, limit_entries};
+use super::cast::{Part, draw_cast, maps};
 use super::haproxy::{HaproxyProcess, free_addresses, local_settings};
 use super::load::run_load;
 use super::observe::{Api, Growth, LineCounter, Shown, line_to_visible_s, note, touch, watch_lines};
@@ -24,7 +24,7 @@ use crate::config::{Config, NewSecrets, Secrets};
 use crate::core::config_global::{ConfigGlobal, KEYS};
 use crate::core::id::Service;
 use crate::daemon::Daemon;
-use crate::gateway::map_files::{write_keys, write_limits};
+use crate::gateway::map_files::write_maps;
 use crate::ledger::customer::insert_customer;
 use crate::random::random;
 
@@ -240,8 +240,7 @@ async fn start_haproxy(
     listen: &[(Service, SocketAddr)],
     upstream: SocketAddr,
 ) -> Result<Option<HaproxyProcess>, DemoError> {
-    write_keys(folder, &key_entries(cast))?;
-    write_limits(folder, &limit_entries(cast, prices))?;
+    write_maps(folder, &maps(cast, prices))?;
     HaproxyProcess::start(&local_settings(folder, listen, upstream), folder, log).await
 }
 

@@ -143,16 +143,16 @@ impl Gateway {
             Credential::Key | Credential::Bearer => {}
         }
         let limit = plan.limit;
-        if limit.guaranteed_per_s == 0 {
+        if limit.limits.guaranteed_per_s == 0 {
             return (TrafficClass::Unavailable, Event::OK, Some(503));
         }
-        let key = LimitKey { customer: plan.customer, service: plan.service };
+        let key = LimitKey { customer: plan.customer, service: plan.service, network: plan.network };
         let accepted = self.accepted.entry(key).or_default();
-        if *accepted >= limit.guaranteed_per_s.saturating_add(limit.burst_per_s) {
+        if *accepted >= limit.limits.guaranteed_per_s.saturating_add(limit.limits.burst_per_s) {
             return (TrafficClass::DroppedByRate, Event::OK, Some(429));
         }
         *accepted += 1;
-        let guaranteed = *accepted <= limit.guaranteed_per_s;
+        let guaranteed = *accepted <= limit.limits.guaranteed_per_s;
         (if guaranteed { TrafficClass::Guaranteed } else { TrafficClass::Burst }, Event::OK, None)
     }
 }

@@ -21,10 +21,10 @@ use super::upstream::Upstream;
 use super::{DemoError, LiveCounts};
 use crate::clock::Clock;
 use crate::core::haproxy_config::{Settings, render};
-use crate::core::haproxy_map::{KeyEntry, KeyHash, LimitEntry, LimitKey};
+use crate::core::haproxy_map::{KeyEntry, KeyHash, LimitEntry, LimitKey, Maps};
 use crate::core::id::{CustomerId, Network, Service};
 use crate::core::log_line::{Reject, RequestLine, TrafficClass, parse};
-use crate::gateway::map_files::{write_keys, write_limits};
+use crate::gateway::map_files;
 
 mod hostile;
 
@@ -42,7 +42,7 @@ fn plan(number: u32, service: Service, limit: (u32, u32), requests_per_s: f64) -
         key_fingerprint: number * 1000,
         requests_per_s,
         surge: 1.0,
-        limit: LimitEntry { guaranteed_per_s: limit.0, burst_per_s: limit.1 },
+        limit: LimitEntry::new(limit.0, limit.1),
     }
 }
 
@@ -92,16 +92,14 @@ impl Gateway {
 }
 
 fn write_maps(folder: &TempDir, plans: &[LoadPlan]) {
-    let mut keys = BTreeMap::new();
-    let mut limits = BTreeMap::new();
+    let mut maps = Maps::default();
     for plan in plans {
         let LoadPlan { customer, service, network, key_fingerprint, .. } = *plan;
-        let entry = KeyEntry { customer, service, network, fingerprint: key_fingerprint };
-        keys.insert(KeyHash::of(&plan.key), entry);
-        limits.insert(LimitKey { customer, service }, plan.limit);
+        let entry = KeyEntry { customer, service, network, fingerprint: key_fingerprint, expires_at: None };
+        maps.keys.insert(KeyHash::of(&plan.key), entry);
+        maps.limits.insert(LimitKey { customer, service, network }, plan.limit);
     }
-    write_keys(folder.path(), &keys).unwrap();
-    write_limits(folder.path(), &limits).unwrap();
+    map_files::write_maps(folder.path(), &maps).unwrap();
 }
 
 /// All requests of a log; anything else but HAProxy's own notices fails the test.

@@ -1,14 +1,11 @@
 //! The map files on disk. A reader sees either the old file or the new one, also after a crash.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::core::haproxy_map::{
-    KEYS_FILE, KeyEntry, KeyHash, LIMITS_FILE, LimitEntry, LimitKey, encode_keys, encode_limits,
-};
+use crate::core::haproxy_map::{MapName, Maps, VERSION_FILE};
 
 /// Readable by HAProxy whatever user it is: the files hold hashes of keys, never keys.
 const MODE: u32 = 0o644;
@@ -24,20 +21,14 @@ pub struct MapFileError {
     pub source: io::Error,
 }
 
-/// Replaces `keys.map` in a folder, which must exist.
+/// Replaces all map files in a folder, which must exist. The version's is the last: an HAProxy that starts before that,
+/// also after a crash, has a version that the agent does not take for these maps.
 ///
 /// # Errors
-/// The step that failed; the file is then what it was.
-pub fn write_keys(folder: &Path, keys: &BTreeMap<KeyHash, KeyEntry>) -> Result<(), MapFileError> {
-    replace(folder, KEYS_FILE, &encode_keys(keys))
-}
-
-/// Replaces `limits.map` in a folder, which must exist.
-///
-/// # Errors
-/// The step that failed; the file is then what it was.
-pub fn write_limits(folder: &Path, limits: &BTreeMap<LimitKey, LimitEntry>) -> Result<(), MapFileError> {
-    replace(folder, LIMITS_FILE, &encode_limits(limits))
+/// The step that failed; that file is then what it was.
+pub fn write_maps(folder: &Path, maps: &Maps) -> Result<(), MapFileError> {
+    MapName::ALL.into_iter().try_for_each(|map| replace(folder, map.file(), &maps.encode(map)))?;
+    replace(folder, VERSION_FILE, &maps.encode_version())
 }
 
 /// Blocks until the new content and its name are on disk.
@@ -64,33 +55,35 @@ fn replace(folder: &Path, name: &str, content: &str) -> Result<(), MapFileError>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::id::{CustomerId, Service};
+    use crate::core::haproxy_map::{ALLOWLIST_FILE, KEYS_FILE, LIMITS_FILE, LimitEntry, LimitKey};
+    use crate::core::id::{CustomerId, Network, Service};
 
-    fn limits(guaranteed_per_s: u32) -> BTreeMap<LimitKey, LimitEntry> {
-        let key = LimitKey { customer: CustomerId::new(7).unwrap(), service: Service::Grpc };
-        BTreeMap::from([(key, LimitEntry { guaranteed_per_s, burst_per_s: 1 })])
+    fn maps(guaranteed_per_s: u32) -> Maps {
+        let customer = CustomerId::new(7).unwrap();
+        let key = LimitKey { customer, service: Service::Grpc, network: Network::Mainnet };
+        let limits = [(key, LimitEntry::new(guaranteed_per_s, 1))].into();
+        Maps { version: guaranteed_per_s.to_string(), limits, ..Maps::default() }
     }
 
     #[test]
-    fn a_map_is_replaced_whole_and_nothing_else_stays_in_the_folder() {
+    fn maps_are_replaced_whole_and_nothing_else_stays_in_the_folder() {
         let folder = tempfile::tempdir().unwrap();
-        write_keys(folder.path(), &BTreeMap::new()).unwrap();
         for guaranteed in [1, 1000] {
-            write_limits(folder.path(), &limits(guaranteed)).unwrap();
+            write_maps(folder.path(), &maps(guaranteed)).unwrap();
             let written = std::fs::read_to_string(folder.path().join(LIMITS_FILE)).unwrap();
-            assert_eq!(written, format!("7/2 {guaranteed}|1\n"));
+            assert_eq!(written, format!("7/2/1 {guaranteed}|1|0|0|-|on\n"));
         }
         let mut names: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
-        assert_eq!(names, [KEYS_FILE, LIMITS_FILE]);
+        assert_eq!(names, [ALLOWLIST_FILE, KEYS_FILE, LIMITS_FILE, VERSION_FILE]);
         let mode = std::fs::metadata(folder.path().join(KEYS_FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, MODE);
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
-        let error = write_limits(Path::new("/nonexistent/maps"), &limits(1)).unwrap_err();
-        assert_eq!(error.to_string(), "cannot create the successor of the map file /nonexistent/maps/limits.map");
+        let error = write_maps(Path::new("/nonexistent/maps"), &maps(1)).unwrap_err();
+        assert_eq!(error.to_string(), "cannot create the successor of the map file /nonexistent/maps/keys.map");
     }
 }

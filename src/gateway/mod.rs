@@ -1,6 +1,16 @@
 //! Beside an HAProxy: brings what suiftly decided about keys and limits into it.
 //!
-//! [`map_files`] writes the files that HAProxy reads when it starts. The agent that watches for changes and applies
-//! them to the running HAProxy through its admin socket comes on top of it; the files then serve HAProxy's restarts.
+//! ```text
+//! vault files ─▶ [vaults] newest valid one of each code ─▶ core::haproxy_map::Maps ─▶ plan ─▶ [runtime] running HAProxy
+//!                                                                             └────▶ [map_files] for HAProxy's restarts
+//! ```
+//! [`agent`] is the loop around that. It keeps the last good state: what cannot be read or applied changes nothing.
+//! [`status`] is what it says about itself, which [`health`] serves.
 
+pub mod agent;
+pub mod health;
 pub mod map_files;
+pub mod remote;
+pub mod runtime;
+pub mod status;
+pub mod vaults;

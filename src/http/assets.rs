@@ -1,8 +1,10 @@
 //! The embedded dashboard: built before the program is, compressed ahead, named by content.
 
 use axum::extract::Path;
-use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -18,12 +20,29 @@ const FOR_A_YEAR: &str = "public, max-age=31536000, immutable";
 /// The page names its scripts, so it is asked for each time.
 const NEVER: &str = "no-cache";
 
+/// First parts of paths that are never the dashboard's.
+const NOT_PAGES: [&str; 5] = ["api", "assets", "gateway", "health", "ready"];
+
 /// Compressed siblings, best first.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("zstd", ".zst")];
 
-/// The page itself.
+/// The customers' dashboard: one page for all of its addresses.
 pub(super) async fn page(headers: HeaderMap) -> Response {
     serve("index.html", NEVER, &headers)
+}
+
+/// What a demo shows.
+pub(super) async fn demo_page(headers: HeaderMap) -> Response {
+    serve("demo.html", NEVER, &headers)
+}
+
+/// Whether a browser wants to show an address of the dashboard, which reads the rest of it itself.
+pub(super) fn is_page(method: &Method, path: &str, headers: &HeaderMap) -> bool {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let wants_html = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| {
+        accept.split(',').any(|item| item.split(';').next().is_some_and(|kind| kind.trim() == "text/html"))
+    });
+    matches!(*method, Method::GET | Method::HEAD) && wants_html && !NOT_PAGES.contains(&first)
 }
 
 /// The API's description, rendered.
@@ -88,6 +107,26 @@ mod tests {
             ("brotli", false),
         ] {
             assert_eq!(accepts(header, "br"), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_browser_gets_the_page_at_the_addresses_of_the_dashboard() {
+        const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        for (method, path, accept, expected) in [
+            (Method::GET, "/services/seal/logs", BROWSER, true),
+            (Method::HEAD, "/billing", "text/html", true),
+            (Method::POST, "/billing", BROWSER, false),
+            (Method::GET, "/billing", "application/json, text/htmlx", false),
+            (Method::GET, "/billing", "", false),
+            (Method::GET, "/api/none", BROWSER, false),
+            (Method::GET, "/api", BROWSER, false),
+            (Method::GET, "/assets/none.js", BROWSER, false),
+            (Method::GET, "//gateway/v1", BROWSER, false),
+            (Method::GET, "/api-keys", BROWSER, true),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(is_page(&method, path, &headers), expected, "{method} {path} {accept}");
         }
     }
 }

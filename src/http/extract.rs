@@ -47,6 +47,8 @@ needs! {
     KeysWrite = Some(Scope::KeysWrite);
     ActivityRead = Some(Scope::ActivityRead);
     TrafficRead = Some(Scope::TrafficRead);
+    BillingRead = Some(Scope::BillingRead);
+    BillingWrite = Some(Scope::BillingWrite);
 }
 
 /// A caller who may use the route.

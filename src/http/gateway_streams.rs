@@ -44,7 +44,20 @@ const FULL_RETRY_S: u64 = 5;
 
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 
-/// A gateway that has shown its token, with a place for one request.
+/// A gateway that has shown its token.
+pub(super) struct GatewayNumber(u8);
+
+impl FromRequestParts<HttpState> for GatewayNumber {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
+        let shown = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix(BEARER));
+        let number = shown.and_then(|token| state.gateways.gateway_of(token.trim()));
+        number.map(Self).ok_or_else(|| Problem::new(Code::SignInRequired, "no gateway has this token"))
+    }
+}
+
+/// The same, with a place for one piece.
 pub(super) struct Gateway {
     number: u8,
     /// The highest number that a stream may have at present.
@@ -58,9 +71,7 @@ impl FromRequestParts<HttpState> for Gateway {
 
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
         let streams = state.gateways.clone();
-        let shown = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix(BEARER));
-        let number = shown.and_then(|token| streams.gateway_of(token.trim()));
-        let number = number.ok_or_else(|| Problem::new(Code::SignInRequired, "no gateway has this token"))?;
+        let GatewayNumber(number) = GatewayNumber::from_request_parts(parts, state).await?;
         let seat = streams.seat(number).ok_or_else(|| {
             let detail = format!("gateway {number} sends more at once than is taken");
             Problem::from(Refusal::new(Code::RateLimited, detail).retry_after(BUSY_RETRY_S))

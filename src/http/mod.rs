@@ -9,11 +9,13 @@ mod extract;
 mod feed;
 mod gate;
 mod gateway_streams;
+mod gateway_vaults;
 mod health;
 mod limits;
 mod openapi;
 mod problem;
 mod router;
+mod seats;
 mod server;
 
 pub use feed::Feed;
@@ -30,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::intake::GatewayStreams;
+use api::billing_stream::Watchers;
 use api::traffic_stream::Streams;
 use gate::Gate;
 
@@ -43,6 +46,7 @@ pub struct HttpState {
     /// Only in a demo: what its page shows.
     demo: Option<Feed>,
     streams: Arc<Streams>,
+    watchers: Arc<Watchers>,
     /// Ends answers that go on.
     stop: CancellationToken,
 }
@@ -55,7 +59,15 @@ impl HttpState {
         demo: Option<Feed>,
         stop: CancellationToken,
     ) -> Self {
-        Self { app, gate: Arc::new(Gate::new(gate)), gateways, demo, streams: Arc::default(), stop }
+        Self {
+            app,
+            gate: Arc::new(Gate::new(gate)),
+            gateways,
+            demo,
+            streams: Arc::default(),
+            watchers: Arc::default(),
+            stop,
+        }
     }
 
     /// Keeps the memory of rate limits small, for ever.

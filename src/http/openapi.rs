@@ -27,7 +27,7 @@ nothing happens twice.
 
 **Limits.** Answers say in `RateLimit` what is left; beyond it, `429` says in `Retry-After` how long to wait.
 
-Times are RFC 3339 in UTC. Amounts are whole micro-dollars (`…_micros`).";
+Times are RFC 3339 in UTC. Amounts are whole micro-dollars (`…_micros`), often beside the same for people.";
 
 /// The document, as the server of this version would serve it.
 pub fn openapi() -> OpenApi {
@@ -48,13 +48,15 @@ pub(super) fn described() -> OpenApiRouter<HttpState> {
     OpenApiRouter::with_openapi(document)
 }
 
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 9] = [
     ("auth", "Signing in with a wallet, sessions, and personal API tokens"),
     ("customer", "The account, and everything that was done to it"),
     ("services", "Services, their tiers, states and settings"),
     ("api-keys", "API keys of a service"),
     ("seal-keys", "Seal keys, their packages, and their registration on the chain"),
     ("traffic", "Requests: figures, charts, and the requests themselves"),
+    ("billing", "Invoices, credits, the statement of the account, and what is paid by what"),
+    ("escrow", "The account on the chain, and transactions that the wallet signs"),
     ("config", "Public prices and limits"),
 ];
 

@@ -18,7 +18,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::{HttpState, Problem, api, assets, demo, gate, gateway_streams, health};
+use super::{HttpState, Problem, api, assets, demo, gate, gateway_streams, gateway_vaults, health};
 use crate::core::error_code::Code;
 
 /// From the end of a request's head to the beginning of its answer.
@@ -46,7 +46,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 /// For a year, browsers come by TLS only. Said only where customers come by TLS.
 const HSTS: &str = "max-age=31536000";
 
-/// The public listener's routes. The demo's page and its data exist only where a demo is running.
+/// The public listener's routes. The demo's page and its data exist only where a demo is running, the dashboard elsewhere.
 pub fn router(state: HttpState) -> Router {
     let (api, document) = api::routes().split_for_parts();
     let document = Arc::<str>::from(document.to_json().unwrap_or_default());
@@ -61,14 +61,18 @@ pub fn router(state: HttpState) -> Router {
         routes = routes
             .route("/api/demo/overview", get(demo::overview))
             .route("/api/demo/events", get(demo::events))
-            .route("/", get(assets::page));
+            .route("/", get(assets::demo_page))
+            .fallback(not_found);
+    } else {
+        routes = routes.route("/", get(assets::page)).fallback(page_or_not_found);
     }
     // For gateways with their tokens: neither customers' limits nor the size of their requests concern them.
     let gateways = Router::new()
         .route("/gateway/v1/streams/{stream}", get(gateway_streams::length).patch(gateway_streams::append))
+        .route("/gateway/v1/vaults/{code}", get(gateway_vaults::newest))
         .method_not_allowed_fallback(not_allowed)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PIECE_ANSWER_WITHIN));
-    let routes = routes.method_not_allowed_fallback(not_allowed).fallback(not_found);
+    let routes = routes.method_not_allowed_fallback(not_allowed);
     let routes = routes
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
@@ -88,6 +92,13 @@ fn header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<Heade
 
 fn json(document: &str) -> Response {
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], document.to_owned()).into_response()
+}
+
+async fn page_or_not_found(request: Request) -> Response {
+    if assets::is_page(request.method(), request.uri().path(), request.headers()) {
+        return assets::page(request.into_parts().0.headers).await;
+    }
+    not_found(request).await
 }
 
 async fn not_found(request: Request) -> Response {

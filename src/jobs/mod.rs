@@ -6,15 +6,21 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{error, info};
 
+use crate::app::billing::VerifyProgress;
 use crate::app::{App, Depth, VaultBuilder, meter};
 use crate::telemetry::chain;
 
 /// Between two runs that news of new rows set off.
 const LEAST_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Until metering is tried again after it has failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
 /// How soon a change of prices and limits is noticed.
 const CONFIG_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Between two comparisons of all escrow accounts, at least.
+const COMPARE_INTERVAL: Duration = Duration::from_secs(60);
 /// Changes that are committed within this time are in the same vaults.
 const VAULTS_COALESCED: Duration = Duration::from_millis(50);
 
@@ -28,14 +34,23 @@ const CHAIN_INTERVAL: Duration = Duration::from_secs(1);
 /// newest batch whose usage is in the ledger.
 pub async fn run(app: Arc<App>, interval: Duration, metered: watch::Sender<u64>) {
     let mut committed = app.committed.clone();
-    let mut housekeeping_due = Instant::now();
+    let (mut housekeeping_due, mut is_failing) = (Instant::now(), false);
     loop {
         let metered_to = meter(&app).await;
         let is_more = draw_drafts(&app).await;
         match metered_to {
             Ok(batch) => drop(metered.send_if_modified(|last| std::mem::replace(last, batch) != batch)),
-            Err(error) => error!(error = %chain(&error), "usage could not be metered"),
+            // Said once, not at each commit.
+            Err(error) => {
+                if !is_failing {
+                    error!(error = %chain(&error), "usage could not be metered; it is tried again");
+                }
+                is_failing = true;
+                tokio::time::sleep(AFTER_FAILURE).await;
+                continue;
+            }
         }
+        is_failing = false;
         if Instant::now() >= housekeeping_due {
             keep_house(&app).await;
             housekeeping_due = Instant::now() + interval;
@@ -122,25 +137,25 @@ pub async fn run_vaults(app: Arc<App>, interval: Duration) {
 /// Closes months, carries out what is due in billing, and verifies the books of those for whom something was posted, at
 /// least once in `interval`, until cancelled. Apart from the others, because a month of many customers takes seconds.
 pub async fn run_billing(app: Arc<App>, interval: Duration) {
-    // All books once, from the first entry on; from then on what is new.
-    let mut verified = 0;
+    let mut progress = VerifyProgress::default();
     loop {
         if let Err(error) = app.run_billing().await {
             error!(error = %chain(&error), "billing could not go on; the next run does");
         }
-        let before = verified;
-        match app.verify_books(verified).await {
-            Ok(last) => verified = last,
-            Err(error) => error!(error = %chain(&error), "books could not be verified"),
-        }
-        if verified == before {
+        let verified = app.verify_some_books(progress).await;
+        let (next, is_more) = verified.unwrap_or_else(|error| {
+            error!(error = %chain(&error), "books could not be verified");
+            (progress, false)
+        });
+        progress = next;
+        if !is_more {
             tokio::time::sleep(interval).await;
         }
     }
 }
 
-/// Sends payments, follows wallets' transactions, takes in what the chain tells, and compares escrow accounts with it, a
-/// slice in each `interval`, until cancelled.
+/// Sends payments, follows wallets' transactions, takes in what the chain tells, and compares escrow accounts with it at
+/// least once in `interval` or in a minute, until cancelled.
 pub async fn run_chain(app: Arc<App>, interval: Duration) {
     let (mut compared_to, mut compare_at, mut is_silent) = (None, Instant::now(), false);
     loop {
@@ -160,11 +175,15 @@ pub async fn run_chain(app: Arc<App>, interval: Duration) {
             info!("the chain answers again");
         }
         if !is_silent && Instant::now() >= compare_at {
-            compare_at = Instant::now() + interval;
             match app.reconcile_escrow(compared_to.take()).await {
                 Ok(reconciled) => compared_to = reconciled.next,
                 Err(error) => error!(error = %chain(&error), "escrow accounts could not be compared with the chain"),
             }
+            // All of them in each run, one slice after the other, and payments in between.
+            if compared_to.is_some() {
+                continue;
+            }
+            compare_at = Instant::now() + interval.max(COMPARE_INTERVAL);
         }
         let _ = tokio::time::timeout(wait, app.payments.notified()).await;
     }

@@ -10,6 +10,7 @@ use crate::core::money::Usd;
 use crate::ledger::entry::{Currency, Word};
 use crate::ledger::error::{LedgerError, failed};
 use crate::ledger::transaction::ReadTx;
+use crate::ledger::values::Count;
 
 /// Later than everything: balances as they are.
 pub const EVER: UtcMillis = UtcMillis(i64::MAX);
@@ -61,6 +62,26 @@ pub fn balance_of_sub_account(
         "SELECT coalesce(sum(amount_micros), 0) AS amount_micros FROM ledger_postings
          WHERE customer_id = ?1 AND account = ?2 AND sub_account = ?3 AND currency = ?4 AND at_ms <= ?5",
         (customer, account, sub_account, currency.name(), until),
+        |row| row.get("amount_micros"),
+    )
+    .map(|amount| amount.unwrap_or_default())
+    .map_err(failed("adding up the account", account))
+}
+
+/// The balance of one account with all its sub-accounts in dollars, after an entry and all before it.
+///
+/// # Errors
+/// As [`balance_of`].
+pub fn balance_after_entry(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    account: &str,
+    entry: u64,
+) -> Result<Usd, LedgerError> {
+    tx.first(
+        "SELECT coalesce(sum(amount_micros), 0) AS amount_micros FROM ledger_postings
+         WHERE customer_id = ?1 AND account = ?2 AND currency = 'USD' AND entry_id <= ?3",
+        (customer, account, Count(entry)),
         |row| row.get("amount_micros"),
     )
     .map(|amount| amount.unwrap_or_default())

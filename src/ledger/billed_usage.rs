@@ -32,6 +32,8 @@ pub struct StoredBilled {
     pub price: Usd,
     pub price_per: u64,
     pub amount: Usd,
+    /// On the amount, not rounded.
+    pub tax: Usd,
 }
 
 /// Writes it.
@@ -41,13 +43,14 @@ pub struct StoredBilled {
 pub fn put_billed(tx: &WriteTx<'_>, billed: &StoredBilled) -> Result<(), LedgerError> {
     tx.execute(
         "INSERT INTO billed_usage (customer_id, month, service, measure, from_ms, to_ms, quantity, price_micros,
-             price_per, amount_micros)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             price_per, amount_micros, tax_micros)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (customer_id, month, service, measure, from_ms, to_ms) DO UPDATE SET
              quantity = excluded.quantity,
              price_micros = excluded.price_micros,
              price_per = excluded.price_per,
-             amount_micros = excluded.amount_micros",
+             amount_micros = excluded.amount_micros,
+             tax_micros = excluded.tax_micros",
         (
             billed.customer,
             billed.month,
@@ -59,6 +62,7 @@ pub fn put_billed(tx: &WriteTx<'_>, billed: &StoredBilled) -> Result<(), LedgerE
             billed.price,
             Count(billed.price_per),
             billed.amount,
+            billed.tax,
         ),
     )
     .map(drop)
@@ -118,5 +122,6 @@ fn read_billed(row: &Row<'_>) -> rusqlite::Result<StoredBilled> {
         price: row.get("price_micros")?,
         price_per: row.get::<_, Count>("price_per")?.0,
         amount: row.get("amount_micros")?,
+        tax: row.get("tax_micros")?,
     })
 }

@@ -10,9 +10,9 @@ use crate::core::id::{CustomerId, Service};
 use crate::core::money::Usd;
 use crate::core::tier::Tier;
 use crate::ledger::error::{LedgerError, failed, one_row};
-use crate::ledger::invoice_line::{StoredLine, lines_of, replace_lines};
+use crate::ledger::invoice_line::{StoredLine, StoredLineKind, delete_line, insert_line, lines_of};
 use crate::ledger::transaction::{ReadTx, WriteTx};
-use crate::ledger::values::{Count, optional_count, word_enums};
+use crate::ledger::values::{Columns, Count, optional_count, word_enums};
 
 word_enums! {
     /// Where an invoice stands.
@@ -88,6 +88,19 @@ pub struct NextNumbers {
     pub credit_note: u64,
 }
 
+/// Invoices, with the columns that [`read_invoice`] reads.
+macro_rules! select_invoices {
+    ($rest:literal) => {
+        concat!(
+            "SELECT invoice_id, customer_id, month, purpose, service, to_tier, state, number, amount_micros, usage_micros,
+                 credit_on_payment_micros, lines_received, lines_lost, issued_at_ms, paid_at_ms, attempts, round, retries,
+                 retry_at_ms, first_failure_at_ms, credit_changes
+             FROM invoices ",
+            $rest
+        )
+    };
+}
+
 /// Reads them. Who takes one writes its row in the same transaction.
 ///
 /// # Errors
@@ -111,75 +124,108 @@ pub fn next_numbers(tx: &ReadTx<'_>) -> Result<NextNumbers, LedgerError> {
         .map_err(failed("finding", "the next numbers"))
 }
 
-/// Writes an invoice, in whatever state: a new one, or in place of what it was. All or nothing.
+/// Writes a new invoice, in whatever state. All or nothing.
 ///
 /// # Errors
-/// [`LedgerError::Statement`] for whatever the tables refuse: another number than the next one, lines that do not sum to
-/// the amount, a second draft or a second invoice of the month, another line than a credit on an issued invoice, any
-/// change of a paid or voided one's amount.
-pub fn put_invoice(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
+/// [`LedgerError::Statement`] for whatever the tables refuse: an invoice that is there, another number than the next one,
+/// lines that do not sum to the amount, a second draft or a second invoice of the month.
+pub fn insert_invoice(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
     tx.together(|| {
         insert_draft(tx, invoice, now)?;
-        // Most changes are of how it is paid: the lines stay.
-        if lines_of(tx, invoice.invoice)? != invoice.lines {
-            replace_lines(tx, invoice.invoice, &invoice.lines)?;
-        }
-        update_invoice(tx, invoice, now)
+        (0_u32..).zip(&invoice.lines).try_for_each(|at| insert_line(tx, invoice.invoice, at))?;
+        if invoice.state == StoredInvoiceState::Draft { Ok(()) } else { update_row(tx, invoice, now) }
     })
 }
 
-/// An empty draft, unless there is an invoice with this number of row.
-fn insert_draft(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
-    tx.execute(
-        "INSERT INTO invoices (invoice_id, customer_id, month, purpose, service, to_tier, state, amount_micros,
-             usage_micros, updated_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'draft', 0, 0, ?7)
-         ON CONFLICT (invoice_id) DO NOTHING",
-        (
-            Count(invoice.invoice),
-            invoice.customer,
-            invoice.month,
-            invoice.purpose,
-            invoice.service,
-            invoice.to_tier.map(Tier::name),
-            now,
-        ),
-    )
-    .map(drop)
-    .map_err(failed("beginning invoice", invoice.invoice))
+/// Writes an invoice in place of what it was before. All or nothing.
+///
+/// # Errors
+/// [`LedgerError::LinesFixed`] for another line than a credit on an issued invoice; [`LedgerError::NotThere`];
+/// [`LedgerError::Statement`] for whatever the tables refuse, as for [`insert_invoice`], and any change of a paid or
+/// voided one's amount.
+pub fn update_invoice(
+    tx: &WriteTx<'_>,
+    before: &StoredInvoice,
+    invoice: &StoredInvoice,
+    now: UtcMillis,
+) -> Result<(), LedgerError> {
+    tx.together(|| {
+        replace_lines(tx, before, &invoice.lines)?;
+        update_row(tx, invoice, now)
+    })
 }
 
-fn update_invoice(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
-    let completeness = invoice.completeness;
-    let written = tx.execute(
+/// Puts these lines in place of those that an invoice has. Those that stay are not touched.
+fn replace_lines(tx: &WriteTx<'_>, before: &StoredInvoice, lines: &[StoredLine]) -> Result<(), LedgerError> {
+    let invoice = before.invoice;
+    let same = before.lines.iter().zip(lines).take_while(|(before, line)| before == line).count();
+    let (removed, added) = (before.lines.iter().skip(same), lines.iter().skip(same));
+    let is_draft = before.state == StoredInvoiceState::Draft;
+    if !is_draft && removed.clone().chain(added.clone()).any(|line| line.kind != StoredLineKind::Credit) {
+        return Err(LedgerError::LinesFixed { invoice });
+    }
+    let positions = || (0_u32..).skip(same);
+    positions().zip(removed).try_for_each(|(position, _)| delete_line(tx, invoice, position))?;
+    positions().zip(added).try_for_each(|at| insert_line(tx, invoice, at))
+}
+
+/// As a draft, which it begins as.
+fn insert_draft(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
+    let (state, lines) = (StoredInvoiceState::Draft, Vec::new());
+    let draft = StoredInvoice { state, number: None, issued_at: None, paid_at: None, lines, ..*invoice };
+    let inserted = write_row(
+        tx,
+        "INSERT INTO invoices (invoice_id, customer_id, month, state, number, amount_micros, usage_micros,
+             credit_on_payment_micros, lines_received, lines_lost, issued_at_ms, paid_at_ms, attempts, round, retries,
+             retry_at_ms, first_failure_at_ms, credit_changes, updated_at_ms, purpose, service, to_tier)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+        &draft,
+        now,
+    );
+    inserted.map(drop).map_err(failed("beginning invoice", invoice.invoice))
+}
+
+fn update_row(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> Result<(), LedgerError> {
+    let updated = write_row(
+        tx,
         "UPDATE invoices SET month = ?3, state = ?4, number = ?5, amount_micros = ?6, usage_micros = ?7,
              credit_on_payment_micros = ?8, lines_received = ?9, lines_lost = ?10, issued_at_ms = ?11, paid_at_ms = ?12,
              attempts = ?13, round = ?14, retries = ?15, retry_at_ms = ?16, first_failure_at_ms = ?17,
              credit_changes = ?18, updated_at_ms = ?19
-         WHERE invoice_id = ?1 AND customer_id = ?2",
-        params![
-            Count(invoice.invoice),
-            invoice.customer,
-            invoice.month,
-            invoice.state,
-            invoice.number.map(Count),
-            invoice.amount,
-            invoice.usage,
-            invoice.credit_on_payment,
-            completeness.map(|lines| Count(lines.received)),
-            completeness.map(|lines| Count(lines.lost)),
-            invoice.issued_at,
-            invoice.paid_at,
-            invoice.attempts,
-            invoice.round,
-            invoice.retries,
-            invoice.retry_at,
-            invoice.first_failure_at,
-            invoice.credit_changes,
-            now,
-        ],
+         WHERE invoice_id = ?1 AND customer_id = ?2 AND purpose = ?20 AND service IS ?21 AND to_tier IS ?22",
+        invoice,
+        now,
     );
-    one_row("writing invoice", invoice.invoice)(written)
+    one_row("writing invoice", invoice.invoice)(updated)
+}
+
+fn write_row(tx: &WriteTx<'_>, sql: &'static str, row: &StoredInvoice, now: UtcMillis) -> rusqlite::Result<usize> {
+    let completeness = row.completeness;
+    let params = params![
+        Count(row.invoice),
+        row.customer,
+        row.month,
+        row.state,
+        row.number.map(Count),
+        row.amount,
+        row.usage,
+        row.credit_on_payment,
+        completeness.map(|lines| Count(lines.received)),
+        completeness.map(|lines| Count(lines.lost)),
+        row.issued_at,
+        row.paid_at,
+        row.attempts,
+        row.round,
+        row.retries,
+        row.retry_at,
+        row.first_failure_at,
+        row.credit_changes,
+        now,
+        row.purpose,
+        row.service,
+        row.to_tier.map(Tier::name),
+    ];
+    tx.execute(sql, params)
 }
 
 /// One invoice.
@@ -188,7 +234,7 @@ fn update_invoice(tx: &WriteTx<'_>, invoice: &StoredInvoice, now: UtcMillis) -> 
 /// [`LedgerError::Statement`].
 pub fn find_invoice(tx: &ReadTx<'_>, invoice: u64) -> Result<Option<StoredInvoice>, LedgerError> {
     let found = tx
-        .first("SELECT * FROM invoices WHERE invoice_id = ?1", (Count(invoice),), read_invoice)
+        .first(select_invoices!("WHERE invoice_id = ?1"), (Count(invoice),), read_invoice)
         .map_err(failed("finding invoice", invoice))?;
     found.map(|invoice| with_lines(tx, invoice)).transpose()
 }
@@ -199,7 +245,7 @@ pub fn find_invoice(tx: &ReadTx<'_>, invoice: u64) -> Result<Option<StoredInvoic
 /// [`LedgerError::Statement`].
 pub fn find_invoice_by_number(tx: &ReadTx<'_>, number: u64) -> Result<Option<StoredInvoice>, LedgerError> {
     let found = tx
-        .first("SELECT * FROM invoices WHERE number = ?1", (Count(number),), read_invoice)
+        .first(select_invoices!("WHERE number = ?1"), (Count(number),), read_invoice)
         .map_err(failed("finding the invoice with number", number))?;
     found.map(|invoice| with_lines(tx, invoice)).transpose()
 }
@@ -217,11 +263,74 @@ pub fn invoices_of(
     let before = before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
     let found = tx
         .all(
-            "SELECT * FROM invoices WHERE customer_id = ?1 AND invoice_id < ?2 ORDER BY invoice_id DESC LIMIT ?3",
+            select_invoices!("WHERE customer_id = ?1 AND invoice_id < ?2 ORDER BY invoice_id DESC LIMIT ?3"),
             (customer, before, limit),
             read_invoice,
         )
         .map_err(failed("listing the invoices of customer", customer))?;
+    found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
+}
+
+/// At most `limit` invoices of a customer, those in a state or all: the draft, then the highest number first, those with
+/// a number before `before`.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn page_of_invoices(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    state: Option<StoredInvoiceState>,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<StoredInvoice>, LedgerError> {
+    let before = before.map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+    let found = tx
+        .all(
+            select_invoices!(
+                "WHERE customer_id = ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR number < ?3)
+                 ORDER BY number IS NOT NULL, number DESC LIMIT ?4"
+            ),
+            (customer, state, before, limit),
+            read_invoice,
+        )
+        .map_err(failed("listing the invoices of customer", customer))?;
+    found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
+}
+
+/// The number of an invoice; `Some(None)` for a draft, `None` if there is no such invoice.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn number_of_invoice(tx: &ReadTx<'_>, invoice: u64) -> Result<Option<Option<u64>>, LedgerError> {
+    tx.first("SELECT number FROM invoices WHERE invoice_id = ?1", (Count(invoice),), |row| {
+        optional_count(row, "number")
+    })
+    .map_err(failed("finding the number of invoice", invoice))
+}
+
+/// At most `limit` invoices of everybody or of one customer, in any state or in one, newest first.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn newest_invoices(
+    tx: &ReadTx<'_>,
+    customer: Option<CustomerId>,
+    state: Option<StoredInvoiceState>,
+    limit: u32,
+) -> Result<Vec<StoredInvoice>, LedgerError> {
+    let found = match customer {
+        Some(customer) => tx.all(
+            select_invoices!("WHERE customer_id = ?1 AND (?2 IS NULL OR state = ?2) ORDER BY invoice_id DESC LIMIT ?3"),
+            (customer, state, limit),
+            read_invoice,
+        ),
+        None => tx.all(
+            select_invoices!("WHERE ?1 IS NULL OR state = ?1 ORDER BY invoice_id DESC LIMIT ?2"),
+            (state, limit),
+            read_invoice,
+        ),
+    };
+    let found = found.map_err(failed("listing", "invoices"))?;
     found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
 }
 
@@ -232,8 +341,10 @@ pub fn invoices_of(
 pub fn open_invoices_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<StoredInvoice>, LedgerError> {
     let found = tx
         .all(
-            "SELECT * FROM invoices WHERE customer_id = ?1 AND state IN ('draft', 'pending', 'failed')
-             ORDER BY invoice_id",
+            select_invoices!(
+                "WHERE customer_id = ?1 AND state <> 'paid' AND state <> 'voided'
+             ORDER BY invoice_id"
+            ),
             (customer,),
             read_invoice,
         )
@@ -275,7 +386,7 @@ pub fn count_invoices_by_state(tx: &ReadTx<'_>) -> Result<Vec<InvoicesInState>, 
 pub fn draft_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<StoredInvoice>, LedgerError> {
     let found = tx
         .first(
-            "SELECT * FROM invoices WHERE customer_id = ?1 AND state = 'draft' AND purpose = 'monthly'",
+            select_invoices!("WHERE customer_id = ?1 AND state = 'draft' AND purpose = 'monthly'"),
             (customer,),
             read_invoice,
         )
@@ -283,47 +394,36 @@ pub fn draft_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<StoredIn
     found.map(|invoice| with_lines(tx, invoice)).transpose()
 }
 
-/// At most `limit` customers with an invoice that is to be tried again, the longest waiting first.
-///
-/// # Errors
-/// [`LedgerError::Statement`].
-pub fn customers_to_retry(tx: &ReadTx<'_>, now: UtcMillis, limit: u32) -> Result<Vec<CustomerId>, LedgerError> {
-    tx.all(
-        "SELECT customer_id FROM invoices INDEXED BY invoices_to_retry WHERE retry_at_ms <= ?1
-         GROUP BY customer_id ORDER BY min(retry_at_ms) LIMIT ?2",
-        (now, limit),
-        |row| row.get("customer_id"),
-    )
-    .map_err(failed("listing", "customers with invoices to try again"))
-}
-
 fn with_lines(tx: &ReadTx<'_>, invoice: StoredInvoice) -> Result<StoredInvoice, LedgerError> {
     Ok(StoredInvoice { lines: lines_of(tx, invoice.invoice)?, ..invoice })
 }
 
 fn read_invoice(row: &Row<'_>) -> rusqlite::Result<StoredInvoice> {
-    let lines = optional_count(row, "lines_received")?.zip(optional_count(row, "lines_lost")?);
+    let mut at = Columns::of(row);
     Ok(StoredInvoice {
-        invoice: row.get::<_, Count>("invoice_id")?.0,
-        customer: row.get("customer_id")?,
-        month: row.get("month")?,
-        purpose: row.get("purpose")?,
-        service: row.get("service")?,
-        to_tier: row.get("to_tier")?,
-        state: row.get("state")?,
-        number: optional_count(row, "number")?,
+        invoice: at.count()?,
+        customer: at.next()?,
+        month: at.next()?,
+        purpose: at.next()?,
+        service: at.next()?,
+        to_tier: at.next()?,
+        state: at.next()?,
+        number: at.optional_count()?,
         lines: Vec::new(),
-        amount: row.get("amount_micros")?,
-        usage: row.get("usage_micros")?,
-        credit_on_payment: row.get("credit_on_payment_micros")?,
-        completeness: lines.map(|(received, lost)| StoredCompleteness { received, lost }),
-        issued_at: row.get("issued_at_ms")?,
-        paid_at: row.get("paid_at_ms")?,
-        attempts: row.get("attempts")?,
-        round: row.get("round")?,
-        retries: row.get("retries")?,
-        retry_at: row.get("retry_at_ms")?,
-        first_failure_at: row.get("first_failure_at_ms")?,
-        credit_changes: row.get("credit_changes")?,
+        amount: at.next()?,
+        usage: at.next()?,
+        credit_on_payment: at.next()?,
+        completeness: {
+            let lines = at.optional_count()?.zip(at.optional_count()?);
+            lines.map(|(received, lost)| StoredCompleteness { received, lost })
+        },
+        issued_at: at.next()?,
+        paid_at: at.next()?,
+        attempts: at.next()?,
+        round: at.next()?,
+        retries: at.next()?,
+        retry_at: at.next()?,
+        first_failure_at: at.next()?,
+        credit_changes: at.next()?,
     })
 }

@@ -1,5 +1,7 @@
 //! What customers were told about billing, each once.
 
+use rusqlite::Row;
+
 use crate::core::calendar::UtcMillis;
 use crate::core::id::CustomerId;
 use crate::ledger::entry::Word;
@@ -69,17 +71,56 @@ pub fn notices_of(
         "SELECT * FROM billing_notices WHERE customer_id = ?1 AND billing_notice_id < ?2
          ORDER BY billing_notice_id DESC LIMIT ?3",
         (customer, before, limit),
-        |row| {
-            let notice = BillingNotice {
-                customer: row.get("customer_id")?,
-                key: row.get("notice_key")?,
-                kind: row.get::<_, String>("kind")?.into(),
-                details: row.get("details")?,
-                at: row.get("at_ms")?,
-            };
-            let number = row.get::<_, Count>("billing_notice_id")?.0;
-            Ok(StoredNotice { number, notice, read_at: row.get("read_at_ms")? })
-        },
+        read_notice,
     )
     .map_err(failed("listing the notices of customer", customer))
+}
+
+/// The same without those that are for the operator.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn notices_for(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<StoredNotice>, LedgerError> {
+    let before = before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
+    tx.all(
+        "SELECT * FROM billing_notices
+         WHERE customer_id = ?1 AND billing_notice_id < ?2 AND kind NOT IN ('overpaid', 'parked')
+         ORDER BY billing_notice_id DESC LIMIT ?3",
+        (customer, before, limit),
+        read_notice,
+    )
+    .map_err(failed("listing the notices for customer", customer))
+}
+
+/// How many of these were not read.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn count_unread_notices_for(tx: &ReadTx<'_>, customer: CustomerId) -> Result<u64, LedgerError> {
+    let count = tx.first(
+        "SELECT count(*) AS unread FROM billing_notices
+         WHERE customer_id = ?1 AND read_at_ms IS NULL AND kind NOT IN ('overpaid', 'parked')",
+        (customer,),
+        |row| row.get("unread"),
+    );
+    count
+        .map(|count| count.map_or(0, |Count(unread)| unread))
+        .map_err(failed("counting the unread notices for customer", customer))
+}
+
+fn read_notice(row: &Row<'_>) -> rusqlite::Result<StoredNotice> {
+    let notice = BillingNotice {
+        customer: row.get("customer_id")?,
+        key: row.get("notice_key")?,
+        kind: row.get::<_, String>("kind")?.into(),
+        details: row.get("details")?,
+        at: row.get("at_ms")?,
+    };
+    let number = row.get::<_, Count>("billing_notice_id")?.0;
+    Ok(StoredNotice { number, notice, read_at: row.get("read_at_ms")? })
 }

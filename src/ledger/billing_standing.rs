@@ -30,7 +30,7 @@ pub fn standing_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<Store
         .map_err(failed("reading how far billing is with customer", customer))
 }
 
-/// Writes it.
+/// Writes it, unless it is so already.
 ///
 /// # Errors
 /// [`LedgerError::Statement`].
@@ -42,7 +42,9 @@ pub fn put_standing(tx: &WriteTx<'_>, standing: &StoredStanding) -> Result<(), L
              month = excluded.month,
              draft_month = excluded.draft_month,
              has_paid = excluded.has_paid,
-             next_due_ms = excluded.next_due_ms",
+             next_due_ms = excluded.next_due_ms
+         WHERE (month, draft_month, has_paid, next_due_ms)
+            IS NOT (excluded.month, excluded.draft_month, excluded.has_paid, excluded.next_due_ms)",
         (standing.customer, standing.month, standing.draft_month, standing.has_paid, standing.next_due),
     )
     .map(drop)

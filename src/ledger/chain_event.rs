@@ -30,6 +30,20 @@ word_enums! {
     }
 }
 
+impl StoredEventKind {
+    /// What happened at the same instant is taken in by this: nothing can be taken out that was not put in.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Created => 0,
+            Self::Deposited => 1,
+            Self::Credited => 2,
+            Self::SpendingLimitSet => 3,
+            Self::Charged => 4,
+            Self::Withdrawn => 5,
+        }
+    }
+}
+
 /// An event of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredChainEvent {
@@ -56,14 +70,16 @@ pub struct WaitingEvent {
     pub event: StoredChainEvent,
 }
 
-/// Keeps an event, to be taken in at once. Tells whether it is new.
+/// Keeps an event, to be taken in at once, or with those of the same wallet that wait already. Tells whether it is new.
 ///
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn keep_chain_event(tx: &WriteTx<'_>, event: &StoredChainEvent, now: UtcMillis) -> Result<bool, LedgerError> {
     tx.execute(
-        "INSERT INTO chain_events (digest, event_index, kind, object_id, owner, order_key, amount_micros, at_ms, try_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        "INSERT INTO chain_events
+             (digest, event_index, kind, rank, object_id, owner, order_key, amount_micros, at_ms, try_at_ms)
+         VALUES (?1, ?2, ?3, ?10, ?4, ?5, ?6, ?7, ?8,
+             coalesce((SELECT max(try_at_ms) FROM chain_events WHERE owner = ?5 AND taken_at_ms IS NULL), ?9))
          ON CONFLICT (digest, event_index) DO NOTHING",
         (
             &event.digest,
@@ -75,6 +91,7 @@ pub fn keep_chain_event(tx: &WriteTx<'_>, event: &StoredChainEvent, now: UtcMill
             event.amount,
             event.at,
             now,
+            event.kind.rank(),
         ),
     )
     .map(|rows| rows > 0)
@@ -88,12 +105,8 @@ pub fn keep_chain_event(tx: &WriteTx<'_>, event: &StoredChainEvent, now: UtcMill
 /// [`LedgerError::Statement`].
 pub fn chain_events_to_take(tx: &ReadTx<'_>, now: UtcMillis, limit: u32) -> Result<Vec<WaitingEvent>, LedgerError> {
     tx.all(
-        "SELECT * FROM chain_events WHERE try_at_ms <= ?1
-         ORDER BY at_ms,
-             CASE kind WHEN 'created' THEN 0 WHEN 'deposited' THEN 1 WHEN 'credited' THEN 2
-                       WHEN 'spending_limit_set' THEN 3 WHEN 'charged' THEN 4 ELSE 5 END,
-             chain_event_id
-         LIMIT ?2",
+        "SELECT * FROM chain_events WHERE try_at_ms IS NOT NULL AND try_at_ms <= ?1
+         ORDER BY at_ms, rank, chain_event_id LIMIT ?2",
         (now, limit),
         |row| Ok(WaitingEvent { number: row.get::<_, Count>("chain_event_id")?.0, event: read_event(row)? }),
     )
@@ -146,6 +159,30 @@ pub fn put_off_chain_events(
     )
     .map(drop)
     .map_err(failed("putting off the events of wallet", owner))
+}
+
+/// The place in its transaction of a charge or credit that is in somebody's books; `None` if it is in nobody's.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn taken_order_event(tx: &ReadTx<'_>, digest: &str) -> Result<Option<u32>, LedgerError> {
+    tx.first(
+        "SELECT event_index FROM chain_events
+         WHERE digest = ?1 AND order_key IS NOT NULL AND taken_at_ms IS NOT NULL",
+        (digest,),
+        |row| row.get(0),
+    )
+    .map_err(failed("looking up the order of the transaction", digest))
+}
+
+/// How many events wait of wallets that are customers'.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn count_events_to_take(tx: &ReadTx<'_>) -> Result<u64, LedgerError> {
+    tx.first("SELECT count(*) FROM chain_events WHERE try_at_ms IS NOT NULL", (), |row| row.get::<_, Count>(0))
+        .map(|count| count.map_or(0, |count| count.0))
+        .map_err(failed("counting", "events of the chain to take in"))
 }
 
 /// Whether something of a wallet waits to be taken in.

@@ -1,7 +1,7 @@
 //! The outbox of payments: written with the decision, sent afterwards with the same key until there is an answer.
 //!
-//! The tables hold to it: an invoice has one charge without an answer at most, none after one that succeeded, and an
-//! answer stays.
+//! The tables hold to it: an invoice has one charge without an answer at most, each demands what is owed, none is made
+//! for what is paid, and an answer stays. Only money that came after all is stronger than an answer.
 
 use rusqlite::Row;
 
@@ -62,7 +62,8 @@ pub struct StoredCharge {
 /// Puts a new one into the outbox, without an answer, to be sent at once.
 ///
 /// # Errors
-/// [`LedgerError::Statement`], also while another one of the invoice has no answer, and after it was paid.
+/// [`LedgerError::Statement`], also while another one of the invoice has no answer, and for any other amount than a
+/// pending invoice's.
 pub fn insert_charge(tx: &WriteTx<'_>, charge: &StoredCharge) -> Result<(), LedgerError> {
     tx.execute(
         "INSERT INTO charges (idempotency_key, customer_id, invoice_id, direction, attempt, round, method, amount_micros,
@@ -120,24 +121,31 @@ pub fn note_no_answer(tx: &WriteTx<'_>, key: &str, error: &str, send_at: UtcMill
     one_row("noting that there is no answer to the charge", key)(noted)
 }
 
-/// Notes the answer, for good. The same answer again changes nothing.
+/// Notes the answer, for good; a charge that was declined can still succeed, and then keeps the reason beside it. The
+/// same answer again changes nothing.
 ///
 /// # Errors
 /// [`LedgerError::NotThere`] if there is another answer, or no such charge.
 pub fn answer_charge(tx: &WriteTx<'_>, key: &str, answer: &StoredAnswer, at: UtcMillis) -> Result<(), LedgerError> {
-    if find_charge(tx, key)?.and_then(|known| known.answer).is_some_and(|(known, _)| known == *answer) {
-        return Ok(());
-    }
     let (state, reference, reason) = match answer {
         StoredAnswer::Succeeded { reference } => ("succeeded", Some(reference), None),
         StoredAnswer::Declined { reason } => ("declined", None, Some(reason)),
     };
     let noted = tx.execute(
-        "UPDATE charges SET state = ?2, reference = ?3, reason = ?4, answered_at_ms = ?5
-         WHERE idempotency_key = ?1 AND state = 'sent'",
+        "UPDATE charges SET state = ?2, reference = ?3, reason = coalesce(?4, reason), answered_at_ms = ?5
+         WHERE idempotency_key = ?1
+           AND (state = 'sent' OR (state = 'declined' AND direction = 'charge' AND ?2 = 'succeeded'))",
         (key, state, reference, reason, at),
     );
-    one_row("noting the answer to the charge", key)(noted)
+    match one_row("noting the answer to the charge", key)(noted) {
+        Err(LedgerError::NotThere { .. }) if is_answered(tx, key, answer)? => Ok(()),
+        noted => noted,
+    }
+}
+
+fn is_answered(tx: &ReadTx<'_>, key: &str, answer: &StoredAnswer) -> Result<bool, LedgerError> {
+    let known = find_charge(tx, key)?.and_then(|charge| charge.answer);
+    Ok(known.is_some_and(|(known, _)| known == *answer))
 }
 
 /// One of them.

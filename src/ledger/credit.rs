@@ -7,7 +7,7 @@ use crate::core::id::CustomerId;
 use crate::core::money::Usd;
 use crate::ledger::error::{LedgerError, failed, one_row};
 use crate::ledger::transaction::{ReadTx, WriteTx};
-use crate::ledger::values::{Count, optional_count, word_enums};
+use crate::ledger::values::{Columns, Count, word_enums};
 
 word_enums! {
     /// Why credit was granted.
@@ -40,24 +40,27 @@ pub struct StoredCredit {
     pub note: String,
 }
 
-/// Writes a grant: a new one, or what is left of a known one.
+/// Credits, with the columns that [`read_credit`] reads.
+macro_rules! select_credits {
+    ($rest:literal) => {
+        concat!(
+            "SELECT credit_id, customer_id, reason, granted_micros, remaining_micros, granted_at_ms, expires_at_ms,
+                 expirations, invoice_id, note
+             FROM credits ",
+            $rest
+        )
+    };
+}
+
+/// Writes a new grant.
 ///
 /// # Errors
-/// [`LedgerError::Statement`], also for a change of anything else than what is left, and for less than nothing left.
-pub fn put_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerError> {
-    let put = tx.execute(
+/// [`LedgerError::Statement`], also if there is one with this number.
+pub fn insert_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerError> {
+    tx.execute(
         "INSERT INTO credits (credit_id, customer_id, reason, granted_micros, remaining_micros, granted_at_ms,
              expires_at_ms, invoice_id, note, expirations)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-         ON CONFLICT (credit_id) DO UPDATE SET
-             customer_id = excluded.customer_id,
-             reason = excluded.reason,
-             granted_micros = excluded.granted_micros,
-             remaining_micros = excluded.remaining_micros,
-             granted_at_ms = excluded.granted_at_ms,
-             expires_at_ms = excluded.expires_at_ms,
-             invoice_id = excluded.invoice_id,
-             expirations = excluded.expirations",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         (
             Count(credit.credit),
             credit.customer,
@@ -70,8 +73,21 @@ pub fn put_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerE
             &credit.note,
             credit.expirations,
         ),
+    )
+    .map(drop)
+    .map_err(failed("writing credit", credit.credit))
+}
+
+/// Notes what is left of a grant, and how often that has expired. Nothing else of it ever changes.
+///
+/// # Errors
+/// [`LedgerError::NotThere`]; [`LedgerError::Statement`], also for less than nothing left and more than was granted.
+pub fn set_remaining(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerError> {
+    let set = tx.execute(
+        "UPDATE credits SET remaining_micros = ?3, expirations = ?4 WHERE credit_id = ?1 AND customer_id = ?2",
+        (Count(credit.credit), credit.customer, credit.remaining, credit.expirations),
     );
-    one_row("writing credit", credit.credit)(put)
+    one_row("noting what is left of credit", credit.credit)(set)
 }
 
 /// One credit.
@@ -79,7 +95,7 @@ pub fn put_credit(tx: &WriteTx<'_>, credit: &StoredCredit) -> Result<(), LedgerE
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn find_credit(tx: &ReadTx<'_>, credit: u64) -> Result<Option<StoredCredit>, LedgerError> {
-    tx.first("SELECT * FROM credits WHERE credit_id = ?1", (Count(credit),), read_credit)
+    tx.first(select_credits!("WHERE credit_id = ?1"), (Count(credit),), read_credit)
         .map_err(failed("finding credit", credit))
 }
 
@@ -88,8 +104,28 @@ pub fn find_credit(tx: &ReadTx<'_>, credit: u64) -> Result<Option<StoredCredit>,
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn credits_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<StoredCredit>, LedgerError> {
-    tx.all("SELECT * FROM credits WHERE customer_id = ?1 ORDER BY credit_id", (customer,), read_credit)
+    tx.all(select_credits!("WHERE customer_id = ?1 ORDER BY credit_id"), (customer,), read_credit)
         .map_err(failed("listing the credits of customer", customer))
+}
+
+/// At most `limit` credits of a customer, newest first, those before `before` or from the newest, also those that are
+/// used up.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn list_credits(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<StoredCredit>, LedgerError> {
+    let before = before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
+    tx.all(
+        select_credits!("WHERE customer_id = ?1 AND credit_id < ?2 ORDER BY credit_id DESC LIMIT ?3"),
+        (customer, before, limit),
+        read_credit,
+    )
+    .map_err(failed("listing the credits of customer", customer))
 }
 
 /// The credits of a customer of which something is left, oldest first; whether they have expired is not asked.
@@ -98,43 +134,25 @@ pub fn credits_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<StoredCre
 /// [`LedgerError::Statement`].
 pub fn open_credits_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<StoredCredit>, LedgerError> {
     tx.all(
-        "SELECT * FROM credits WHERE customer_id = ?1 AND remaining_micros > 0 ORDER BY credit_id",
+        select_credits!("WHERE customer_id = ?1 AND remaining_micros > 0 ORDER BY credit_id"),
         (customer,),
         read_credit,
     )
     .map_err(failed("listing what is left of the credits of customer", customer))
 }
 
-/// At most `limit` customers with a credit that has expired and of which something is left, longest ago first.
-///
-/// # Errors
-/// [`LedgerError::Statement`].
-pub fn customers_with_expired_credits(
-    tx: &ReadTx<'_>,
-    now: UtcMillis,
-    limit: u32,
-) -> Result<Vec<CustomerId>, LedgerError> {
-    tx.all(
-        "SELECT customer_id FROM credits INDEXED BY credits_to_expire
-         WHERE expires_at_ms <= ?1 AND expires_at_ms IS NOT NULL AND remaining_micros > 0
-         GROUP BY customer_id ORDER BY min(expires_at_ms) LIMIT ?2",
-        (now, limit),
-        |row| row.get("customer_id"),
-    )
-    .map_err(failed("listing", "customers with expired credits"))
-}
-
 fn read_credit(row: &Row<'_>) -> rusqlite::Result<StoredCredit> {
+    let mut at = Columns::of(row);
     Ok(StoredCredit {
-        credit: row.get::<_, Count>("credit_id")?.0,
-        customer: row.get("customer_id")?,
-        reason: row.get("reason")?,
-        granted: row.get("granted_micros")?,
-        remaining: row.get("remaining_micros")?,
-        granted_at: row.get("granted_at_ms")?,
-        expires_at: row.get("expires_at_ms")?,
-        expirations: row.get("expirations")?,
-        invoice: optional_count(row, "invoice_id")?,
-        note: row.get("note")?,
+        credit: at.count()?,
+        customer: at.next()?,
+        reason: at.next()?,
+        granted: at.next()?,
+        remaining: at.next()?,
+        granted_at: at.next()?,
+        expires_at: at.next()?,
+        expirations: at.next()?,
+        invoice: at.optional_count()?,
+        note: at.next()?,
     })
 }

@@ -144,15 +144,41 @@ pub fn append_entry(tx: &WriteTx<'_>, entry: &Entry) -> Result<Appended, LedgerE
             Err(LedgerError::EntryKeyReused { key: entry.key.clone(), number })
         };
     }
+    let number = newest_entry(tx)?.saturating_add(1);
+    insert_whole(tx, number, entry)?;
+    Ok(Appended::New(number))
+}
+
+/// Adds entries behind the newest one, of which none may be there.
+///
+/// # Errors
+/// As [`append_entry`]; [`LedgerError::EntryKeyReused`] also if the entry that is there says the same.
+pub fn append_new_entries<'a>(
+    tx: &WriteTx<'_>,
+    entries: impl IntoIterator<Item = &'a Entry>,
+) -> Result<(), LedgerError> {
+    let mut entries = entries.into_iter().peekable();
+    if entries.peek().is_none() {
+        return Ok(());
+    }
+    (newest_entry(tx)?.saturating_add(1)..).zip(entries).try_for_each(|(number, entry)| {
+        // Asked only when something is wrong: the tables refuse a second entry with a key.
+        insert_whole(tx, number, entry).map_err(|error| match find_entry(tx, &entry.key) {
+            Ok(Some(known)) => LedgerError::EntryKeyReused { key: entry.key.clone(), number: known.number },
+            _ => error,
+        })
+    })
+}
+
+/// An entry with its postings.
+fn insert_whole(tx: &WriteTx<'_>, number: u64, entry: &Entry) -> Result<(), LedgerError> {
     if let Some(broken) = entry.broken() {
         return Err(LedgerError::EntryRefused { key: entry.key.clone(), broken });
     }
-    let number = newest_entry(tx)?.saturating_add(1);
     tx.together(|| {
         (0_u32..).zip(&entry.postings).try_for_each(|at| insert_posting(tx, number, at, entry))?;
         insert_entry(tx, number, entry)
-    })?;
-    Ok(Appended::New(number))
+    })
 }
 
 fn insert_posting(

@@ -79,6 +79,22 @@ pub enum LedgerError {
     Closed,
 }
 
+impl LedgerError {
+    /// Whether what was to be written contradicts what is there, so that it will be refused again and again.
+    pub fn is_contradiction(&self) -> bool {
+        match self {
+            Self::Statement { source, .. } => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+            }
+            Self::NotThere { .. }
+            | Self::EntryRefused { .. }
+            | Self::EntryKeyReused { .. }
+            | Self::LinesFixed { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 /// For `map_err`: gives an error of SQLite the operation and the subject that it happened to.
 pub(in crate::ledger) fn failed(
     operation: &'static str,

@@ -8,7 +8,7 @@ use crate::core::money::Usd;
 use crate::core::tier::Tier;
 use crate::ledger::error::{LedgerError, failed};
 use crate::ledger::transaction::{ReadTx, WriteTx};
-use crate::ledger::values::{Count, optional_count, word_enums};
+use crate::ledger::values::{Columns, Count, word_enums};
 
 word_enums! {
     /// What a line is about.
@@ -60,30 +60,19 @@ pub struct StoredLine {
     pub usage: Option<UsageWindow>,
 }
 
-/// Puts these lines in place of those that an invoice has. Of an issued one only credits may differ.
-///
-/// # Errors
-/// [`LedgerError::LinesFixed`] for an issued invoice with other lines; [`LedgerError::Statement`].
-pub(in crate::ledger) fn replace_lines(
-    tx: &WriteTx<'_>,
-    invoice: u64,
-    lines: &[StoredLine],
-) -> Result<(), LedgerError> {
-    let removed = tx.execute(
-        "DELETE FROM invoice_lines WHERE invoice_id = ?1
-         AND (kind = 'credit' OR (SELECT state FROM invoices WHERE invoice_id = ?1) = 'draft')",
-        (Count(invoice),),
-    );
-    removed.map_err(failed("replacing the lines of invoice", invoice))?;
-    let fixed = lines_of(tx, invoice)?;
-    let Some(rest) = lines.strip_prefix(fixed.as_slice()) else {
-        return Err(LedgerError::LinesFixed { invoice });
-    };
-    let positions = (0_u32..).skip(fixed.len());
-    positions.zip(rest).try_for_each(|(position, line)| insert_line(tx, invoice, position, line))
+/// Takes the line at a position off an invoice.
+pub(in crate::ledger) fn delete_line(tx: &WriteTx<'_>, invoice: u64, position: u32) -> Result<(), LedgerError> {
+    tx.execute("DELETE FROM invoice_lines WHERE invoice_id = ?1 AND position = ?2", (Count(invoice), position))
+        .map(drop)
+        .map_err(failed("taking a line off invoice", invoice))
 }
 
-fn insert_line(tx: &WriteTx<'_>, invoice: u64, position: u32, line: &StoredLine) -> Result<(), LedgerError> {
+/// Puts a line at a free position of an invoice.
+pub(in crate::ledger) fn insert_line(
+    tx: &WriteTx<'_>,
+    invoice: u64,
+    (position, line): (u32, &StoredLine),
+) -> Result<(), LedgerError> {
     let usage = line.usage.as_ref();
     let params = rusqlite::params![
         Count(invoice),
@@ -119,30 +108,37 @@ fn insert_line(tx: &WriteTx<'_>, invoice: u64, position: u32, line: &StoredLine)
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn lines_of(tx: &ReadTx<'_>, invoice: u64) -> Result<Vec<StoredLine>, LedgerError> {
-    tx.all("SELECT * FROM invoice_lines WHERE invoice_id = ?1 ORDER BY position", (Count(invoice),), read_line)
-        .map_err(failed("reading the lines of invoice", invoice))
+    tx.all(
+        "SELECT kind, service, month, tier, from_tier, extra, credit_id, quantity, price_micros, price_per, amount_micros,
+             remainder_micros, from_ms, to_ms, usage_sha256
+         FROM invoice_lines WHERE invoice_id = ?1 ORDER BY position",
+        (Count(invoice),),
+        read_line,
+    )
+    .map_err(failed("reading the lines of invoice", invoice))
 }
 
 fn read_line(row: &Row<'_>) -> rusqlite::Result<StoredLine> {
+    let mut at = Columns::of(row);
     Ok(StoredLine {
-        kind: row.get("kind")?,
-        service: row.get("service")?,
-        month: row.get("month")?,
-        tier: row.get("tier")?,
-        from_tier: row.get("from_tier")?,
-        extra: row.get("extra")?,
-        credit: optional_count(row, "credit_id")?,
-        quantity: row.get::<_, Count>("quantity")?.0,
-        price: row.get("price_micros")?,
-        price_per: row.get::<_, Count>("price_per")?.0,
-        amount: row.get("amount_micros")?,
-        remainder: row.get("remainder_micros")?,
-        usage: read_usage(row)?,
+        kind: at.next()?,
+        service: at.next()?,
+        month: at.next()?,
+        tier: at.next()?,
+        from_tier: at.next()?,
+        extra: at.next()?,
+        credit: at.optional_count()?,
+        quantity: at.count()?,
+        price: at.next()?,
+        price_per: at.count()?,
+        amount: at.next()?,
+        remainder: at.next()?,
+        usage: read_usage(&mut at)?,
     })
 }
 
-fn read_usage(row: &Row<'_>) -> rusqlite::Result<Option<UsageWindow>> {
-    let (from, to) = (row.get::<_, Option<UtcMillis>>("from_ms")?, row.get::<_, Option<UtcMillis>>("to_ms")?);
-    let sha256: Option<[u8; 32]> = row.get("usage_sha256")?;
+fn read_usage(at: &mut Columns<'_, '_>) -> rusqlite::Result<Option<UsageWindow>> {
+    let (from, to) = (at.next::<Option<UtcMillis>>()?, at.next::<Option<UtcMillis>>()?);
+    let sha256: Option<[u8; 32]> = at.next()?;
     Ok(from.zip(to).zip(sha256).map(|((from, to), sha256)| UsageWindow { from, to, sha256 }))
 }

@@ -15,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::core::id::CustomerId;
 use crate::ledger::connection::{Use, open_for_work, prove_ddl_refused, refuse_ddl};
-use crate::ledger::transaction::{WriteJob, run_read, run_writes, write_job};
+use crate::ledger::transaction::{Share, WriteJob, run_read, run_writes, write_job};
 use crate::ledger::versions::Versions;
 use crate::ledger::worker::{Pool, Service};
 
@@ -26,10 +26,10 @@ pub mod balance;
 pub mod billed_usage;
 pub mod billing_invoice;
 pub mod billing_notice;
-pub mod billing_run;
 pub mod billing_standing;
 pub mod chain_event;
 pub mod charge;
+pub mod clock_mark;
 pub mod config_global;
 mod connection;
 pub mod credit;
@@ -44,10 +44,12 @@ pub mod invoice_line;
 mod migration;
 pub mod parked;
 pub mod payment_terms;
+mod prepared;
 pub mod seal_key;
 pub mod service;
 pub mod session;
 mod transaction;
+pub mod unclosed_month;
 pub mod usage;
 mod values;
 pub mod vault;
@@ -60,12 +62,15 @@ mod worker;
 mod tests;
 
 pub use crate::ledger::error::LedgerError;
+pub use crate::ledger::prepared::Giving;
 pub use crate::ledger::transaction::{ReadTx, WriteTx};
 
 /// The open ledger. Shared by reference; all methods can be called at the same time.
 pub struct Ledger {
     writer: Pool<WriteJob>,
     readers: Pool<ReadJob>,
+    /// Reads for the writer, see [`Ledger::write_prepared`].
+    preparer: Arc<Pool<ReadJob>>,
     versions: Arc<Versions>,
 }
 
@@ -75,8 +80,8 @@ type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
 const WRITES_AT_ONCE: usize = 128;
 
 impl Ledger {
-    /// Opens or creates the ledger, brings its schema up to date and starts its threads: one writer and `readers`
-    /// readers (at least one). Blocks.
+    /// Opens or creates the ledger, brings its schema up to date and starts its threads: one writer with one that reads
+    /// for it, and `readers` readers (at least one). Blocks.
     ///
     /// # Errors
     /// [`LedgerError::FromTheFuture`] for a database of a later version, which is left untouched;
@@ -105,11 +110,17 @@ impl Ledger {
         let readers = (1..=readers.max(1))
             .map(|number| connect(path, Use::Read, format!("reader-{number}")))
             .collect::<Result<Vec<_>, _>>()?;
+        let preparer = connect(path, Use::Read, "preparer".to_owned())?;
         let raising = Arc::clone(&versions);
         let serve = move |connection: &mut Connection, jobs| run_writes(connection, jobs, &raising);
         let write = Service { serve: Arc::new(serve), at_once: WRITES_AT_ONCE, at_end: checkpoint };
-        let read = Service { serve: Arc::new(run_reads), at_once: 1, at_end: |_| () };
-        Ok(Self { writer: Pool::start(vec![writer], write)?, readers: Pool::start(readers, read)?, versions })
+        let read = || Service { serve: Arc::new(run_reads), at_once: 1, at_end: |_| () };
+        Ok(Self {
+            writer: Pool::start(vec![writer], write)?,
+            readers: Pool::start(readers, read())?,
+            preparer: Arc::new(Pool::start(vec![preparer], read())?),
+            versions,
+        })
     }
 
     /// A number that is higher after each change of a customer, and at times without one.
@@ -134,7 +145,7 @@ impl Ledger {
         F: FnOnce(&WriteTx<'_>) -> Result<T, E> + Send + 'static,
     {
         let (sender, reply) = oneshot::channel();
-        self.writer.send(write_job(work, answer(sender))).await?;
+        self.writer.send(write_job(Share::WithOthers, work, answer(sender))).await?;
         reply.await.unwrap_or_else(|_| Err(LedgerError::Closed.into()))
     }
 
@@ -164,7 +175,7 @@ impl Ledger {
         F: FnOnce(&WriteTx<'_>) -> Result<T, E> + Send + 'static,
     {
         let (sender, reply) = oneshot::channel();
-        self.writer.send_blocking(write_job(work, answer(sender)))?;
+        self.writer.send_blocking(write_job(Share::WithOthers, work, answer(sender)))?;
         reply.blocking_recv().unwrap_or_else(|_| Err(LedgerError::Closed.into()))
     }
 
@@ -190,6 +201,7 @@ impl Ledger {
         // Readers first: an open snapshot would keep the log from being emptied.
         self.readers.close();
         self.writer.close();
+        self.preparer.close();
     }
 }
 

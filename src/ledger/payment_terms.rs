@@ -19,6 +19,8 @@ pub struct StoredSpendCap {
     pub month: Month,
     pub told_percent: u8,
     pub stopped: bool,
+    /// What usage of the month costs so far.
+    pub spent: Usd,
 }
 
 /// How it stands with a customer who does not pay.
@@ -86,6 +88,7 @@ pub fn spend_cap_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<Stor
             month: row.get("month")?,
             told_percent: row.get("told_percent")?,
             stopped: row.get("stopped")?,
+            spent: row.get("spent_micros")?,
         })
     })
     .map_err(failed("reading the spend cap of customer", customer))
@@ -112,16 +115,18 @@ pub fn set_spend_cap(
     now: UtcMillis,
 ) -> Result<(), LedgerError> {
     tx.execute(
-        "INSERT INTO spend_caps (customer_id, cap_micros, hard_stop, month, told_percent, stopped, updated_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO spend_caps (customer_id, cap_micros, hard_stop, month, told_percent, stopped, spent_micros,
+             updated_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (customer_id) DO UPDATE SET
              cap_micros = excluded.cap_micros,
              hard_stop = excluded.hard_stop,
              month = excluded.month,
              told_percent = excluded.told_percent,
              stopped = excluded.stopped,
+             spent_micros = excluded.spent_micros,
              updated_at_ms = excluded.updated_at_ms",
-        (customer, cap.cap, cap.hard_stop, cap.month, cap.told_percent, cap.stopped, now),
+        (customer, cap.cap, cap.hard_stop, cap.month, cap.told_percent, cap.stopped, cap.spent, now),
     )
     .map(drop)
     .map_err(failed("setting the spend cap of customer", customer))
@@ -140,15 +145,6 @@ pub fn dunning_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<Stored
         })
     })
     .map_err(failed("reading the dunning of customer", customer))
-}
-
-/// Everybody who does not pay, in the order of their numbers.
-///
-/// # Errors
-/// [`LedgerError::Statement`].
-pub fn customers_in_dunning(tx: &ReadTx<'_>) -> Result<Vec<CustomerId>, LedgerError> {
-    tx.all("SELECT customer_id FROM dunning ORDER BY customer_id", (), |row| row.get("customer_id"))
-        .map_err(failed("listing", "customers who do not pay"))
 }
 
 /// Sets how it stands; `None`: in good standing.

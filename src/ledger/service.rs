@@ -87,8 +87,16 @@ pub fn save_service(
 pub struct BilledService {
     pub service: Service,
     pub instance: ServiceInstance,
+    pub billing: ServiceBilling,
+}
+
+/// How far a service is billed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceBilling {
     /// The last month for which a subscription was put on an invoice.
-    pub billed_through: Option<Month>,
+    pub through: Option<Month>,
+    /// Never paid for, and billed for another month after the one that it began with.
+    pub renewed_unpaid: bool,
 }
 
 /// All services that a customer has or had, in the order of their numbers.
@@ -97,25 +105,26 @@ pub struct BilledService {
 /// [`LedgerError::Statement`].
 pub fn services_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<BilledService>, LedgerError> {
     tx.all("SELECT * FROM service_instances WHERE customer_id = ?1 ORDER BY service", (customer,), |row| {
-        let (service, billed_through) = (row.get("service")?, row.get("billed_through")?);
-        Ok(BilledService { service, instance: read_service(row)?, billed_through })
+        let billing =
+            ServiceBilling { through: row.get("billed_through")?, renewed_unpaid: row.get("renewed_unpaid")? };
+        Ok(BilledService { service: row.get("service")?, instance: read_service(row)?, billing })
     })
     .map_err(failed("listing the services of customer", customer))
 }
 
-/// Notes through which month a service is billed.
+/// Notes how far a service is billed.
 ///
 /// # Errors
 /// [`LedgerError::NotThere`] for a service without a row.
-pub fn set_billed_through(
+pub fn set_service_billing(
     tx: &WriteTx<'_>,
     customer: CustomerId,
     service: Service,
-    month: Option<Month>,
+    billing: ServiceBilling,
 ) -> Result<(), LedgerError> {
     let set = tx.execute(
-        "UPDATE service_instances SET billed_through = ?3 WHERE customer_id = ?1 AND service = ?2",
-        (customer, service, month),
+        "UPDATE service_instances SET billed_through = ?3, renewed_unpaid = ?4 WHERE customer_id = ?1 AND service = ?2",
+        (customer, service, billing.through, billing.renewed_unpaid),
     );
     one_row("noting how far a service is billed of customer", customer)(set)
 }

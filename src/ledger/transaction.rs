@@ -111,8 +111,22 @@ impl WriteTx<'_> {
     }
 }
 
-/// A piece of work for the writer: does it, and tells what became of it once that is known.
-pub(in crate::ledger) type WriteJob = Box<dyn FnOnce(Result<&WriteTx<'_>, &NotCommitted>) -> Outcome + Send>;
+/// A piece of work for the writer.
+pub(in crate::ledger) struct WriteJob {
+    work: Work,
+    share: Share,
+}
+
+/// Does it, and tells what became of it once that is known.
+type Work = Box<dyn FnOnce(Result<&WriteTx<'_>, &NotCommitted>) -> Outcome + Send>;
+
+/// Whether work may find in its transaction what other work has written before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ledger) enum Share {
+    WithOthers,
+    /// It begins with what is on disk.
+    Alone,
+}
 
 /// Work that has been done, and is not on disk yet.
 pub(in crate::ledger) struct Outcome {
@@ -151,6 +165,7 @@ impl From<NotCommitted> for LedgerError {
 
 /// Packs `work` for the writer; `reply` is called when its transaction is on disk, or failed.
 pub(in crate::ledger) fn write_job<T, E>(
+    share: Share,
     work: impl FnOnce(&WriteTx<'_>) -> Result<T, E> + Send + 'static,
     reply: impl FnOnce(Result<T, E>) + Send + 'static,
 ) -> WriteJob
@@ -158,7 +173,7 @@ where
     T: 'static,
     E: From<LedgerError> + 'static,
 {
-    Box::new(move |tx| {
+    let work: Work = Box::new(move |tx| {
         let done = match tx {
             Ok(tx) => caught(|| work(tx)),
             Err(failure) => Err(LedgerError::from(failure.clone()).into()),
@@ -172,12 +187,29 @@ where
             },
             Err(error) => Outcome { keep: false, reply: Box::new(move |_| reply(Err(error))) },
         }
-    })
+    });
+    WriteJob { work, share }
 }
 
-/// Does every job in one transaction, each behind a savepoint of its own: a job that fails leaves no trace and the
-/// others stay. Writing to disk once for all that wait is what makes many small writes fast.
+/// Does every job in order, in one transaction but for those that want to be alone. Writing to disk once for all that
+/// wait is what makes many small writes fast.
 pub(in crate::ledger) fn run_writes(connection: &mut Connection, jobs: Vec<WriteJob>, versions: &Versions) {
+    let mut together = Vec::new();
+    for WriteJob { work, share } in jobs {
+        if share == Share::Alone {
+            run_together(connection, std::mem::take(&mut together), versions);
+            run_together(connection, vec![work], versions);
+        } else {
+            together.push(work);
+        }
+    }
+    run_together(connection, together, versions);
+}
+
+fn run_together(connection: &mut Connection, jobs: Vec<Work>, versions: &Versions) {
+    if jobs.is_empty() {
+        return;
+    }
     // IMMEDIATE takes the lock here, where waiting is possible; a later upgrade from reading would fail instead.
     let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
     let transaction = match begun.map_err(NotCommitted::when("beginning a transaction")) {
@@ -185,22 +217,37 @@ pub(in crate::ledger) fn run_writes(connection: &mut Connection, jobs: Vec<Write
         Err(failure) => return jobs.into_iter().for_each(|job| (job(Err(&failure)).reply)(Err(failure.clone()))),
     };
     let tx = WriteTx { read: ReadTx { transaction }, touched: RefCell::default(), spoiled: Cell::default() };
-    let outcomes: Vec<Outcome> = jobs.into_iter().map(|job| run_behind_savepoint(&tx, job)).collect();
-    let touched = tx.touched.into_inner();
-    let committed = tx.read.transaction.commit().map_err(NotCommitted::when("committing a transaction"));
+    let outcomes = run_jobs(&tx, jobs);
+    let (touched, transaction) = (tx.touched.into_inner(), tx.read.transaction);
+    let ended = if outcomes.iter().any(|outcome| outcome.keep) { transaction.commit() } else { transaction.rollback() };
+    let committed = ended.map_err(NotCommitted::when("committing a transaction"));
     // Before anybody is told: who has been told must not read something older.
     touched.into_iter().for_each(|customer| versions.raise(customer));
     versions.tell_vault_news();
     outcomes.into_iter().for_each(|outcome| (outcome.reply)(committed.clone()));
 }
 
+/// A job that fails leaves no trace and the others stay: each has a savepoint of its own. One job alone needs none, and
+/// is the faster for it: SQLite keeps what every page was at a savepoint, and looks through all of that after each
+/// statement that has a savepoint of its own.
+fn run_jobs(tx: &WriteTx<'_>, mut jobs: Vec<Work>) -> Vec<Outcome> {
+    match jobs.pop() {
+        Some(only) if jobs.is_empty() => vec![run_job(tx, only)],
+        last => jobs.into_iter().chain(last).map(|job| run_behind_savepoint(tx, job)).collect(),
+    }
+}
+
+fn run_job(tx: &WriteTx<'_>, job: Work) -> Outcome {
+    let outcome = job(Ok(tx));
+    if tx.spoiled.take() { outcome.undone() } else { outcome }
+}
+
 /// What goes wrong with a savepoint has ended the whole transaction, so that committing it fails as well.
-fn run_behind_savepoint(tx: &WriteTx<'_>, job: WriteJob) -> Outcome {
+fn run_behind_savepoint(tx: &WriteTx<'_>, job: Work) -> Outcome {
     if let Err(failure) = tx.execute("SAVEPOINT work", ()).map_err(NotCommitted::when("beginning a savepoint")) {
         return job(Err(&failure));
     }
-    let outcome = job(Ok(tx));
-    let outcome = if tx.spoiled.take() { outcome.undone() } else { outcome };
+    let outcome = run_job(tx, job);
     if !outcome.keep {
         let _ = tx.execute("ROLLBACK TO work", ());
     }

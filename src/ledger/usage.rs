@@ -7,7 +7,17 @@ use crate::core::id::{CustomerId, Service};
 use crate::core::usage::{HourUsage, ServiceUsage};
 use crate::ledger::error::{LedgerError, failed};
 use crate::ledger::transaction::{ReadTx, WriteTx};
-use crate::ledger::values::Count;
+use crate::ledger::values::{Columns, Count};
+
+/// Hours, with the columns that [`read_hour`] reads.
+macro_rules! select_hours {
+    ($rest:literal) => {
+        concat!(
+            "SELECT customer_id, service, hour_ms, requests, billable_requests, billable_bytes FROM usage_records ",
+            $rest
+        )
+    };
+}
 
 /// Sets the usage of one hour to these counts, whatever they were. The customer need not exist.
 ///
@@ -43,7 +53,7 @@ pub fn set_usage(tx: &WriteTx<'_>, usage: &HourUsage) -> Result<(), LedgerError>
 pub fn raise_usage(tx: &WriteTx<'_>, usage: &HourUsage) -> Result<(), LedgerError> {
     let known = tx
         .first(
-            "SELECT * FROM usage_records WHERE customer_id = ?1 AND service = ?2 AND hour_ms = ?3",
+            select_hours!("WHERE customer_id = ?1 AND service = ?2 AND hour_ms = ?3"),
             (usage.customer, usage.service, usage.hour),
             read_hour,
         )
@@ -82,7 +92,7 @@ pub fn last_hour(tx: &ReadTx<'_>) -> Result<Option<UtcMillis>, LedgerError> {
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn all_usage(tx: &ReadTx<'_>) -> Result<Vec<HourUsage>, LedgerError> {
-    tx.all("SELECT * FROM usage_records", (), read_hour).map_err(failed("reading", "all usage"))
+    tx.all(select_hours!(""), (), read_hour).map_err(failed("reading", "all usage"))
 }
 
 /// The hours of a customer that begin from `from` until before `to`, by service and then by time.
@@ -97,8 +107,9 @@ pub fn hours_between(
 ) -> Result<Vec<HourUsage>, LedgerError> {
     let of_service = |service| {
         tx.all(
-            "SELECT * FROM usage_records
-             WHERE customer_id = ?1 AND service = ?2 AND hour_ms >= ?3 AND hour_ms < ?4 ORDER BY hour_ms",
+            select_hours!(
+                "WHERE customer_id = ?1 AND service = ?2 AND hour_ms >= ?3 AND hour_ms < ?4 ORDER BY hour_ms"
+            ),
             (customer, service, from, to),
             read_hour,
         )
@@ -109,13 +120,14 @@ pub fn hours_between(
 }
 
 fn read_hour(row: &Row<'_>) -> rusqlite::Result<HourUsage> {
+    let mut at = Columns::of(row);
     Ok(HourUsage {
-        customer: row.get("customer_id")?,
-        service: row.get("service")?,
-        hour: row.get("hour_ms")?,
-        requests: row.get::<_, Count>("requests")?.0,
-        billable_requests: row.get::<_, Count>("billable_requests")?.0,
-        billable_bytes: row.get::<_, Count>("billable_bytes")?.0,
+        customer: at.next()?,
+        service: at.next()?,
+        hour: at.next()?,
+        requests: at.count()?,
+        billable_requests: at.count()?,
+        billable_bytes: at.count()?,
     })
 }
 
@@ -208,30 +220,35 @@ pub fn has_usage_since(tx: &ReadTx<'_>, customer: CustomerId, from: UtcMillis) -
     .map_err(failed("asking for newer usage of customer", customer))
 }
 
-/// A customer whose draft does not show all usage, and which news of it that is.
+/// A customer whose draft does not show all usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StaleDraft {
     pub customer: CustomerId,
-    /// Higher with each news.
+    /// In the queue; never given out again.
+    pub place: i64,
+    /// Higher with each news of the customer in this place.
     pub news: i64,
 }
 
-/// Marks a customer's draft as not showing all usage. News of a customer who is marked are another mark.
+/// Marks a customer's draft as not showing all usage. Who waits already keeps the place.
 ///
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn mark_stale(tx: &WriteTx<'_>, customer: CustomerId) -> Result<(), LedgerError> {
-    tx.execute("INSERT OR REPLACE INTO stale_drafts (customer_id) VALUES (?1)", (customer,))
-        .map(drop)
-        .map_err(failed("marking the draft of customer", customer))
+    tx.execute(
+        "INSERT INTO stale_drafts (customer_id) VALUES (?1) ON CONFLICT (customer_id) DO UPDATE SET news = news + 1",
+        (customer,),
+    )
+    .map(drop)
+    .map_err(failed("marking the draft of customer", customer))
 }
 
-/// At most `limit` marked drafts, those that had news longest ago first.
+/// At most `limit` marked drafts, those that have waited longest first.
 ///
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn stale_drafts(tx: &ReadTx<'_>, limit: u32) -> Result<Vec<StaleDraft>, LedgerError> {
-    tx.all("SELECT news, customer_id FROM stale_drafts ORDER BY news LIMIT ?1", (limit,), read_stale)
+    tx.all("SELECT * FROM stale_drafts ORDER BY place LIMIT ?1", (limit,), read_stale)
         .map_err(failed("listing", "stale drafts"))
 }
 
@@ -240,20 +257,25 @@ pub fn stale_drafts(tx: &ReadTx<'_>, limit: u32) -> Result<Vec<StaleDraft>, Ledg
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn stale_draft_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<StaleDraft>, LedgerError> {
-    tx.first("SELECT news, customer_id FROM stale_drafts WHERE customer_id = ?1", (customer,), read_stale)
+    tx.first("SELECT * FROM stale_drafts WHERE customer_id = ?1", (customer,), read_stale)
         .map_err(failed("asking for news of the usage of customer", customer))
 }
 
-/// Takes a mark off, unless there was news since.
+/// Takes a mark off. If there was news since, the customer waits again, behind everybody else.
 ///
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn unmark_stale(tx: &WriteTx<'_>, stale: &StaleDraft) -> Result<(), LedgerError> {
-    tx.execute("DELETE FROM stale_drafts WHERE news = ?1 AND customer_id = ?2", (stale.news, stale.customer))
-        .map(drop)
-        .map_err(failed("taking the mark off the draft of customer", stale.customer))
+    let unmarking = "taking the mark off the draft of customer";
+    let news: Option<i64> = tx
+        .first("DELETE FROM stale_drafts WHERE place = ?1 RETURNING news", (stale.place,), |row| row.get(0))
+        .map_err(failed(unmarking, stale.customer))?;
+    match news {
+        Some(news) if news != stale.news => mark_stale(tx, stale.customer),
+        _ => Ok(()),
+    }
 }
 
 fn read_stale(row: &Row<'_>) -> rusqlite::Result<StaleDraft> {
-    Ok(StaleDraft { customer: row.get("customer_id")?, news: row.get("news")? })
+    Ok(StaleDraft { customer: row.get("customer_id")?, place: row.get("place")?, news: row.get("news")? })
 }

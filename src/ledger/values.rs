@@ -1,7 +1,7 @@
 //! How the types of the core stand in the tables: numbers and words, checked again when they are read.
 
-use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{Row, ToSql};
 
 use crate::core::api_key::ProcessGroup;
 use crate::core::calendar::{Month, UtcMillis};
@@ -161,6 +161,34 @@ impl FromSql for Count {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let number = i64::column_result(value)?;
         u64::try_from(number).map(Self).map_err(|_| FromSqlError::OutOfRange(number))
+    }
+}
+
+/// The columns of a row, one after the other. For rows that are read often: finding a column by its name takes longer
+/// than reading it.
+pub(in crate::ledger) struct Columns<'row, 'stmt> {
+    row: &'row Row<'stmt>,
+    next: usize,
+}
+
+impl<'row, 'stmt> Columns<'row, 'stmt> {
+    pub(in crate::ledger) const fn of(row: &'row Row<'stmt>) -> Self {
+        Self { row, next: 0 }
+    }
+
+    /// The next one.
+    pub(in crate::ledger) fn next<T: FromSql>(&mut self) -> rusqlite::Result<T> {
+        let value = self.row.get(self.next)?;
+        self.next = self.next.saturating_add(1);
+        Ok(value)
+    }
+
+    pub(in crate::ledger) fn count(&mut self) -> rusqlite::Result<u64> {
+        self.next().map(|Count(number)| number)
+    }
+
+    pub(in crate::ledger) fn optional_count(&mut self) -> rusqlite::Result<Option<u64>> {
+        self.next::<Option<Count>>().map(|found| found.map(|Count(number)| number))
     }
 }
 

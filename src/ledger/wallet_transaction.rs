@@ -197,8 +197,8 @@ pub fn wallet_transactions_under_way(
     limit: u32,
 ) -> Result<Vec<WalletTransaction>, LedgerError> {
     tx.all(
-        "SELECT * FROM wallet_transactions
-         WHERE (state IN ('signed', 'seen', 'final') OR state = 'built' AND expires_at_ms < ?2) AND digest > ?1
+        "SELECT * FROM wallet_transactions INDEXED BY wallet_transactions_open
+         WHERE state IN ('built', 'signed', 'seen', 'final') AND (state <> 'built' OR expires_at_ms < ?2) AND digest > ?1
          ORDER BY digest LIMIT ?3",
         (after, now, limit),
         read_transaction,

@@ -3,6 +3,7 @@
 //! ```text
 //! write() ─▶ queue ─▶ ledger-writer, everything that waits in one transaction ─▶ replies once it is on disk
 //! read()  ─▶ queue ─▶ ledger-reader-1 … n ─▶ reply
+//! write_prepared() ─▶ ledger-writer, alone in a transaction, with ledger-preparer reading for it ─▶ reply
 //! ```
 //!
 //! A full queue makes callers wait. Work that has been queued is done even if nobody waits for its reply. A queue

@@ -1,54 +1,23 @@
 // The API's description, drawn: every operation is there, and nothing is asked of another host.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { checkLook, launch, open, origins, program } from './support.mjs';
+import { checkLook, launch, open, origins, startServer } from './support.mjs';
 
-let folder;
 let server;
 let browser;
 let origin;
 
-/** Starts a server on a free port and reads the address from its log. */
-function startServer() {
-  folder = mkdtempSync(join(tmpdir(), 'suiftly-docs-'));
-  execFileSync(program(), ['init', '--dir', join(folder, 'suiftly'), '--json']);
-  writeFileSync(join(folder, 'haproxy.log'), '');
-  const env = {
-    ...process.env,
-    SUIFTLY_HTTP_LISTEN: '127.0.0.1:0',
-    SUIFTLY_INTAKE_LOG_FILE: join(folder, 'haproxy.log'),
-    SUIFTLY_LOG_FORMAT: 'json',
-  };
-  return new Promise((resolve, reject) => {
-    server = spawn(program(), ['serve', '--config', join(folder, 'suiftly/suiftly.toml')], {
-      env,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    server.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${log}`)));
-    let log = '';
-    server.stderr.on('data', (chunk) => {
-      log += chunk;
-      const found = /"ready".*"address":"([^"]+)"/.exec(log);
-      if (found) resolve(`http://${found[1]}`);
-    });
-  });
-}
-
 before(async () => {
-  origin = await startServer();
+  server = await startServer();
+  ({ origin } = server);
   browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
-  server?.kill('SIGKILL');
-  rmSync(folder, { recursive: true, force: true });
+  await server?.remove();
 });
 
 test('every operation is drawn, opens, and no other host is asked', async () => {

@@ -25,7 +25,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("admin", &["app", "telemetry", "traffic"]),
     ("app", &["chain", "clock", "core", "ledger", "random", "seal", "traffic"]),
     ("intake", &["clock", "core", "telemetry", "traffic"]),
-    ("gateway", &["app", "core", "telemetry"]),
+    ("gateway", &["clock", "core", "seal", "telemetry"]),
     ("jobs", &["app", "telemetry"]),
     ("http", &["app", "core", "intake", "random", "telemetry"]),
     (
@@ -48,7 +48,10 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "traffic",
         ],
     ),
-    ("bench", &["app", "clock", "core", "intake", "ledger", "random", "traffic"]),
+    (
+        "bench",
+        &["app", "clock", "core", "demo", "gateway", "intake", "ledger", "random", "seal", "telemetry", "traffic"],
+    ),
     ("demo", &["app", "chain", "clock", "config", "core", "daemon", "gateway", "ledger", "random", "telemetry"]),
     (
         "cli",

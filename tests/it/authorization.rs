@@ -21,7 +21,7 @@ enum Needs {
 use Needs::{Nothing, Person, Scope};
 
 /// Method, path as documented, needs, a body that is right, and whether the path names something of a customer.
-const TABLE: [(&str, &str, Needs, Option<&str>, bool); 50] = [
+const TABLE: [(&str, &str, Needs, Option<&str>, bool); 74] = [
     ("post", "/api/auth/connect-wallet", Nothing, Some("{}"), false),
     ("post", "/api/auth/verify-signature", Nothing, Some("{}"), false),
     ("post", "/api/auth/refresh", Nothing, None, false),
@@ -94,12 +94,60 @@ const TABLE: [(&str, &str, Needs, Option<&str>, bool); 50] = [
     ("get", "/api/traffic/requests/{request_id}", Scope("traffic.read"), None, false),
     ("get", "/api/traffic/export", Scope("traffic.read"), None, false),
     ("get", "/api/traffic/live", Scope("traffic.read"), None, false),
+    ("get", "/api/billing", Scope("billing.read"), None, false),
+    ("get", "/api/billing/credits", Scope("billing.read"), None, false),
+    ("get", "/api/billing/entries", Scope("billing.read"), None, false),
+    ("get", "/api/billing/notices", Scope("billing.read"), None, false),
+    ("post", "/api/billing/notices/read", Scope("billing.write"), Some(r#"{"up_to": 1}"#), false),
+    ("put", "/api/billing/payment-methods", Scope("billing.write"), Some(r#"{"methods": ["escrow"]}"#), false),
+    (
+        "put",
+        "/api/billing/spend-cap",
+        Scope("billing.write"),
+        Some(r#"{"amount_micros": 1000000, "hard_stop": false}"#),
+        false,
+    ),
+    ("delete", "/api/billing/spend-cap", Scope("billing.write"), None, false),
+    ("get", "/api/billing/events", Scope("billing.read"), None, false),
+    ("get", "/api/billing/escrow", Scope("billing.read"), None, false),
+    ("get", "/api/billing/escrow/wallet", Scope("billing.read"), None, false),
+    ("post", "/api/billing/escrow/faucet", Scope("billing.write"), None, false),
+    ("get", "/api/billing/escrow/transactions", Scope("billing.read"), None, false),
+    (
+        "post",
+        "/api/billing/escrow/transactions",
+        Scope("billing.write"),
+        Some(r#"{"action": "deposit", "amount_micros": 1000000}"#),
+        false,
+    ),
+    ("get", "/api/billing/escrow/transactions/{digest}", Scope("billing.read"), None, true),
+    (
+        "post",
+        "/api/billing/escrow/transactions/{digest}/signature",
+        Scope("billing.write"),
+        Some(r#"{"signature": "AA=="}"#),
+        true,
+    ),
+    ("get", "/api/billing/invoices", Scope("billing.read"), None, false),
+    ("get", "/api/billing/invoices/{invoice}", Scope("billing.read"), None, true),
+    ("get", "/api/billing/invoices/{invoice}/html", Scope("billing.read"), None, true),
+    ("get", "/api/billing/invoices/{invoice}/pdf", Scope("billing.read"), None, true),
+    ("get", "/api/billing/invoices/{invoice}/usage.csv", Scope("billing.read"), None, true),
+    ("get", "/api/billing/invoices/{invoice}/lines/{position}/hours", Scope("billing.read"), None, true),
+    ("post", "/api/billing/invoices/{invoice}/pay", Scope("billing.write"), None, true),
+    (
+        "post",
+        "/api/services/{service}/preview",
+        Scope("billing.read"),
+        Some(r#"{"action": "change_tier", "tier": "starter"}"#),
+        false,
+    ),
     ("get", "/api/config/frontend", Nothing, None, false),
     // Of which the document itself speaks nowhere.
     ("get", "/api/openapi.json", Nothing, None, false),
 ];
 
-const SCOPES: [&str; 8] = [
+const SCOPES: [&str; 10] = [
     "account.read",
     "account.write",
     "services.read",
@@ -108,6 +156,8 @@ const SCOPES: [&str; 8] = [
     "keys.write",
     "activity.read",
     "traffic.read",
+    "billing.read",
+    "billing.write",
 ];
 
 fn includes(granted: &str, needed: &str) -> bool {
@@ -121,6 +171,8 @@ struct Owner<'s> {
     token: String,
     seal_key: String,
     seal_package: String,
+    invoice: String,
+    digest: String,
 }
 
 impl<'s> Owner<'s> {
@@ -138,7 +190,20 @@ impl<'s> Owner<'s> {
         let tokens = || person.get("/api/auth/tokens").body["items"].clone();
         person.token(&["keys.read"]);
         let token = tokens()[0]["api_token_id"].as_str().unwrap().to_owned();
-        Self { key: key.body["api_key_id"].as_str().unwrap().to_owned(), token, seal_key, seal_package, person }
+        let invoices = person.get("/api/billing/invoices").body["items"].clone();
+        let invoice = invoices[1]["invoice"].as_str().unwrap().to_owned();
+        let deposit = json!({"action": "deposit", "amount_micros": 1_000_000});
+        let built = person.send("POST", "/api/billing/escrow/transactions", Some(deposit));
+        let digest = built.body["digest"].as_str().unwrap().to_owned();
+        Self {
+            invoice,
+            digest,
+            key: key.body["api_key_id"].as_str().unwrap().to_owned(),
+            token,
+            seal_key,
+            seal_package,
+            person,
+        }
     }
 
     fn path(&self, template: &str) -> String {
@@ -150,6 +215,9 @@ impl<'s> Owner<'s> {
             .replace("{seal_package_id}", &self.seal_package)
             .replace("{api_token_id}", &self.token)
             .replace("{session_id}", session)
+            .replace("{invoice}", &self.invoice)
+            .replace("{position}", "1")
+            .replace("{digest}", &self.digest)
     }
 }
 
@@ -227,7 +295,8 @@ fn a_token_is_let_in_by_its_scope_and_by_no_other() {
         for (method, template, needs, body, _) in TABLE {
             let send = || {
                 // A tail has no end to wait for.
-                let is_tail = template == "/api/traffic/live" && includes(scope, "traffic.read");
+                let is_tail = (template == "/api/traffic/live" && includes(scope, "traffic.read"))
+                    || (template == "/api/billing/events" && includes(scope, "billing.read"));
                 let method = if is_tail { "HEAD".to_owned() } else { method.to_uppercase() };
                 server.send(&method, &owner.path(template), &[("Authorization", &bearer)], body)
             };

@@ -6,11 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use suiftly::app::{App, AppError, Caller, Credential, NewWalletTransaction, WalletSignature, WalletTransactionView};
+use suiftly::app::billing::show_parked;
+use suiftly::app::{
+    App, AppError, Caller, Credential, InvoiceName, NewWalletTransaction, WalletSignature, WalletTransactionView,
+};
 use suiftly::chain::escrow::{EventKind, UnsignedTransaction};
 use suiftly::chain::{Chain, FaultPlan, SimChain, SimWallet};
 use suiftly::clock::Clock;
-use suiftly::core::billing::{CreditReason, Event, InvoiceId, SpendCap};
+use suiftly::core::billing::{CreditReason, Event, InvoiceNumber, SpendCap};
 use suiftly::core::calendar::{DAY_MS, HOUR_MS, UtcMillis};
 use suiftly::core::customer::Customer;
 use suiftly::core::error_code::Code;
@@ -130,6 +133,8 @@ impl Business {
         let reconciled = self.app.reconcile_escrow(None).await.unwrap();
         assert_eq!((reconciled.parked.as_slice(), reconciled.mended), ([].as_slice(), 0));
         self.app.verify_books(0).await.unwrap();
+        let parked = self.app.ledger.read(show_parked).await.unwrap();
+        assert_eq!(parked.len(), 0, "{parked:?}");
         let totals = self.sim().totals();
         assert_eq!(
             totals.given.micros(),
@@ -201,8 +206,7 @@ async fn money_goes_in_pays_and_comes_out_again() {
     assert_eq!(credited.state, "credited");
     assert_eq!(business.balance(&person).await, 40_000_000);
 
-    let subscribe = Event::Subscribe { service: Service::Grpc, tier: Tier::Pro };
-    business.app.bill(person.caller.customer, subscribe).await.unwrap();
+    business.app.bill(person.caller.customer, subscribe(Service::Grpc, Tier::Pro)).await.unwrap();
     business.settle().await;
     assert_eq!(business.balance(&person).await, 11_000_000);
     let escrow = business.app.escrow(&person.caller).await.unwrap();
@@ -214,7 +218,8 @@ async fn money_goes_in_pays_and_comes_out_again() {
 
     assert_eq!(business.transact(&person, "set_spending_limit", 10).await.state, "credited");
     assert_eq!(business.app.escrow(&person.caller).await.unwrap().spending_limit_micros, 10_000_000);
-    assert_eq!(code(business.build(&person, "withdraw", 12).await.unwrap_err()), Code::InvalidFields);
+    let too_much = business.transact(&person, "withdraw", 12).await;
+    assert_eq!(too_much.failure.unwrap(), "the escrow account has $11.00 only");
     assert_eq!(business.transact(&person, "withdraw", 11).await.state, "credited");
     assert_eq!(business.balance(&person).await, 0);
     assert_eq!(business.app.wallet_usdc(&person.caller).await.unwrap().balance_micros, 71_000_000);
@@ -286,8 +291,7 @@ async fn a_deposit_pays_what_is_owed_at_once_and_once() {
     let person = business.customer(1, 1_000).await;
     let customer = person.caller.customer;
     business.transact(&person, "deposit", 30).await;
-    let subscribe = Event::Subscribe { service: Service::Grpc, tier: Tier::Pro };
-    business.app.bill(customer, subscribe).await.unwrap();
+    business.app.bill(customer, subscribe(Service::Grpc, Tier::Pro)).await.unwrap();
     business.settle().await;
     // A month later nothing is left to pay with.
     business.pass(30 * DAY_MS);
@@ -305,12 +309,13 @@ async fn a_deposit_pays_what_is_owed_at_once_and_once() {
     let built = business.build(&person, "deposit", 500).await.unwrap();
     business.sign(&person, &built).await.unwrap();
     business.pass(1_000);
+    let second = InvoiceName::Number(InvoiceNumber(2));
     let mut together = tokio::task::JoinSet::new();
     for number in 0..24 {
-        let app = Arc::clone(&business.app);
+        let (app, caller) = (Arc::clone(&business.app), person.caller.clone());
         together.spawn(async move {
             match number % 3 {
-                0 => drop(app.bill(customer, Event::Collect(InvoiceId(owed))).await),
+                0 => drop(app.pay_invoice(&caller, None, second).await),
                 1 => drop(app.work_on_chain().await.unwrap()),
                 _ => app.run_billing().await.unwrap(),
             }
@@ -331,7 +336,7 @@ async fn a_lost_ledger_finds_escrow_again() {
     let business = Business::new().await;
     let person = business.customer(1, 1_000).await;
     business.transact(&person, "deposit", 100).await;
-    let subscribe = || Event::Subscribe { service: Service::Grpc, tier: Tier::Pro };
+    let subscribe = || subscribe(Service::Grpc, Tier::Pro);
     business.app.bill(person.caller.customer, subscribe()).await.unwrap();
     business.settle().await;
     business.transact(&person, "set_spending_limit", 60).await;
@@ -364,6 +369,81 @@ async fn a_lost_ledger_finds_escrow_again() {
     let on_chain = business.charges_on_chain().await;
     assert_eq!(on_chain.values().sum::<usize>(), 2, "{on_chain:?}");
     business.check().await;
+}
+
+/// Somebody has paid for a service since a copy of the ledger was made, and the copy is put back. What was charged since is
+/// credit then.
+async fn restored() -> (Business, Person) {
+    let mut business = Business::new().await;
+    let person = business.customer(1, 1_000).await;
+    business.transact(&person, "deposit", 100).await;
+    business.app.bill(person.caller.customer, subscribe(Service::Grpc, Tier::Pro)).await.unwrap();
+    business.settle().await;
+    let (ledger, copy) = (business.folder.path().join("ledger.db"), business.folder.path().join("copy.db"));
+    rusqlite::Connection::open(&ledger).unwrap().execute("VACUUM INTO ?1", (copy.to_str().unwrap(),)).unwrap();
+
+    business.app.bill(person.caller.customer, subscribe(Service::Seal, Tier::Pro)).await.unwrap();
+    business.settle().await;
+    business.transact(&person, "deposit", 250).await;
+    let balance = business.balance(&person).await;
+    close(std::mem::replace(&mut business.app, Arc::new(elsewhere(&business.clock)))).await;
+    for leftover in ["ledger.db-wal", "ledger.db-shm"] {
+        drop(std::fs::remove_file(business.folder.path().join(leftover)));
+    }
+    std::fs::rename(&copy, &ledger).unwrap();
+    business.app = open(business.folder.path(), business.folder.path(), &business.clock).await;
+    business.settle().await;
+    assert_eq!(business.balance(&person).await, balance);
+    business.check().await;
+    (business, person)
+}
+
+const fn subscribe(service: Service, tier: Tier) -> Event {
+    Event::Subscribe { service, tier }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_restored_ledger_bills_again_is_paid_already() {
+    let (business, person) = restored().await;
+    let balance = business.balance(&person).await;
+    business.app.bill(person.caller.customer, subscribe(Service::Seal, Tier::Pro)).await.unwrap();
+    business.settle().await;
+    assert_eq!(business.balance(&person).await, balance);
+    assert_eq!(business.charges_on_chain().await.len(), 2);
+    business.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_ledger_takes_another_key_where_the_chain_knows_one_from_before() {
+    let (business, person) = restored().await;
+    let balance = business.balance(&person).await;
+    business.app.bill(person.caller.customer, subscribe(Service::Graphql, Tier::Enterprise)).await.unwrap();
+    business.settle().await;
+    assert_eq!(business.balance(&person).await, balance, "the chain has declined it");
+    business.pass(2 * HOUR_MS);
+    business.app.run_billing().await.unwrap();
+    business.settle().await;
+    // 185.00, less what was charged before the copy was put back and the credit for the days before.
+    assert_eq!(business.balance(&person).await, balance - 156_000_000);
+    assert!(business.charges_on_chain().await.contains_key(&format!("{}/invoice-3-2", business.app.ledger_id)));
+    business.check().await;
+}
+
+/// The machine loses power before the chain has written down what it has seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_chain_forgets_before_it_is_final_is_handed_in_again() {
+    let mut business = Business::new().await;
+    let person = business.customer(1, 100).await;
+    let built = business.build(&person, "deposit", 40).await.unwrap();
+    let (journal, copy) = (business.folder.path().join("sim-chain.journal"), business.folder.path().join("copy"));
+    std::fs::copy(&journal, &copy).unwrap();
+    assert_eq!(business.sign(&person, &built).await.unwrap().state, "seen");
+    close(std::mem::replace(&mut business.app, Arc::new(elsewhere(&business.clock)))).await;
+    std::fs::rename(&copy, &journal).unwrap();
+    business.app = open(business.folder.path(), business.folder.path(), &business.clock).await;
+    business.settle().await;
+    let found = business.app.wallet_transaction(&person.caller, built.digest).await.unwrap();
+    assert_eq!((found.state.as_str(), business.balance(&person).await), ("credited", 40_000_000));
 }
 
 #[tokio::test(flavor = "multi_thread")]

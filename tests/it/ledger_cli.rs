@@ -14,7 +14,7 @@ use suiftly::core::id::{CustomerId, Service};
 use suiftly::core::money::Usd;
 use suiftly::core::rating::PricePerRequests;
 use suiftly::core::usage::HourUsage;
-use suiftly::ledger::billing_invoice::{StoredInvoice, StoredInvoiceState, StoredPurpose, put_invoice};
+use suiftly::ledger::billing_invoice::{StoredInvoice, StoredInvoiceState, StoredPurpose, insert_invoice};
 use suiftly::ledger::customer::insert_customer;
 use suiftly::ledger::entry::{Currency, Entry, Links, Posting, append_entry};
 use suiftly::ledger::invoice_line::{StoredLine, StoredLineKind, UsageWindow};
@@ -185,7 +185,7 @@ fn bill(tx: &WriteTx<'_>) -> Result<(), LedgerError> {
         first_failure_at: None,
         credit_changes: 0,
     };
-    put_invoice(tx, &invoice, month.end())
+    insert_invoice(tx, &invoice, month.end())
 }
 
 fn used(billable_requests: u64) -> HourUsage {

@@ -50,10 +50,14 @@ fn no_request_makes_the_server_answer_with_what_its_document_does_not_say() {
         let path = format!("/api/services/{service}/subscribe");
         assert_eq!(person.send("POST", &path, Some(json!({"tier": "enterprise"}))).status, 200);
     }
-    let scopes = ["account.write", "services.write", "keys.write", "activity.read", "traffic.read"];
+    let scopes = ["account.write", "services.write", "keys.write", "activity.read", "traffic.read", "billing.write"];
     let bearer = format!("Bearer {}", person.token(&scopes));
-    // A tail has no end to wait for.
-    check(&server, &format!("Authorization: {bearer}"), &["--exclude-path", "/api/traffic/live"]);
+    // These have no end to wait for.
+    check(
+        &server,
+        &format!("Authorization: {bearer}"),
+        &["--exclude-path", "/api/traffic/live", "--exclude-path", "/api/billing/events"],
+    );
     let still = server.send("GET", "/api/services/seal", &[("Authorization", &bearer)], None);
     assert_eq!(still.status, 200, "its token was good all the time: {still:?}");
     let cookie = format!("Cookie: __Host-suiftly-access={}", person.access);

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use crate::server::{Server, write_config};
+use suiftly::clock::Clock;
+
+use crate::server::{Server, serve, write_config};
 use crate::support::{binary, lines};
 
 fn run(command: &str, config: &Path) -> (Output, String) {
@@ -63,7 +65,7 @@ fn prices_are_public_and_cached_by_their_tag() {
 #[test]
 fn nothing_else_is_reachable_without_a_demo() {
     let server = Server::start();
-    for path in ["/", "/index.html", "/assets/none.js", "/api/demo/overview", "/api/demo/events", "/x"] {
+    for path in ["/index.html", "/assets/none.js", "/api/demo/overview", "/api/demo/events", "/x"] {
         let (status, head, body) = server.get(path);
         assert_eq!(status, 404, "{path}");
         assert!(head.contains("application/problem+json") && body.contains("\"code\":\"not_found\""), "{path}: {body}");
@@ -73,6 +75,23 @@ fn nothing_else_is_reachable_without_a_demo() {
     assert!(body.contains("\"code\":\"method_not_allowed\""), "{body}");
     let (status, _, _) = server.request("POST /health HTTP/1.1\r\nContent-Length: 999999");
     assert!(matches!(status, 405 | 413), "{status}");
+}
+
+#[test]
+fn a_browser_gets_the_dashboard_at_each_of_its_addresses() {
+    let server = Server::start();
+    let (status, head, page) = server.get("/");
+    assert_eq!(status, 200);
+    assert!(head.contains("content-type: text/html") && head.contains("cache-control: no-cache"), "{head}");
+    assert!(head.contains("script-src 'self'"), "{head}");
+    for path in ["/billing/invoices/INV-000042?print", "/services/seal/logs"] {
+        let (status, _, body) = server.request(&format!("GET {path} HTTP/1.1\r\nAccept: text/html,*/*;q=0.8"));
+        assert_eq!((status, body.as_str()), (200, page.as_str()), "{path}");
+    }
+    for path in ["/api/none", "/assets/none.js", "/gateway/v1/none"] {
+        let (status, _, body) = server.request(&format!("GET {path} HTTP/1.1\r\nAccept: text/html"));
+        assert!(status == 404 && body.contains("\"code\":\"not_found\""), "{path}: {body}");
+    }
 }
 
 #[test]
@@ -132,4 +151,41 @@ fn every_mistake_in_a_configuration_is_told_at_once() {
     let (output, said) = run("check-config", Path::new("/nonexistent/suiftly.toml"));
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("/nonexistent/suiftly.toml") && said.contains("--config"), "{said}");
+}
+
+/// A clock that was never set, or was set to another year, would close months that are not over.
+#[test]
+fn a_clock_that_cannot_be_right_is_refused_until_somebody_says_that_it_is() {
+    let mut server = Server::start();
+    let (config, ledger) = (server.config(), server.folder.path().join("data/ledger.db"));
+    assert_eq!(server.terminate(), 0);
+    let mark = |days: i64| {
+        let connection = rusqlite::Connection::open(&ledger).unwrap();
+        let at = Clock::System.now().plus_ms(days * 86_400_000);
+        connection.execute("INSERT OR REPLACE INTO clock_mark VALUES (1, ?1)", (at.0,)).unwrap();
+    };
+    for days in [-36, 1] {
+        mark(days);
+        let refused = serve(&config).output().unwrap();
+        let says = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && says.contains("--accept-clock"), "{days} days: {says}");
+    }
+    mark(-34);
+    server.restart();
+    assert_eq!(server.terminate(), 0);
+    mark(1);
+    let mut accepting = serve(&config);
+    let mut accepting = accepting.arg("--accept-clock").spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while rows_of_mark(&ledger) > Clock::System.now().0 {
+        assert!(Instant::now() < deadline, "the clock was not accepted");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    accepting.kill().unwrap();
+    accepting.wait().unwrap();
+}
+
+fn rows_of_mark(ledger: &Path) -> i64 {
+    let connection = rusqlite::Connection::open(ledger).unwrap();
+    connection.query_row("SELECT in_use_at_ms FROM clock_mark", (), |row| row.get(0)).unwrap()
 }

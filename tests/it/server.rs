@@ -53,6 +53,15 @@ impl Server {
         Self { folder, child, address }
     }
 
+    /// On a port that others were told already.
+    pub fn start_at(folder: TempDir, address: &str, more: &str) -> Self {
+        let config = write_config(folder.path(), more);
+        let text = fs::read_to_string(&config).unwrap().replace("127.0.0.1:0", address);
+        fs::write(&config, text).unwrap();
+        let (child, address) = start_process(&config);
+        Self { folder, child, address }
+    }
+
     /// Starts it again on the same data, after it has ended.
     pub fn restart(&mut self) {
         (self.child, self.address) = start_process(&self.config());
@@ -88,9 +97,10 @@ impl Server {
         }
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "{head}\r\n{}", body.unwrap_or_default()).unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).unwrap();
-        Answer::read(&response)
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).unwrap();
+        // Some bodies are files.
+        Answer::read(&String::from_utf8_lossy(&response))
     }
 
     /// Sends SIGTERM and gives the exit code.

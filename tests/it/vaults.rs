@@ -15,6 +15,7 @@ use suiftly::core::calendar::UtcMillis;
 use suiftly::core::customer::Customer;
 use suiftly::core::haproxy_map::KeyHash;
 use suiftly::core::id::{ApiKeyId, CustomerId, Network, Service};
+use suiftly::core::money::Usd;
 use suiftly::core::service_instance::{ServiceInstance, ServiceState};
 use suiftly::core::tier::Tier;
 use suiftly::core::vault::sync::{Applied, GatewayReport, SyncState};
@@ -196,7 +197,8 @@ async fn time_alone_takes_keys_out_and_ends_stops() {
     let mut place = Place::new().await;
     place.write(|tx| insert_api_key(tx, &key(1, 1, Some(NOW.plus_ms(60_000))))).await;
     let november = "2026-11".parse().unwrap();
-    let cap = StoredSpendCap { cap: None, hard_stop: true, month: november, told_percent: 100, stopped: true };
+    let (spent, told_percent) = (Usd::ZERO, 100);
+    let cap = StoredSpendCap { cap: None, hard_stop: true, month: november, spent, told_percent, stopped: true };
     place.write(move |tx| set_spend_cap(tx, id(2), cap, NOW)).await;
     place.update(Depth::Changes).await;
     assert_eq!((place.entries()[&id(1)].keys.len(), place.status(2)), (2, Some(Status::SpendCap)));

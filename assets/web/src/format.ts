@@ -6,6 +6,10 @@ export const NOT_MEASURED = '–';
 const count = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const rate = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1, minimumFractionDigits: 1 });
 const month = new Intl.DateTimeFormat('en-US', { month: 'long', year: 'numeric', timeZone: 'UTC' });
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
+const minute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' });
+const dayMonth = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+const local = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' });
 const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', timeZone: 'UTC' });
 
 export function formatCount(value: number): string {
@@ -49,4 +53,71 @@ export function formatTime(ms: number): string {
 export function formatMonth(value: string): string {
   const ms = Date.parse(`${value}-01T00:00:00Z`);
   return Number.isNaN(ms) ? value : month.format(ms);
+}
+
+/** Cents apart from the digits below a cent, which are shown smaller: "$1,234.56" and "78". */
+export function splitMoney(micros: number): { cents: string; below: string } {
+  const text = formatMoney(micros);
+  const dot = text.indexOf('.');
+  return { cents: text.slice(0, dot + 3), below: text.slice(dot + 3) };
+}
+
+/** What a person types as an amount: "12", "12.5", "$1,250.00". `undefined` if it is none, or finer than a micro-dollar. */
+export function parseMoney(text: string): number | undefined {
+  const match = /^\$?\s*(\d{1,3}(?:,\d{3})+|\d{1,9})(?:\.(\d{1,6}))?$/.exec(text.trim());
+  if (match === null) return undefined;
+  const whole = Number((match[1] ?? '').replaceAll(',', ''));
+  return whole * MICROS_PER_DOLLAR + Number((match[2] ?? '').padEnd(6, '0'));
+}
+
+/** "26 Nov 2026". */
+export function formatDay(ms: number): string {
+  return day.format(ms);
+}
+
+/** "26 Nov 2026, 08:57 UTC", or with seconds. */
+export function formatInstant(ms: number, seconds = false): string {
+  return `${day.format(ms)}, ${(seconds ? time : minute).format(ms)} UTC`;
+}
+
+/** The label of a time on an axis whose steps are so long. */
+export function formatTick(ms: number, stepS: number): string {
+  return stepS >= 86_400 ? dayMonth.format(ms) : minute.format(ms);
+}
+
+/** The same instant where the reader is. */
+export function formatLocal(ms: number): string {
+  return `${local.format(ms)} (your time)`;
+}
+
+const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < BYTE_UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? count.format(value) : rate.format(value)} ${BYTE_UNITS[unit]}`;
+}
+
+/** "1.2 k", "3.4 M": for axes, where exactness is elsewhere. */
+export function formatShort(value: number): string {
+  if (Math.abs(value) < 1000) return Number.isInteger(value) ? count.format(value) : rate.format(value);
+  const [size, unit] = Math.abs(value) < 1e6 ? [1e3, 'k'] : Math.abs(value) < 1e9 ? [1e6, 'M'] : [1e9, 'G'];
+  return `${(value / size).toFixed(1).replace(/\.0$/, '')} ${unit}`;
+}
+
+/** How much more or less than before: "+12.3 %", or "× 25" beyond tenfold. Without a before there is no change. */
+export function formatChange(now: number, before: number): string {
+  if (before === 0) return NOT_MEASURED;
+  if (now >= 10 * before) return `× ${count.format(now / before)}`;
+  const percent = (100 * (now - before)) / before;
+  return `${percent < 0 ? '−' : '+'}${rate.format(Math.abs(percent))} %`;
+}
+
+/** `0x1234…cdef`. */
+export function shortAddress(address: string): string {
+  return address.length > 14 ? `${address.slice(0, 6)}…${address.slice(-4)}` : address;
 }

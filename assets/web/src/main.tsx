@@ -1,14 +1,15 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { router } from './router';
+import { makeQueryClient } from './queryClient';
+import { makeRouter } from './router';
 import './styles.css';
+import { registerDemoWallet } from './wallet/demo';
 
-const queryClient = new QueryClient({
-  // The server is usually on the same machine, where the browser's notion of being online says nothing.
-  defaultOptions: { queries: { networkMode: 'always' } },
-});
+registerDemoWallet();
+const queryClient = makeQueryClient();
+const router = makeRouter(queryClient);
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');
@@ -19,3 +20,9 @@ createRoot(root).render(
     </QueryClientProvider>
   </StrictMode>,
 );
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

@@ -2,6 +2,7 @@
 
 use super::failure::BillingFailure;
 use super::load::load_account;
+use super::rows::rows_of;
 use super::save::save;
 use super::tariff::Tariff;
 use crate::core::billing::{Account, Counters, Decision, Event, Preview, decide, preview};
@@ -26,7 +27,7 @@ pub fn carry_out(
     tariff: &Tariff,
     now: UtcMillis,
 ) -> Result<Decision, BillingFailure> {
-    let (account, counters) = load(tx, customer, event, tariff, now)?;
+    let (account, counters) = (load(tx, customer, event, tariff, now)?, next_counters(tx)?);
     if let Some(key) = event.entry_key()
         && find_entry(tx, &key.0)?.is_some()
     {
@@ -34,7 +35,7 @@ pub fn carry_out(
     }
     let decision = decide(&account, event, &tariff.terms, counters, now)?;
     tx.touch(customer);
-    save(tx, &account, event, &decision, now)?;
+    save(tx, &rows_of(&account, event, &decision, now)?, event, now)?;
     Ok(decision)
 }
 
@@ -49,25 +50,35 @@ pub fn foresee(
     tariff: &Tariff,
     now: UtcMillis,
 ) -> Result<Preview, BillingFailure> {
-    let (account, counters) = load(tx, customer, event, tariff, now)?;
+    let (account, counters) = (load(tx, customer, event, tariff, now)?, next_counters(tx)?);
     Ok(preview(&account, event, &tariff.terms, counters, now)?)
 }
 
-fn load(
+/// The account that an event of a customer is about.
+///
+/// # Errors
+/// [`BillingFailure::NoSuchCustomer`], and as [`load_account`].
+pub fn load(
     tx: &ReadTx<'_>,
     customer: CustomerId,
     event: &Event,
     tariff: &Tariff,
     now: UtcMillis,
-) -> Result<(Account, Counters), BillingFailure> {
+) -> Result<Account, BillingFailure> {
     let account = load_account(tx, customer, event, &tariff.included, Month::of(now)?)?;
-    let account = account.ok_or(BillingFailure::NoSuchCustomer(customer))?;
+    account.ok_or(BillingFailure::NoSuchCustomer(customer))
+}
+
+/// The numbers that come next.
+///
+/// # Errors
+/// [`BillingFailure::Ledger`].
+pub fn next_counters(tx: &ReadTx<'_>) -> Result<Counters, BillingFailure> {
     let NextNumbers { invoice, invoice_number, credit, credit_note } = next_numbers(tx)?;
-    let counters = Counters {
+    Ok(Counters {
         next_invoice: invoice,
         next_invoice_number: invoice_number,
         next_credit: credit,
         next_credit_note: credit_note,
-    };
-    Ok((account, counters))
+    })
 }

@@ -276,6 +276,7 @@ pub fn credit_note_from(stored: &StoredCreditNote) -> CreditNote {
         id: CreditNoteId(stored.credit_note),
         invoice: InvoiceId(stored.invoice),
         amount: stored.amount,
+        reason: stored.reason.clone(),
         issued_at: stored.issued_at,
         state,
     }
@@ -298,7 +299,7 @@ pub fn billed_from(stored: &StoredBilled) -> (BilledKey, Billed) {
     let unit = UnitPrice { amount: stored.price, per: stored.price_per };
     (
         BilledKey { month: stored.month, service: stored.service, measure, window },
-        Billed { quantity: stored.quantity, unit, amount: stored.amount },
+        Billed { quantity: stored.quantity, unit, amount: stored.amount, tax: stored.tax },
     )
 }
 
@@ -318,6 +319,7 @@ pub fn billed_to(customer: CustomerId, key: &BilledKey, billed: &Billed) -> Stor
         price: billed.unit.amount,
         price_per: billed.unit.per,
         amount: billed.amount,
+        tax: billed.tax,
     }
 }
 
@@ -349,7 +351,12 @@ pub fn cap_from(stored: StoredSpendCap) -> Option<SpendCap> {
 }
 
 pub fn cap_status_from(stored: StoredSpendCap) -> CapStatus {
-    CapStatus { month: stored.month, told_percent: stored.told_percent.into(), stopped: stored.stopped }
+    CapStatus {
+        month: stored.month,
+        told_percent: stored.told_percent.into(),
+        stopped: stored.stopped,
+        spent: stored.spent,
+    }
 }
 
 /// `None`: there is no cap, and nothing is known of one.
@@ -361,6 +368,7 @@ pub fn cap_to(cap: Option<SpendCap>, status: CapStatus, untold: CapStatus) -> Op
         month: status.month,
         told_percent: u8::try_from(status.told_percent).unwrap_or(100),
         stopped: status.stopped,
+        spent: status.spent,
     })
 }
 

@@ -40,7 +40,8 @@ impl BillingFailure {
                 matches!(error, BillingError::Broken(_) | BillingError::Incomplete(_) | BillingError::Money(_))
             }
             Self::Unreadable { .. } | Self::Repeated(_) => true,
-            Self::Ledger(_) | Self::NoSuchCustomer(_) => false,
+            Self::Ledger(error) => error.is_contradiction(),
+            Self::NoSuchCustomer(_) => false,
         }
     }
 }

@@ -6,8 +6,8 @@ use super::convert;
 use super::failure::BillingFailure;
 use super::tariff::Included;
 use crate::core::billing::{
-    Account, CapStatus, ChargeKey, Credit, CreditId, CreditNote, Entry, Event, ExtraKind, Invoice, InvoiceState,
-    ServiceAccount, Standing,
+    Account, CapStatus, ChargeKey, Credit, CreditId, CreditNote, Entry, Event, ExtraKind, Invoice, InvoiceId,
+    InvoiceState, ServiceAccount, Standing,
 };
 use crate::core::calendar::Month;
 use crate::core::id::{CustomerId, Service};
@@ -58,13 +58,23 @@ pub fn load_account(
         account.credit_notes =
             credit_notes_of(tx, named)?.iter().map(convert::credit_note_from).map(note_by_id).collect();
     }
-    if let Event::CloseMonth(end) = event {
-        let months: BTreeSet<Month> = end.earlier.iter().map(|usage| usage.month).chain([end.usage.month]).collect();
-        for month in months {
-            account.billed.extend(billed_of(tx, customer, month)?.iter().map(convert::billed_from));
-        }
+    for month in settled_months(event, &account.invoices) {
+        account.billed.extend(billed_of(tx, customer, month)?.iter().map(convert::billed_from));
     }
     Ok(Some(account))
+}
+
+/// Months of which it matters to an event what was billed of their usage.
+pub(super) fn settled_months(event: &Event, invoices: &BTreeMap<InvoiceId, Invoice>) -> BTreeSet<Month> {
+    match event {
+        Event::CloseMonth(end) => end.earlier.iter().map(|usage| usage.month).chain([end.usage.month]).collect(),
+        Event::Usage(news) => news.earlier.iter().map(|usage| usage.month).collect(),
+        Event::VoidInvoice(id) => {
+            let lines = invoices.get(id).into_iter().flat_map(|invoice| &invoice.lines);
+            lines.filter(|line| line.usage.is_some()).map(|line| line.month).collect()
+        }
+        _ => BTreeSet::new(),
+    }
 }
 
 /// Everything there ever was of a customer: for verifying. Slower the longer the customer is there.
@@ -145,7 +155,8 @@ fn load_services(
     };
     let account = |stored: crate::ledger::service::BilledService| {
         let extras = extras.remove(&stored.service).filter(|_| stored.instance.tier.is_some()).unwrap_or_default();
-        let account = ServiceAccount { instance: stored.instance, billed_through: stored.billed_through, extras };
+        let (billed_through, renewed_unpaid) = (stored.billing.through, stored.billing.renewed_unpaid);
+        let account = ServiceAccount { instance: stored.instance, billed_through, renewed_unpaid, extras };
         (stored.service, account)
     };
     Ok(stored.into_iter().map(account).collect())
@@ -212,7 +223,7 @@ fn used_credits<'a>(invoices: impl Iterator<Item = &'a Invoice>) -> Result<BTree
 
 fn by_id(
     invoices: impl Iterator<Item = Result<Invoice, BillingFailure>>,
-) -> Result<BTreeMap<crate::core::billing::InvoiceId, Invoice>, BillingFailure> {
+) -> Result<BTreeMap<InvoiceId, Invoice>, BillingFailure> {
     invoices.map(|invoice| invoice.map(|invoice| (invoice.id, invoice))).collect()
 }
 

@@ -4,7 +4,7 @@ use super::failure::BillingFailure;
 use super::load::{entries_of_customer, load_whole};
 use super::save::told;
 use super::tariff::Included;
-use crate::core::billing::{Notice, verify};
+use crate::core::billing::{Mismatch, Notice, verify};
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::ledger::billing_notice::{BillingNotice, insert_notice};
@@ -30,22 +30,27 @@ pub fn park_customer(
     Ok(())
 }
 
-/// The first thing that does not add up in all that there ever was of a customer.
+/// Everything that does not add up in all that there ever was of a customer.
 ///
 /// # Errors
 /// [`BillingFailure::Ledger`].
-pub fn mismatch_of(
+pub fn mismatches_of(
     tx: &ReadTx<'_>,
     customer: CustomerId,
     included: &Included,
     now: UtcMillis,
-) -> Result<Option<String>, BillingFailure> {
+) -> Result<Vec<String>, BillingFailure> {
     let found = load_whole(tx, customer, included, Month::of(now)?)
         .and_then(|account| Ok((account, entries_of_customer(tx, customer)?)));
     match found {
-        Ok((Some(account), entries)) => Ok(verify(&account, &entries).first().map(ToString::to_string)),
-        Ok((None, _)) => Ok(None),
-        Err(failure) if failure.is_for_a_person() => Ok(Some(failure.to_string())),
+        Ok((Some(account), entries)) => {
+            // Nobody has a draft before the first thing that is billed.
+            let is_new = account.invoices.is_empty();
+            let counts = |found: &Mismatch| !(is_new && *found == Mismatch::Drafts(0));
+            Ok(verify(&account, &entries).into_iter().filter(counts).map(|found| found.to_string()).collect())
+        }
+        Ok((None, _)) => Ok(Vec::new()),
+        Err(failure) if failure.is_for_a_person() => Ok(vec![failure.to_string()]),
         Err(failure) => Err(failure),
     }
 }

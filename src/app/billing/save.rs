@@ -1,4 +1,4 @@
-//! From a decision to rows.
+//! From the rows of a decision to the ledger.
 //!
 //! Rows that others name are written first, whatever the order of the actions: invoices in the order of their numbers
 //! and drafts last, then credits, then all else, then the books.
@@ -7,38 +7,35 @@ use serde_json::{Value, json};
 
 use super::convert;
 use super::failure::BillingFailure;
+use super::rows::{ClosedMonth, Rows};
 use crate::core::activity::Activity;
 use crate::core::billing::{
-    Account, Action, Charge, ChargeState, CreditNote, CreditNoteState, Decision, Entry, EscrowMirror, Event, Invoice,
-    Notice, Outcome, ServiceAccount, ServiceChange, Standing, next_due,
+    Action, Charge, ChargeState, CreditNote, CreditNoteState, EscrowMirror, Event, Notice, Outcome, ServiceAccount,
+    ServiceChange, Standing,
 };
 use crate::core::billing::{BillingError, CapStatus};
 use crate::core::calendar::UtcMillis;
 use crate::core::id::{CustomerId, Service};
-use crate::ledger::WriteTx;
 use crate::ledger::activity::append_activity;
 use crate::ledger::api_key::delete_keys_of_service;
 use crate::ledger::billed_usage::{put_billed, settle_late_usage};
-use crate::ledger::billing_invoice::put_invoice;
-use crate::ledger::billing_notice::{BillingNotice, insert_notice};
-use crate::ledger::billing_run::{Step, finish_step};
-use crate::ledger::billing_standing::{StoredStanding, put_standing, standing_of};
+use crate::ledger::billing_invoice::{insert_invoice, update_invoice};
+use crate::ledger::billing_notice::insert_notice;
+use crate::ledger::billing_standing::put_standing;
 use crate::ledger::charge::{
     Direction, StoredAnswer, StoredCharge, StoredPaymentMethod, answer_charge, find_charge, insert_charge,
 };
-use crate::ledger::credit::put_credit;
+use crate::ledger::credit::{insert_credit, set_remaining};
 use crate::ledger::credit_note::{StoredCreditNote, StoredNoteState, finish_credit_note, insert_credit_note};
-use crate::ledger::entry::{Appended, append_entry};
+use crate::ledger::entry::append_new_entries;
 use crate::ledger::escrow::{StoredEscrowAccount, escrow_account_of, put_escrow_account};
 use crate::ledger::parked::{Parked, park, unpark};
 use crate::ledger::payment_terms::{clear_spend_cap, set_dunning, set_payment_methods, set_spend_cap};
 use crate::ledger::seal_key::delete_seal_keys_of;
-use crate::ledger::service::{save_service, set_billed_through};
-
-/// The step of a month that is done when its invoice is made.
-pub const CLOSE_STEP: &str = "close";
-/// What is printed on credit notes.
-const NOTE_REASON: &str = "given back";
+use crate::ledger::service::{ServiceBilling, save_service, set_service_billing};
+use crate::ledger::unclosed_month::forget_unclosed;
+use crate::ledger::usage::mark_stale;
+use crate::ledger::{LedgerError, WriteTx};
 
 type Saved = Result<(), BillingFailure>;
 
@@ -54,44 +51,31 @@ struct Saving<'a> {
 ///
 /// # Errors
 /// [`BillingFailure`]; then the transaction is to be rolled back.
-pub fn save(tx: &WriteTx<'_>, before: &Account, event: &Event, decision: &Decision, now: UtcMillis) -> Saved {
-    let saving = Saving { tx, customer: before.customer, event, now };
-    saving.standing(before, &decision.account)?;
-    saving.services(decision)?;
-    saving.invoices(decision)?;
-    for action in &decision.actions {
-        if let Action::SaveCredit(credit) = action {
-            put_credit(tx, &convert::credit_to(saving.customer, credit))?;
+pub fn save(tx: &WriteTx<'_>, rows: &Rows, event: &Event, now: UtcMillis) -> Saved {
+    let saving = Saving { tx, customer: rows.standing.customer, event, now };
+    put_standing(tx, &rows.standing)?;
+    if let Some((before, after)) = &rows.terms {
+        saving.terms(before, after)?;
+    }
+    saving.services(&rows.others)?;
+    for (before, invoice) in &rows.invoices {
+        match before {
+            None => insert_invoice(tx, invoice, now)?,
+            Some(before) => update_invoice(tx, before, invoice, now)?,
         }
     }
-    decision.actions.iter().try_for_each(|action| saving.rest(action))?;
-    for action in &decision.actions {
-        match action {
-            Action::Post(entry) => saving.entry(entry)?,
-            Action::Notify(notice) => saving.notice(notice)?,
-            _ => {}
-        }
-    }
-    Ok(())
+    rows.new_credits.iter().try_for_each(|credit| insert_credit(tx, credit))?;
+    rows.known_credits.iter().try_for_each(|credit| set_remaining(tx, credit))?;
+    rows.others.iter().try_for_each(|action| saving.rest(action))?;
+    append_new_entries(tx, &rows.entries).map_err(|error| match error {
+        LedgerError::EntryKeyReused { key, .. } => BillingFailure::Repeated(key),
+        error => error.into(),
+    })?;
+    rows.notices.iter().try_for_each(|notice| insert_notice(tx, notice).map(drop))?;
+    rows.closed.map_or(Ok(()), |closed| saving.closed(closed))
 }
 
 impl Saving<'_> {
-    fn standing(&self, before: &Account, after: &Account) -> Saved {
-        let (tx, customer) = (self.tx, self.customer);
-        let draft = after.draft().ok_or(BillingError::Incomplete("the draft is missing"))?;
-        let row = StoredStanding {
-            customer,
-            month: after.standing.month,
-            draft_month: draft.month,
-            has_paid: after.standing.has_paid,
-            next_due: next_due(after),
-        };
-        if standing_of(tx, customer)? != Some(row) {
-            put_standing(tx, &row)?;
-        }
-        if before.standing == after.standing { Ok(()) } else { self.terms(&before.standing, &after.standing) }
-    }
-
     /// What of the standing has rows of its own.
     fn terms(&self, before: &Standing, after: &Standing) -> Saved {
         let (tx, customer) = (self.tx, self.customer);
@@ -107,6 +91,10 @@ impl Saving<'_> {
             Some(reason) => drop(park(tx, &Parked { customer, reason: reason.clone(), since: self.now })?),
             None => drop(unpark(tx, customer)?),
         }
+        if before.cap != after.cap {
+            // The draft may be of the month before, and then it does not say how much of the cap is used.
+            mark_stale(tx, customer)?;
+        }
         let cap_of =
             |standing: &Standing| convert::cap_to(standing.cap, standing.cap_status, CapStatus::of(standing.month));
         match cap_of(after) {
@@ -117,8 +105,8 @@ impl Saving<'_> {
         Ok(())
     }
 
-    fn services(&self, decision: &Decision) -> Saved {
-        let changes = decision.actions.iter().filter_map(|action| match action {
+    fn services(&self, actions: &[Action]) -> Saved {
+        let changes = actions.iter().filter_map(|action| match action {
             Action::SaveService { service, account, change } => Some((*service, account, *change)),
             _ => None,
         });
@@ -131,7 +119,8 @@ impl Saving<'_> {
                 if saves_all {
                     save_service(self.tx, self.customer, *service, &account.instance, self.now)?;
                 }
-                set_billed_through(self.tx, self.customer, *service, account.billed_through)?;
+                let (through, renewed_unpaid) = (account.billed_through, account.renewed_unpaid);
+                set_service_billing(self.tx, self.customer, *service, ServiceBilling { through, renewed_unpaid })?;
             }
         }
         Ok(())
@@ -171,16 +160,6 @@ impl Saving<'_> {
             | (Event::Cancel { service }, ServiceChange::Ended) => *service == of,
             _ => false,
         }
-    }
-
-    fn invoices(&self, decision: &Decision) -> Saved {
-        let saved = decision.actions.iter().filter_map(|action| match action {
-            Action::SaveInvoice(invoice) => Some(invoice),
-            _ => None,
-        });
-        let mut saved: Vec<&Invoice> = saved.collect();
-        saved.sort_by_key(|invoice| (invoice.number.is_none(), invoice.number, invoice.id));
-        saved.into_iter().try_for_each(|invoice| Ok(put_invoice(self.tx, &convert::invoice_to(invoice)?, self.now)?))
     }
 
     fn rest(&self, action: &Action) -> Saved {
@@ -237,7 +216,7 @@ impl Saving<'_> {
                     customer: self.customer,
                     invoice: note.invoice.0,
                     amount: note.amount,
-                    reason: NOTE_REASON.to_owned(),
+                    reason: note.reason.clone(),
                     issued_at: note.issued_at,
                     state: StoredNoteState::Sent,
                 },
@@ -305,30 +284,11 @@ impl Saving<'_> {
         Ok(put_escrow_account(self.tx, &account)?)
     }
 
-    fn entry(&self, entry: &Entry) -> Saved {
-        match append_entry(self.tx, &convert::entry_to(entry))? {
-            Appended::New(_) => Ok(()),
-            Appended::Known(_) => Err(BillingFailure::Repeated(entry.key.0.clone())),
+    fn closed(&self, closed: ClosedMonth) -> Saved {
+        if closed.with_earlier {
+            settle_late_usage(self.tx, self.customer, closed.month)?;
         }
-    }
-
-    fn notice(&self, notice: &Notice) -> Saved {
-        if let Notice::MonthClosed { month } = notice {
-            settle_late_usage(self.tx, self.customer, *month)?;
-            let step = Step { customer: self.customer, month: *month, step: CLOSE_STEP };
-            finish_step(self.tx, step, self.now)?;
-            return Ok(());
-        }
-        let (kind, key, details) = told(notice, self.now);
-        let notice = BillingNotice {
-            customer: self.customer,
-            key,
-            kind: kind.into(),
-            details: details.to_string(),
-            at: self.now,
-        };
-        insert_notice(self.tx, &notice)?;
-        Ok(())
+        Ok(forget_unclosed(self.tx, self.customer, closed.month)?)
     }
 }
 
@@ -376,6 +336,10 @@ pub fn told(notice: &Notice, now: UtcMillis) -> (&'static str, String, Value) {
         Notice::UpgradeDeclined { service } => {
             let service = service.name();
             ("upgrade_declined", format!("upgrade_declined-{service}-{at}"), json!({"service": service}))
+        }
+        Notice::SubscriptionLapsed { service } => {
+            let service = service.name();
+            ("subscription_lapsed", format!("subscription_lapsed-{service}-{at}"), json!({"service": service}))
         }
         Notice::CreditExpired { credit, amount } => {
             let details = json!({"credit": credit.0, "amount_micros": amount.micros()});

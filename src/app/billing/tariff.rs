@@ -1,5 +1,8 @@
 //! What things cost, and what is in the price.
 
+use tokio::sync::Semaphore;
+
+use crate::app::invoice_document::Issuer;
 use crate::core::billing::Terms;
 use crate::core::config_global::ConfigGlobal;
 
@@ -13,6 +16,25 @@ pub struct Included {
     pub packages: u64,
 }
 
+/// What the configuration says of billing.
+#[derive(Debug)]
+pub struct BillingOptions {
+    pub issuer: Issuer,
+    /// Hundredths of a per cent of all charges; 0 = no tax.
+    pub tax_basis_points: u64,
+    /// Invoices that are rendered at once.
+    pub renderings: Semaphore,
+}
+
+impl BillingOptions {
+    pub fn new(issuer: Issuer, tax_basis_points: u64) -> Self {
+        Self { issuer, tax_basis_points, renderings: Semaphore::new(RENDERINGS_AT_ONCE) }
+    }
+}
+
+/// Invoices are rendered beside requests of others, which are not to wait for them.
+const RENDERINGS_AT_ONCE: usize = 2;
+
 /// The operator's prices at the moment of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tariff {
@@ -20,14 +42,11 @@ pub struct Tariff {
     pub included: Included,
 }
 
-/// No tax. Hundredths of a per cent.
-const TAX_BASIS_POINTS: u64 = 0;
-
 impl Tariff {
-    /// The prices and limits as they are.
-    pub fn of(config: &ConfigGlobal) -> Self {
+    /// The prices and limits as they are, and the tax on everything that is charged, in hundredths of a per cent.
+    pub fn of(config: &ConfigGlobal, tax_basis_points: u64) -> Self {
         Self {
-            terms: Terms::of(config, TAX_BASIS_POINTS),
+            terms: Terms::of(config, tax_basis_points),
             included: Included {
                 api_keys: config.included_api_keys(),
                 seal_keys: config.included_seal_keys(),

@@ -3,7 +3,6 @@
 
 mod cycle;
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
@@ -41,16 +40,8 @@ fn open() -> (Ledger, TempDir) {
     (ledger, directory)
 }
 
-/// Months of which a decision sees what was billed.
-fn settled_by(event: &Event) -> BTreeSet<Month> {
-    match event {
-        Event::CloseMonth(end) => end.earlier.iter().map(|usage| usage.month).chain([end.usage.month]).collect(),
-        _ => BTreeSet::new(),
-    }
-}
-
 fn as_loaded(account: &Account, event: &Event) -> Account {
-    let months = settled_by(event);
+    let months = load::settled_months(event, &account.invoices);
     let billed = account.billed.iter().filter(|(key, _)| months.contains(&key.month));
     let mut account =
         Account { billed: billed.map(|(key, billed)| (*key, billed.clone())).collect(), ..account.clone() };

@@ -28,13 +28,18 @@ impl App {
             let Some(last) = page.last() else { return Ok(is_under_way) };
             after.clone_from(&last.digest);
             for transaction in page {
-                is_under_way |= self.follow(transaction).await?;
+                match self.follow(transaction).await? {
+                    Followed::Over => {}
+                    Followed::UnderWay => is_under_way = true,
+                    // It would not answer for the others, either.
+                    Followed::NoAnswer => return Ok(true),
+                }
             }
         }
     }
 
-    /// Looks after one. Tells whether it is still under way.
-    pub(super) async fn follow(&self, transaction: WalletTransaction) -> Result<bool, AppError> {
+    /// Looks after one.
+    pub(super) async fn follow(&self, transaction: WalletTransaction) -> Result<Followed, AppError> {
         let now = self.clock.now();
         let digest = transaction.digest.clone();
         let status = self.answer(self.chain.transaction(&digest, now)).await;
@@ -46,12 +51,15 @@ impl App {
             Ok(found) => found,
             Err(error) => {
                 debug!(digest, %error, "the fate of a wallet's transaction is not known; it is looked up again");
-                return Ok(true);
+                return Ok(Followed::NoAnswer);
             }
         };
-        let is_under_way = !matches!(found, Found::Failed(_));
+        let followed = if matches!(found, Found::Failed(_)) { Followed::Over } else { Followed::UnderWay };
         if let Found::Failed(why) = &found {
             info!(digest, why, "a wallet's transaction did not happen");
+        }
+        if matches!(found, Found::Final(_)) {
+            self.chain.settle().await?;
         }
         let customer = transaction.customer;
         let record = move |tx: &WriteTx<'_>| {
@@ -70,15 +78,18 @@ impl App {
             Ok(())
         };
         self.ledger.write::<_, AppError, _>(record).await?;
-        Ok(is_under_way)
+        Ok(followed)
     }
 
     /// The chain does not know it: it is handed in, again, or given up.
     async fn hand_in(&self, transaction: &WalletTransaction, now: UtcMillis) -> Result<Found, ChainError> {
         let is_over = now > transaction.expires_at.plus_ms(GIVE_UP_AFTER_MS);
         let signature = match (&transaction.signature, transaction.state) {
-            (Some(signature), WalletTransactionState::Signed) => signature.clone(),
-            _ if is_over => return Ok(Found::Failed("it was not signed in time".to_owned())),
+            // A chain may forget what it has only seen.
+            (Some(signature), WalletTransactionState::Signed | WalletTransactionState::Seen) => signature.clone(),
+            (None, WalletTransactionState::Built) if is_over => {
+                return Ok(Found::Failed("it was not signed in time".to_owned()));
+            }
             _ => return Ok(Found::Nothing),
         };
         let signed = SignedTransaction { content: transaction.content.clone(), signature };
@@ -91,6 +102,14 @@ impl App {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What came of looking after one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Followed {
+    Over,
+    UnderWay,
+    NoAnswer,
 }
 
 /// What was found out about a transaction.

@@ -13,7 +13,7 @@ use crate::ledger::chain_event::{
     StoredChainEvent, StoredEventKind, WaitingEvent, chain_cursor, chain_events_to_take, forget_chain_cursor,
     is_to_be_taken, keep_chain_event, put_off_chain_events, set_chain_cursor, settle_chain_event,
 };
-use crate::ledger::charge::{StoredAnswer, find_charge};
+use crate::ledger::charge::{StoredAnswer, StoredCharge, find_charge};
 use crate::ledger::customer::find_customer_by_wallet;
 use crate::ledger::escrow::{StoredEscrowAccount, escrow_account_of, put_escrow_account};
 use crate::ledger::wallet_transaction::{Progress, advance_wallet_transaction};
@@ -47,6 +47,7 @@ impl App {
             };
             let (has_more, is_news) = (page.has_more, cursor.as_ref() != Some(&page.next));
             if is_news {
+                self.chain.settle().await?;
                 let keep = move |tx: &WriteTx<'_>| {
                     keep_events(tx, &page.events, now)?;
                     set_chain_cursor(tx, chain, &page.next.0, now)
@@ -175,24 +176,30 @@ fn billing_event(
         }
         (StoredEventKind::Charged, None) => Some(Event::ForeignCharge(moved())),
         (StoredEventKind::Credited, None) => Some(Event::ForeignCredit(moved())),
-        (StoredEventKind::Charged | StoredEventKind::Credited, Some(key)) => own_order(tx, customer, told, key)?,
+        (StoredEventKind::Charged | StoredEventKind::Credited, Some(key)) => {
+            own_order(tx, customer, told, key, moved())?
+        }
     })
 }
 
-/// An order of this ledger was carried out. Mostly the answer is known already.
+/// An order of this ledger was carried out. Mostly the answer is known already. If there is no such order, or another one,
+/// the ledger was restored from a copy that is older than the order.
 fn own_order(
     tx: &ReadTx<'_>,
     customer: CustomerId,
     told: &StoredChainEvent,
     key: &str,
+    moved: ChainMove,
 ) -> Result<Option<Event>, BillingFailure> {
-    let unknown = BillingError::Incomplete("the chain has carried out an order that is not in the ledger");
-    let order = find_charge(tx, key)?.filter(|order| order.customer == customer).ok_or(unknown)?;
-    if order.amount != told.amount {
-        return Err(BillingError::Incomplete("the chain has moved another amount than was ordered").into());
-    }
+    let is_it = |order: &StoredCharge| order.customer == customer && order.amount == told.amount;
+    let Some(order) = find_charge(tx, key)?.filter(is_it) else {
+        error!(%customer, key, amount = %told.amount, "the chain has carried out an order that this ledger does not know: \
+            it was restored from an older copy; what was charged becomes credit");
+        let is_charge = told.kind == StoredEventKind::Charged;
+        return Ok(Some(if is_charge { Event::ForgottenCharge(moved) } else { Event::ForeignCredit(moved) }));
+    };
     match &order.answer {
-        Some((StoredAnswer::Succeeded { .. }, _)) => Ok(None),
+        Some((StoredAnswer::Succeeded { reference }, _)) if *reference == told.digest => Ok(None),
         _ => Ok(Some(answer_of(&order, Outcome::Succeeded { reference: told.digest.clone() }, told.at))),
     }
 }

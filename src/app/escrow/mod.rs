@@ -10,7 +10,7 @@
 //! have their place in a transaction, and each is in the books once. An order's key begins with the ledger's identity, so
 //! that another ledger on the same chain (also the one that follows a lost one) never takes its orders for its own. When
 //! a ledger was lost, the events of the chain lead to the same accounts and balances again, as soon as their wallets
-//! sign in.
+//! sign in. When one was restored from a copy, what it had charged since becomes credit.
 
 mod follow;
 mod inbox;
@@ -46,15 +46,16 @@ impl App {
     /// Does whatever waits for the chain, and takes in what the chain tells. Returns when to look again.
     ///
     /// # Errors
-    /// [`AppError::Chain`] if the chain could not be read: everything else was done. Otherwise [`AppError::Ledger`]; the
+    /// [`AppError::Chain`] if the chain could not be read: then nothing was ordered, and everything else was done. Otherwise [`AppError::Ledger`]; the
     /// next run goes on.
     pub async fn work_on_chain(&self) -> Result<Duration, AppError> {
         let read = self.read_chain_events().await;
         self.take_in_chain_events().await?;
         let is_under_way = self.follow_wallet_transactions().await?;
         self.take_in_chain_events().await?;
-        let next = self.send_orders().await?;
+        // Whoever does not know what was taken out asks in vain, or for what an earlier ledger was paid for.
         read?;
+        let next = self.send_orders().await?;
         let poll = if is_under_way { BUSY_POLL } else { QUIET_POLL };
         Ok(next.map_or(poll, |at| self.clock.until(at).clamp(BUSY_POLL, poll)))
     }

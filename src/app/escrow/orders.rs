@@ -7,9 +7,11 @@ use crate::app::billing::{BillingFailure, carry_out, park_customer, write_each};
 use crate::app::{App, AppError};
 use crate::chain::ChainError;
 use crate::chain::escrow::{EscrowOrder, OrderOutcome, Refusal};
-use crate::core::billing::{ChargeAnswer, CreditNoteId, Event, InvoiceId, Outcome, RefundAnswer};
+use crate::core::billing::{ChainEventId, ChargeAnswer, CreditNoteId, Event, InvoiceId, Outcome, RefundAnswer};
 use crate::core::calendar::UtcMillis;
+use crate::ledger::chain_event::taken_order_event;
 use crate::ledger::charge::{Direction, StoredCharge, charges_to_send, next_send_at, note_no_answer};
+use crate::ledger::entry::find_entry;
 use crate::ledger::escrow::escrow_account_of;
 use crate::ledger::{LedgerError, ReadTx, WriteTx};
 
@@ -36,7 +38,11 @@ impl App {
             }
             let sending = due.into_iter().map(|(charge, order)| self.send(charge, order));
             let sent: Vec<Sent> = futures_util::stream::iter(sending).buffer_unordered(SENT_AT_ONCE).collect().await;
+            let is_silent = sent.iter().all(|sent| sent.answer.is_err());
             self.record(sent).await?;
+            if is_silent {
+                return self.ledger.read(|tx| next_send_at(tx).map_err(AppError::from)).await;
+            }
         }
     }
 
@@ -64,10 +70,11 @@ impl App {
     }
 
     async fn record(&self, sent: Vec<Sent>) -> Result<(), AppError> {
+        self.chain.settle().await?;
         let (now, tariff) = (self.clock.now(), self.tariff());
         let record = move |tx: &WriteTx<'_>, sent: &Sent| match &sent.answer {
             Ok((outcome, at)) => {
-                let event = answer_of(&sent.charge, outcome.clone(), *at);
+                let event = answer_of(&sent.charge, of_this_ledger(tx, outcome)?, *at);
                 carry_out(tx, sent.charge.customer, &event, &tariff, now).map(drop)
             }
             Err(error) => Ok(send_again(tx, &sent.charge, &error.to_string(), now)?),
@@ -103,6 +110,18 @@ fn send_again(tx: &WriteTx<'_>, charge: &StoredCharge, error: &str, now: UtcMill
         Err(LedgerError::NotThere { .. }) => Ok(()),
         noted => noted,
     }
+}
+
+/// What was charged before this ledger was restored from a copy is credit already, and pays nothing else. The chain gives
+/// the same answer for ever, so it is asked again with another key.
+fn of_this_ledger(tx: &ReadTx<'_>, outcome: &Outcome) -> Result<Outcome, LedgerError> {
+    if let Outcome::Succeeded { reference } = outcome
+        && let Some(index) = taken_order_event(tx, reference)?
+        && find_entry(tx, &ChainEventId { digest: reference.clone(), index }.entry_key().0)?.is_some()
+    {
+        return Ok(Outcome::Declined { reason: "the chain has carried out another order with this key".to_owned() });
+    }
+    Ok(outcome.clone())
 }
 
 /// The event by which an answer is decided on.

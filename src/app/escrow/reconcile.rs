@@ -68,6 +68,24 @@ enum Difference {
     },
 }
 
+impl Difference {
+    /// In a sentence; `None` if no money is missing.
+    fn about_money(&self) -> Option<String> {
+        match self {
+            Self::Limit { .. } => None,
+            Self::NotInLedger { chain, .. } => {
+                Some(format!("the chain has an account with {chain} that none of its events has told of"))
+            }
+            Self::NotOnChain { books, .. } => {
+                Some(format!("the books say that {books} lie in escrow, and the chain has no such account"))
+            }
+            Self::Balance { books, chain, .. } => {
+                Some(format!("the books say that {books} lie in escrow, and the chain has {chain}"))
+            }
+        }
+    }
+}
+
 impl App {
     /// Compares a slice of accounts, those after `after` or from the first.
     ///
@@ -90,6 +108,30 @@ impl App {
         Ok(reconciled)
     }
 
+    /// What differs in money between the books of a customer and the chain, by all that the chain has told until here.
+    /// `None` also while something is under way that may explain a difference.
+    ///
+    /// # Errors
+    /// [`AppError::Chain`], [`AppError::Ledger`]; nothing is known then.
+    pub(in crate::app) async fn escrow_difference(&self, customer: CustomerId) -> Result<Option<String>, AppError> {
+        let find = move |tx: &ReadTx<'_>| find_customer(tx, customer);
+        let Some(wallet) = self.ledger.read(find).await?.map(|customer| customer.wallet_address) else {
+            return Ok(None);
+        };
+        self.read_chain_events().await?;
+        self.take_in_chain_events().await?;
+        let on_chain = self.answer(self.chain.escrow_account(&wallet, self.clock.now())).await?;
+        let compare = move |tx: &ReadTx<'_>| -> Result<Option<Difference>, LedgerError> {
+            let different = match (escrow_account_of(tx, customer)?, on_chain) {
+                (Some(known), on_chain) => difference(&known, on_chain),
+                (None, Some(account)) => Some(Difference::NotInLedger { customer, chain: account.balance }),
+                (None, None) => None,
+            };
+            Ok(if is_at_rest(tx, customer)? { different } else { None })
+        };
+        Ok(self.ledger.read(compare).await?.and_then(|difference| difference.about_money()))
+    }
+
     async fn compare(&self, after: Option<ObjectId>) -> Result<Slice, AppError> {
         let now = self.clock.now();
         let on_chain = self.answer(self.chain.escrow_accounts(after.as_ref(), SLICE, now)).await?;
@@ -102,22 +144,20 @@ impl App {
         difference: Difference,
         reconciled: &mut Reconciled,
     ) -> Result<(), AppError> {
-        let (customer, reason) = match difference {
-            Difference::Limit { customer, chain } => {
+        let reason = difference.about_money();
+        let (customer, reason) = match (difference, reason) {
+            (Difference::Limit { customer, chain }, _) => {
                 warn!(%customer, %object, "the limit of an escrow account is taken over from the chain");
                 self.take_over(customer, chain).await?;
                 reconciled.mended = reconciled.mended.saturating_add(1);
                 return Ok(());
             }
-            Difference::NotInLedger { customer, chain } => {
-                (customer, format!("the chain has an account with {chain} that none of its events has told of"))
-            }
-            Difference::NotOnChain { customer, books } => {
-                (customer, format!("the books say that {books} lie in escrow, and the chain has no such account"))
-            }
-            Difference::Balance { customer, books, chain } => {
-                (customer, format!("the books say that {books} lie in escrow, and the chain has {chain}"))
-            }
+            (
+                Difference::NotInLedger { customer, .. }
+                | Difference::NotOnChain { customer, .. }
+                | Difference::Balance { customer, .. },
+                reason,
+            ) => (customer, reason.unwrap_or_default()),
         };
         error!(%customer, %object, reason, "escrow differs from the chain: nothing is charged until a person has looked");
         let now = self.clock.now();

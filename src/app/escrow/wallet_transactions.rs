@@ -197,16 +197,8 @@ fn keep(change: &Change<'_>, asked: WalletAction, built: UnsignedTransaction) ->
         WalletAction::Withdraw { amount } => (StoredWalletAction::Withdraw, amount),
         WalletAction::SetSpendingLimit { limit } => (StoredWalletAction::SetSpendingLimit, limit),
     };
-    let account = escrow_account_of(tx, customer)?;
-    if action != StoredWalletAction::Deposit && account.is_none() {
+    if action != StoredWalletAction::Deposit && escrow_account_of(tx, customer)?.is_none() {
         return Err(Refusal::of(Code::NoEscrowAccount).into());
-    }
-    if let (StoredWalletAction::Withdraw, Some(account)) = (action, account)
-        && account.balance < amount
-    {
-        let mut errors = FieldErrors::new();
-        errors.add("amount_micros", format!("there are {} only", account.balance));
-        return Err(Refusal::from(errors).into());
     }
     if count_unsigned_wallet_transactions(tx, customer, now)? >= MAX_UNSIGNED {
         let many = format!("{MAX_UNSIGNED} wait for a signature: sign one, or wait until they have expired");

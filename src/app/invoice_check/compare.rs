@@ -2,7 +2,9 @@
 
 use super::{Difference, HourDifference, LineCheck, Verdict};
 use crate::app::invoice_document::counted;
-use crate::core::billing::{Billed, BilledKey, Counted, Invoice, Line, Measure, UnitPrice, UsagePrices};
+use crate::core::billing::{
+    Billed, BilledKey, Counted, Invoice, InvoiceState, Line, Measure, UnitPrice, UsagePrices, billed_key,
+};
 use crate::core::calendar::UtcMillis;
 use crate::core::usage::HourUsage;
 use crate::traffic::StoredUsage;
@@ -14,16 +16,47 @@ pub(super) struct Found {
     pub not_counted: u64,
 }
 
+/// What the ledger says was billed of usage in all, and what it has that from.
+#[derive(Debug, Default)]
+pub(super) struct InAll {
+    pub billed: Vec<(BilledKey, Billed)>,
+    /// The lines of usage of all invoices of the customer that are issued and not void.
+    pub lines: Vec<Line>,
+    /// Whether there was any correction: of quantities that were billed too much only a credit tells.
+    pub is_corrected: bool,
+}
+
+impl InAll {
+    /// `None`: nothing was billed of it.
+    fn billed(&self, key: BilledKey) -> Option<&Billed> {
+        self.billed.iter().find(|(known, _)| *known == key).map(|(_, billed)| billed)
+    }
+
+    /// What all lines say, if that cannot be: less than what was billed, or more although nothing came back. A correction of
+    /// less than a cent brings nothing back.
+    fn wrong_lines(&self, key: BilledKey) -> Option<Difference> {
+        let billed = self.billed(key)?;
+        let lines = || self.lines.iter().filter(|line| billed_key(line) == Some(key));
+        let quantity = lines().fold(0_u128, |sum, line| sum + u128::from(line.quantity));
+        let amount = lines().fold(0_i128, |sum, line| sum + i128::from(line.amount.micros()));
+        let more = amount - i128::from(billed.amount.micros());
+        let is_wrong = quantity < u128::from(billed.quantity) || more < 0 || (more > 0 && !self.is_corrected);
+        is_wrong.then(|| difference("lines", quantity, billed.quantity))
+    }
+}
+
 /// Every line of usage against the ledger's hours, their price, and what was billed of them in all.
 pub(super) fn compare_lines(
     invoice: &Invoice,
     hours: &[HourUsage],
     prices: &UsagePrices,
-    billed: &[(BilledKey, Billed)],
+    in_all: &InAll,
 ) -> Vec<LineCheck> {
+    // What is void bills nothing, and is held against its hours alone.
+    let in_all = (invoice.state != InvoiceState::Voided).then_some(in_all);
     let check = |(number, line): (u32, &Line)| {
         let (counted, is_late) = counted(invoice, line)?;
-        let (verdict, differences) = compare_line(line, counted, is_late, hours, prices, billed);
+        let (verdict, differences) = compare_line(line, counted, is_late, hours, prices, in_all);
         Some(LineCheck { line: number, what: line.to_string(), verdict, differences })
     };
     (1..).zip(&invoice.lines).filter_map(check).collect()
@@ -35,32 +68,31 @@ fn compare_line(
     is_late: bool,
     hours: &[HourUsage],
     prices: &UsagePrices,
-    billed: &[(BilledKey, Billed)],
+    in_all: Option<&InAll>,
 ) -> (Verdict, Vec<Difference>) {
     let quantities = counted.quantities(hours);
     let now = quantities.iter().fold(0_u128, |sum, (_, quantity)| sum + u128::from(*quantity));
-    let is_key = |key: &BilledKey| {
-        (key.month, key.service, key.measure, key.window)
-            == (line.month, counted.service, counted.measure, counted.window)
-    };
-    let in_all = billed.iter().find(|(key, _)| is_key(key)).map_or(line.quantity, |(_, billed)| billed.quantity);
-    // A late line bills only what is more than before: its hours are what was billed in all.
-    let says = if is_late { in_all } else { line.quantity };
     let digest = counted.digest(&quantities);
     let same_digest = line.usage.is_some_and(|(_, known)| known == digest);
+    let Counted { service, measure, window, .. } = counted;
+    let key = BilledKey { month: line.month, service, measure, window };
+    // A late line bills only what is more than before: its hours are what was billed in all.
+    let alone = if is_late { None } else { Some(line.quantity) };
+    let billed = in_all.map(|in_all| in_all.billed(key).map_or(line.quantity, |billed| billed.quantity));
+    let is_settled = billed.map_or(same_digest, |billed| u128::from(billed) == now);
     let mut differences = Vec::new();
-    let is_settled = u128::from(in_all) == now;
-    if !(is_settled && u128::from(says) == now) {
-        let invoice = if is_settled { says } else { in_all };
+    if !(is_settled && alone.is_none_or(|alone| u128::from(alone) == now)) {
+        let invoice = if is_settled { line.quantity } else { billed.unwrap_or(line.quantity) };
         differences.push(difference("quantity", invoice, now));
     }
     if !same_digest {
         let known = line.usage.map(|(_, digest)| digest.to_string()).unwrap_or_default();
         differences.push(difference("digest", known, digest));
     }
-    let price = wrong_price(line, counted, prices);
-    let settles = is_settled && (u128::from(says) != now || is_late) && price.is_none();
-    differences.extend(price);
+    let wrong = [in_all.and_then(|in_all| in_all.wrong_lines(key)), wrong_price(line, counted, prices)];
+    let settles =
+        is_settled && (alone.is_none_or(|alone| u128::from(alone) != now)) && wrong.iter().all(Option::is_none);
+    differences.extend(wrong.into_iter().flatten());
     let verdict = match (differences.is_empty(), settles) {
         (true, _) => Verdict::Equal,
         (false, true) => Verdict::SettledElsewhere,

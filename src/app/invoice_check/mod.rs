@@ -5,19 +5,23 @@ mod compare;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use self::compare::{Found, compare_hours, compare_lines};
+use self::compare::{Found, InAll, compare_hours, compare_lines};
 use super::App;
 use super::billing::{BillingFailure, convert};
 use super::invoice_document::counted;
-use crate::core::billing::{Billed, BilledKey, Invoice, UsagePrices};
-use crate::core::calendar::UtcMillis;
+use crate::core::billing::{Invoice, InvoiceState, Line, UsagePrices};
+use crate::core::calendar::{Month, UtcMillis};
 use crate::core::config_global::{BadConfig, ConfigGlobal, PRICE_KEYS, PriceChange, PricePeriod, price_periods};
+use crate::core::id::CustomerId;
 use crate::core::usage::HourUsage;
 use crate::ledger::billed_usage::billed_of;
-use crate::ledger::billing_invoice::find_invoice_by_number;
+use crate::ledger::billing_invoice::{find_invoice_by_number, invoices_of};
 use crate::ledger::config_global::{config_changes_since, load_config_global};
+use crate::ledger::credit::{StoredCredit, StoredCreditReason, credits_of};
 use crate::ledger::usage::hours_between;
 use crate::ledger::{Ledger, LedgerError, ReadTx};
 use crate::traffic::{StoredUsage, Traffic, TrafficError};
@@ -68,11 +72,11 @@ pub enum Verdict {
 /// Something that is not the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
-    /// `quantity`, `digest`, `price`
+    /// `quantity`, `digest`, `price`, or `lines`: all lines about the same usage together
     pub of: String,
-    /// What the invoice says, or what was billed in all.
+    /// What the invoice says, or what was billed in all; of `lines`, what these say.
     pub invoice: String,
-    /// What the ledger says.
+    /// What the ledger says; of `lines`, what was billed in all.
     pub ledger: String,
 }
 
@@ -111,7 +115,7 @@ struct Evidence {
     invoice: Invoice,
     hours: Vec<HourUsage>,
     prices: UsagePrices,
-    billed: Vec<(BilledKey, Billed)>,
+    in_all: InAll,
 }
 
 impl App {
@@ -150,7 +154,7 @@ pub async fn check_invoice(
 
 fn report(evidence: &Evidence, stored: &StoredUsage, now: UtcMillis) -> InvoiceCheck {
     let invoice = &evidence.invoice;
-    let lines = compare_lines(invoice, &evidence.hours, &evidence.prices, &evidence.billed);
+    let lines = compare_lines(invoice, &evidence.hours, &evidence.prices, &evidence.in_all);
     let Found { hours, counted, not_counted } = compare_hours(invoice, &evidence.hours, stored, now);
     InvoiceCheck {
         number: invoice.number.map_or_else(|| "draft".to_owned(), |number| number.to_string()),
@@ -168,9 +172,10 @@ fn report(evidence: &Evidence, stored: &StoredUsage, now: UtcMillis) -> InvoiceC
 fn load(tx: &ReadTx<'_>, number: u64) -> Result<Option<Evidence>, CheckError> {
     let Some(stored) = find_invoice_by_number(tx, number)? else { return Ok(None) };
     let invoice = convert::invoice_from(&stored)?;
-    let mut evidence = Evidence { invoice, hours: Vec::new(), prices: UsagePrices::default(), billed: Vec::new() };
+    let mut evidence =
+        Evidence { invoice, hours: Vec::new(), prices: UsagePrices::default(), in_all: InAll::default() };
     let windows = windows(&evidence.invoice);
-    let months: std::collections::BTreeSet<_> =
+    let months: BTreeSet<Month> =
         evidence.invoice.lines.iter().filter(|line| line.usage.is_some()).map(|line| line.month).collect();
     if let Some((from, to)) =
         windows.iter().map(|window| window.0).min().zip(windows.iter().map(|window| window.1).max())
@@ -178,10 +183,28 @@ fn load(tx: &ReadTx<'_>, number: u64) -> Result<Option<Evidence>, CheckError> {
         evidence.hours = hours_between(tx, evidence.invoice.customer, from, to)?;
         evidence.prices.requests = prices(tx, from, to)?;
     }
-    for month in months {
-        evidence.billed.extend(billed_of(tx, evidence.invoice.customer, month)?.iter().map(convert::billed_from));
+    if !months.is_empty() {
+        evidence.in_all = load_in_all(tx, evidence.invoice.customer, months)?;
     }
     Ok(Some(evidence))
+}
+
+/// What was billed in all of usage of some months.
+fn load_in_all(tx: &ReadTx<'_>, customer: CustomerId, months: BTreeSet<Month>) -> Result<InAll, CheckError> {
+    let mut in_all = InAll::default();
+    for stored in invoices_of(tx, customer, None, u32::MAX)? {
+        let invoice = convert::invoice_from(&stored)?;
+        if !matches!(invoice.state, InvoiceState::Draft | InvoiceState::Voided) {
+            in_all.lines.extend(invoice.lines.into_iter().filter(Line::is_metered));
+        }
+    }
+    for month in months {
+        in_all.billed.extend(billed_of(tx, customer, month)?.iter().map(convert::billed_from));
+    }
+    let of_no_invoice =
+        |credit: &StoredCredit| credit.reason == StoredCreditReason::Reconciliation && credit.invoice.is_none();
+    in_all.is_corrected = credits_of(tx, customer)?.iter().any(of_no_invoice);
+    Ok(in_all)
 }
 
 fn windows(invoice: &Invoice) -> Vec<(UtcMillis, UtcMillis)> {

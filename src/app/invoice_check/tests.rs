@@ -1,6 +1,8 @@
-use super::compare::{compare_hours, compare_lines};
+use super::compare::{InAll, compare_hours, compare_lines};
 use super::*;
-use crate::core::billing::{InvoiceId, InvoiceNumber, InvoiceState, Purpose, UnitPrice, usage_lines};
+use crate::core::billing::{
+    Billed, BilledKey, InvoiceId, InvoiceNumber, InvoiceState, LineKind, Measure, Purpose, UnitPrice, usage_lines,
+};
 use crate::core::calendar::{HOUR_MS, Month};
 use crate::core::id::{CustomerId, Service};
 use crate::core::money::Usd;
@@ -36,12 +38,14 @@ fn invoice(hours: &[HourUsage]) -> Invoice {
     Invoice { lines, amount, number: Some(InvoiceNumber(1)), state: InvoiceState::Pending, issued_at: at, ..draft }
 }
 
-fn billed_in_all(invoice: &Invoice, quantity: u64) -> Vec<(BilledKey, Billed)> {
+/// What is the same however many lines it is on.
+fn billed_in_all(invoice: &Invoice, quantity: u64) -> InAll {
     let line = &invoice.lines[0];
     let (counted, _) = counted(invoice, line).unwrap();
     let key =
         BilledKey { month: line.month, service: counted.service, measure: counted.measure, window: counted.window };
-    vec![(key, Billed { quantity, unit: line.unit, amount: line.amount })]
+    let billed = Billed { quantity, unit: line.unit, amount: line.amount, tax: Usd::ZERO };
+    InAll { billed: vec![(key, billed)], lines: vec![Line { quantity, ..line.clone() }], is_corrected: false }
 }
 
 #[test]
@@ -90,5 +94,43 @@ fn hours_are_held_against_requests_while_these_are_kept() {
             differ.into_iter().map(|(hour, ledger, requests)| (at(hour).to_string(), ledger, requests)).collect();
         assert_eq!(told, expected);
         assert_eq!((found.counted, found.not_counted), counts);
+    }
+}
+
+#[test]
+fn all_lines_about_the_same_usage_say_what_was_billed_of_it() {
+    let hours = used(&[(0, 300), (5, 45)]);
+    let first = invoice(&hours).lines.remove(0);
+    let late = |quantity| {
+        let kind = LineKind::LateUsage(Measure::Requests);
+        let line = Line::new(kind, first.service, month(), quantity, first.unit).unwrap();
+        Line { usage: first.usage, ..line }
+    };
+    let before = Line { quantity: 300, ..first.clone() };
+    assert_eq!(before.amount, Usd::from_micros(30_000));
+    for (quantity, is_corrected, verdict) in [
+        (45, false, Verdict::Equal),
+        (4_500, false, Verdict::Differs),
+        (44, false, Verdict::Differs),
+        (44, true, Verdict::Differs),
+        (50, false, Verdict::Equal),
+        (4_500, true, Verdict::Equal),
+    ] {
+        let late = late(quantity);
+        let with_late = Invoice { lines: vec![late.clone()], amount: late.amount, ..invoice(&hours) };
+        let billed = billed_in_all(&invoice(&hours), 345).billed;
+        let in_all = InAll { billed, lines: vec![before.clone(), late], is_corrected };
+        let check = compare_lines(&with_late, &hours, &prices(1), &in_all).remove(0);
+        assert_eq!(check.verdict, verdict, "{quantity} {check:?}");
+    }
+}
+
+#[test]
+fn what_is_void_is_held_against_its_hours_alone() {
+    let hours = used(&[(0, 300), (5, 45)]);
+    let void = Invoice { state: InvoiceState::Voided, ..invoice(&hours) };
+    for (now, verdict) in [(hours.clone(), Verdict::Equal), (used(&[(0, 300)]), Verdict::Differs)] {
+        let in_all = InAll { lines: vec![], ..billed_in_all(&void, 0) };
+        assert_eq!(compare_lines(&void, &now, &prices(1), &in_all)[0].verdict, verdict, "{now:?}");
     }
 }

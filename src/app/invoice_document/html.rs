@@ -2,9 +2,22 @@
 
 use std::fmt::Write;
 
+use data_encoding::BASE64;
+use sha2::{Digest, Sha256};
+
 use super::sheet::{PaymentRow, Row, Sheet};
 
 const STYLE: &str = include_str!("invoice.css");
+
+/// The style of every page, between its tags.
+fn style() -> String {
+    format!("\n{STYLE}")
+}
+
+/// As a `Content-Security-Policy` names it: whoever serves the page allows this style and nothing else.
+pub fn style_sha256() -> String {
+    format!("sha256-{}", BASE64.encode(&Sha256::digest(style())))
+}
 
 /// The page. Nothing in it is fetched, and nothing runs.
 pub(super) fn html(sheet: &Sheet) -> String {
@@ -13,8 +26,9 @@ pub(super) fn html(sheet: &Sheet) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <title>{title}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n\
          <p class=\"mark\" aria-hidden=\"true\">{}</p>\n",
+        style(),
         sheet.mark
     );
     page.push_str(&head(sheet, &title));

@@ -2,15 +2,16 @@
 
 use super::{Billed, InvoiceDocument, Issuer, Payment, PrintedCreditNote};
 use crate::app::billing::{BillingFailure, convert};
-use crate::core::billing::{CreditId, CreditReason, Invoice};
+use crate::core::billing::{CreditId, CreditReason, EntryReason, Invoice};
 use crate::core::calendar::UtcMillis;
 use crate::core::usage::HourUsage;
 use crate::ledger::ReadTx;
 use crate::ledger::billing_invoice::find_invoice;
-use crate::ledger::charge::{Direction, StoredAnswer, StoredCharge, charges_of_invoice};
+use crate::ledger::charge::{Direction, StoredAnswer, charges_of_invoice};
 use crate::ledger::credit::find_credit;
 use crate::ledger::credit_note::credit_notes_of;
 use crate::ledger::customer::find_customer;
+use crate::ledger::entry::find_entry;
 use crate::ledger::usage::hours_between;
 
 /// Everything that is on an invoice; `None` if there is none with this id. Whose it is, is in it: the caller asks.
@@ -35,7 +36,7 @@ pub fn load_document(
     let invoice = convert::invoice_from(&stored)?;
     Ok(Some(InvoiceDocument {
         credit_reasons: credit_reasons(tx, &invoice)?.into_iter().collect(),
-        payments: charges_of_invoice(tx, stored.invoice)?.iter().filter_map(payment).collect(),
+        payments: payments(tx, stored.invoice)?,
         credit_notes: notes.collect(),
         issuer: issuer.clone(),
         billed: Billed { name: customer.name, wallet: customer.wallet_address },
@@ -68,9 +69,20 @@ fn credit_reasons(tx: &ReadTx<'_>, invoice: &Invoice) -> Result<Vec<(CreditId, C
     Ok(reasons)
 }
 
-/// Only what was paid: what was declined moved nothing.
-fn payment(charge: &StoredCharge) -> Option<Payment> {
-    let Some((StoredAnswer::Succeeded { reference }, at)) = &charge.answer else { return None };
-    let (method, amount, reference) = (convert::method_from(charge.method), charge.amount, reference.clone());
-    (charge.direction == Direction::Charge).then_some(Payment { at: *at, method, amount, reference })
+/// Only what was paid: what was declined moved nothing. The books say what became of it.
+fn payments(tx: &ReadTx<'_>, invoice: u64) -> Result<Vec<Payment>, BillingFailure> {
+    let charges = charges_of_invoice(tx, invoice)?;
+    let mut payments = Vec::new();
+    for charge in charges.iter().filter(|charge| charge.direction == Direction::Charge) {
+        let Some((StoredAnswer::Succeeded { reference }, at)) = &charge.answer else { continue };
+        let entry = find_entry(tx, &charge.key)?;
+        payments.push(Payment {
+            at: *at,
+            method: convert::method_from(charge.method),
+            amount: charge.amount,
+            reference: reference.clone(),
+            is_overpaid: entry.is_some_and(|found| found.entry.reason == EntryReason::Overpaid.name()),
+        });
+    }
+    Ok(payments)
 }

@@ -1,11 +1,12 @@
-//! Invoices for people: HTML, PDF, and the hours of usage behind each line as CSV.
+//! Invoices for people: HTML, PDF, text, and the hours of usage behind each line as CSV.
 //!
 //! ```text
 //! ledger ──load──▶ InvoiceDocument ──sheet──▶ Sheet: all words and figures ──┬─▶ html
-//!                         │                                                  └─▶ pdf
+//!                         │                                                  ├─▶ pdf
+//!                         │                                                  └─▶ text
 //!                         └──usage_csv──▶ CSV
 //! ```
-//! [`sheet`] is the only place that puts things into words, so that both renderings say the same. The same document
+//! [`sheet`] is the only place that puts things into words, so that all renderings say the same. The same document
 //! gives the same bytes. An invoice that does not add up is not rendered.
 
 mod html;
@@ -15,6 +16,7 @@ mod pdf;
 mod sheet;
 #[cfg(test)]
 mod tests;
+mod text;
 mod typeface;
 mod usage_csv;
 mod words;
@@ -24,7 +26,8 @@ use std::collections::BTreeMap;
 pub use self::load::{hours_of_invoice, load_document};
 pub(in crate::app) use self::usage_csv::counted;
 
-pub use self::usage_csv::UsageOfInvoice;
+pub use self::html::style_sha256;
+pub use self::usage_csv::{HourOfLine, HoursOfLine, UsageOfInvoice};
 
 use crate::core::billing::{BrokenInvoice, CreditId, CreditReason, Invoice, PaymentMethod};
 use crate::core::calendar::UtcMillis;
@@ -55,6 +58,8 @@ pub struct Payment {
     pub amount: Usd,
     /// How the chain calls it.
     pub reference: String,
+    /// It came when nothing was to be paid any more, and became a credit.
+    pub is_overpaid: bool,
 }
 
 /// A credit note to the invoice.
@@ -104,6 +109,14 @@ impl InvoiceDocument {
     /// [`DocumentError::Broken`], [`DocumentError::Money`].
     pub fn html(&self) -> Result<String, DocumentError> {
         Ok(html::html(&sheet::sheet(self)?))
+    }
+
+    /// Plain text, in columns.
+    ///
+    /// # Errors
+    /// [`DocumentError::Broken`], [`DocumentError::Money`].
+    pub fn text(&self) -> Result<String, DocumentError> {
+        Ok(text::text(&sheet::sheet(self)?))
     }
 
     /// A PDF/A-2u file: it has its fonts in it, and its text can be searched and copied.

@@ -223,9 +223,10 @@ fn payments(document: &InvoiceDocument) -> Vec<PaymentRow> {
 
 fn payment_row(payment: &Payment, is_simulated: bool) -> PaymentRow {
     let chain = if is_simulated { format!(" ({SIMULATED})") } else { String::new() };
+    let kept = if payment.is_overpaid { ", kept as a credit" } else { "" };
     PaymentRow {
         at: time(payment.at),
-        what: format!("from {}{chain}", payment.method.name()),
+        what: format!("from {}{kept}{chain}", payment.method.name()),
         reference: payment.reference.clone(),
         amount: payment.amount.to_string(),
     }

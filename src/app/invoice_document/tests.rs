@@ -85,6 +85,7 @@ fn document(state: InvoiceState, lines: Vec<Line>) -> InvoiceDocument {
         method: PaymentMethod::Escrow,
         amount,
         reference: "7fUvTcKZZTDZVcQ8rQWsVCf7rGPAMPQ4K5nMYJSGYd2x".to_owned(),
+        is_overpaid: false,
     });
     InvoiceDocument {
         invoice,
@@ -338,4 +339,16 @@ fn the_hours_of_a_line_add_up_to_it() {
     let window = document.invoice.lines[0].usage.unwrap().0;
     let counted = Counted { customer: customer(), service: Service::Seal, measure: Measure::Requests, window };
     assert_eq!(counted.digest(&counted.quantities(&hours())), document.invoice.lines[0].usage.unwrap().1);
+}
+
+#[test]
+fn text_is_as_it_was() {
+    let text = paid().text().unwrap();
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/app/invoice_document/golden.txt"), &text).unwrap();
+    }
+    assert!(text == include_str!("golden.txt"), "the text differs from golden.txt:\n{text}");
+    let mut document = paid();
+    document.billed.name = "\u{1b}[2Jgone".to_owned();
+    assert!(document.text().unwrap().contains("\u{fffd}[2Jgone"), "nobody steers the operator's terminal");
 }

@@ -6,7 +6,7 @@
 
 use super::DocumentError;
 use super::words::hour;
-use crate::core::billing::{Counted, Invoice, Line, LineKind, Measure};
+use crate::core::billing::{Counted, Invoice, Line, LineKind, Measure, UsageDigest};
 use crate::core::calendar::UtcMillis;
 use crate::core::money::{MoneyOverflow, Usd};
 use crate::core::usage::HourUsage;
@@ -16,6 +16,28 @@ use crate::core::usage::HourUsage;
 pub struct UsageOfInvoice<'a> {
     pub invoice: &'a Invoice,
     pub hours: &'a [HourUsage],
+}
+
+/// What a line of usage was counted from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoursOfLine {
+    pub counted: Counted,
+    /// Of these hours: the line's, as long as they are as they were.
+    pub digest: UsageDigest,
+    /// Those with a quantity above 0, in order of time.
+    pub hours: Vec<HourOfLine>,
+}
+
+/// One hour of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HourOfLine {
+    pub start: UtcMillis,
+    /// Of what the line measures.
+    pub quantity: u64,
+    pub billable_requests: u64,
+    pub billable_bytes: u64,
+    /// What it adds to the line; absent for late usage.
+    pub amount: Option<Usd>,
 }
 
 /// The columns. `start` is UTC; `price_usd` is for every `price_per` pieces of what the line measures; `micro_dollars` is
@@ -47,24 +69,39 @@ impl UsageOfInvoice<'_> {
         writer.into_inner().map_err(|error| DocumentError::Csv(error.into_error().into()))
     }
 
-    fn write_line(&self, writer: &mut csv::Writer<Vec<u8>>, number: u32, line: &Line) -> Result<(), DocumentError> {
-        let Some((counted, is_late)) = counted(self.invoice, line) else { return Ok(()) };
-        let invoice = self.invoice.number.map_or_else(|| "draft".to_owned(), |number| number.to_string());
+    /// The hours of one of its lines; `None` for one that is not counted from hours.
+    ///
+    /// # Errors
+    /// [`MoneyOverflow`].
+    pub fn hours_of(&self, line: &Line) -> Result<Option<HoursOfLine>, MoneyOverflow> {
+        let Some((counted, is_late)) = counted(self.invoice, line) else { return Ok(None) };
+        let quantities = counted.quantities(self.hours);
         let mut amounts = Amounts { line, quantity: 0, amount: Usd::ZERO };
-        for (start, quantity) in counted.quantities(self.hours) {
-            let amount = if is_late { String::new() } else { amounts.next(quantity)?.micros().to_string() };
-            let (requests, bytes) = self.counts(counted, start);
+        let mut hours = Vec::with_capacity(quantities.len());
+        for (start, quantity) in &quantities {
+            let (start, quantity) = (*start, *quantity);
+            let amount = if is_late { None } else { Some(amounts.next(quantity)?) };
+            let (billable_requests, billable_bytes) = self.counts(counted, start);
+            hours.push(HourOfLine { start, quantity, billable_requests, billable_bytes, amount });
+        }
+        Ok(Some(HoursOfLine { counted, digest: counted.digest(&quantities), hours }))
+    }
+
+    fn write_line(&self, writer: &mut csv::Writer<Vec<u8>>, number: u32, line: &Line) -> Result<(), DocumentError> {
+        let Some(HoursOfLine { counted, hours, .. }) = self.hours_of(line)? else { return Ok(()) };
+        let invoice = self.invoice.number.map_or_else(|| "draft".to_owned(), |number| number.to_string());
+        for of_hour in hours {
             writer.write_record([
                 invoice.as_str(),
                 &number.to_string(),
                 line.kind.name(),
                 counted.service.name(),
-                &hour(start),
-                &requests.to_string(),
-                &bytes.to_string(),
+                &hour(of_hour.start),
+                &of_hour.billable_requests.to_string(),
+                &of_hour.billable_bytes.to_string(),
                 line.unit.amount.to_string().trim_start_matches('$'),
                 &line.unit.per.to_string(),
-                &amount,
+                &of_hour.amount.map_or_else(String::new, |amount| amount.micros().to_string()),
             ])?;
         }
         Ok(())

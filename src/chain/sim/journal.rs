@@ -6,7 +6,8 @@
 //! ```
 //! Numbers are little-endian; checksums are XXH3-64 or its low half, seeded with the record's place in the file, so that
 //! no record passes for another and a damaged length is not taken for a record that was cut short. A record is in the file before anybody hears of its effect, so a killed process loses nothing.
-//! A crash of the whole machine can lose the newest: records are not synchronised one by one.
+//! A crash of the whole machine can lose the newest: records are not synchronised one by one, but before the ledger relies
+//! on them.
 //!
 //! What a torn write leaves at the end is cut off at opening: a record that is not whole, and zeros. Anything else that
 //! is wrong is damage, and the file is refused as it is.
@@ -121,9 +122,9 @@ impl Journal {
         std::mem::replace(&mut self.file, file)
     }
 
-    /// Waits until everything is on disk.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+    /// Another handle of the file, to wait until it is on disk.
+    pub(super) fn file(&self) -> io::Result<File> {
+        self.file.try_clone()
     }
 }
 

@@ -143,13 +143,16 @@ impl SimChain {
         }
     }
 
-    /// Waits until everything that has happened is on disk. Blocks.
+    /// Waits until everything that has happened is on disk.
     ///
     /// # Errors
     /// [`ChainError::Unwritable`].
-    pub fn sync(&self) -> Result<(), ChainError> {
-        let state = self.state();
-        state.journal.as_ref().map_or(Ok(()), Journal::sync).map_err(|error| ChainError::Unwritable(error.to_string()))
+    pub async fn sync(&self) -> Result<(), ChainError> {
+        let unwritable = |error: std::io::Error| ChainError::Unwritable(error.to_string());
+        let Some(file) = self.state().journal.as_ref().map(Journal::file) else { return Ok(()) };
+        let file = file.map_err(unwritable)?;
+        let synced = tokio::task::spawn_blocking(move || file.sync_data()).await;
+        synced.map_err(|_| ChainError::NoAnswer)?.map_err(unwritable)
     }
 
     pub(super) async fn put_seal_key(&self, object: &SealKeyObject) -> Result<RegisteredSealKey, ChainError> {

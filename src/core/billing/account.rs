@@ -24,6 +24,8 @@ pub struct ServiceAccount {
     pub instance: ServiceInstance,
     /// The last month for which a subscription was put on an invoice.
     pub billed_through: Option<Month>,
+    /// Never paid for, and billed for another month after the one that it began with.
+    pub renewed_unpaid: bool,
     /// How many it has beyond what its tier includes; read from the tables of keys and packages, never saved.
     pub extras: BTreeMap<ExtraKind, u64>,
 }
@@ -47,7 +49,7 @@ pub struct Standing {
 /// A customer's billing as it is loaded for one decision: `standing`, all services, all credits with something left,
 /// the draft, every unpaid invoice and every charge of these; and besides, whatever an event names (an invoice with its
 /// charges, credits and credit notes). `billed` holds every row of the [`super::LATE_USAGE_MONTHS`] before the draft's
-/// month: what is missing there would be billed again.
+/// month: what is missing there would be billed again; and those of an invoice that is to be void.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub customer: CustomerId,

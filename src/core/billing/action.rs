@@ -128,6 +128,10 @@ pub enum Notice {
     UpgradeDeclined {
         service: Service,
     },
+    /// It was never paid for, and has ended.
+    SubscriptionLapsed {
+        service: Service,
+    },
     CreditExpired {
         credit: CreditId,
         amount: Usd,
@@ -163,6 +167,7 @@ impl Notice {
             Self::Suspended => "suspended",
             Self::Resumed => "resumed",
             Self::UpgradeDeclined { .. } => "upgrade_declined",
+            Self::SubscriptionLapsed { .. } => "subscription_lapsed",
             Self::CreditExpired { .. } => "credit_expired",
             Self::CapReached { .. } => "cap_reached",
             Self::Overpaid { .. } => "overpaid",

@@ -23,8 +23,10 @@ pub(super) struct Books<'a> {
     pub terms: &'a Terms,
     pub now: UtcMillis,
     pub actions: Vec<Action>,
-    /// Usage of the draft's month that the event brought; otherwise the draft keeps what it has.
+    /// Usage for the draft that the event brought, late usage after the rest; otherwise the draft keeps what it has.
     pub usage: Option<Vec<Line>>,
+    /// What usage of the running month costs so far, as far as the event tells it.
+    pub spent: Option<Usd>,
 }
 
 impl Books<'_> {
@@ -122,6 +124,31 @@ impl Books<'_> {
         Ok(Invoice { credit_changes: change, ..invoice.without_credits()? })
     }
 
+    /// Gives back `amount` of what was paid for an invoice: what money paid as a new credit, the rest to the credits that
+    /// paid it, those used last first. So what was paid by a credit that expires does not outlive it, and what has expired
+    /// meanwhile is gone.
+    pub fn give_back(&mut self, reason: CreditReason, amount: Usd, id: InvoiceId) -> Done {
+        let invoice = self.invoice(id)?;
+        let in_money = amount.min(invoice.amount);
+        if in_money > Usd::ZERO {
+            self.grant_credit(reason, in_money, None, Some(id))?;
+        }
+        let mut left = amount.checked_sub(in_money)?;
+        let mut returned = Vec::new();
+        for (credit, used) in invoice.credits()?.into_iter().rev() {
+            let credit = self.credit(credit)?;
+            let part = used.min(left);
+            if part > Usd::ZERO && !credit.is_expired(self.now) {
+                left = left.checked_sub(part)?;
+                returned.push((credit.id, part));
+                let remaining = credit.remaining.checked_add(part)?;
+                self.act(Action::SaveCredit(Credit { remaining, ..credit }));
+            }
+        }
+        let postings = entry::credits_given_back(&returned, reason)?;
+        self.post(format!("invoice-{id}-given-back"), EntryReason::CreditsReturned, of_invoice(id), postings)
+    }
+
     fn credit(&self, id: CreditId) -> Done<Credit> {
         self.account
             .credits
@@ -175,7 +202,7 @@ impl Books<'_> {
         Ok(())
     }
 
-    /// Nothing is owed for an invoice any more; what it used of credits comes back.
+    /// Nothing is owed for an invoice any more; what it used of credits comes back, and its usage counts as not billed.
     pub fn void(&mut self, id: InvoiceId) -> Done {
         let invoice = self.invoice(id)?;
         if self.account.is_under_way(id) {
@@ -186,6 +213,7 @@ impl Books<'_> {
         }
         let invoice = self.return_credits(invoice)?;
         let postings = entry::voided(&invoice)?;
+        self.unbill(&invoice)?;
         let voided = Invoice { retry_at: None, ..invoice.into_state(InvoiceState::Voided)? };
         self.save_invoice(voided)?;
         self.post(format!("invoice-{id}-voided"), EntryReason::InvoiceVoided, of_invoice(id), postings)?;

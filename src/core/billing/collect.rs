@@ -205,6 +205,7 @@ impl Books<'_> {
             Purpose::Upgrade { service, to } => self.begin_tier(service, to, id)?,
         }
         if credit > Usd::ZERO {
+            // Whatever paid: the days before are given as credit that stays.
             self.grant_credit(CreditReason::Reconciliation, credit, None, Some(id))?;
         }
         Ok(())
@@ -213,25 +214,26 @@ impl Books<'_> {
     fn begin_service(&mut self, service: Service) {
         let account = self.account.service(service);
         if let Ok(instance) = account.instance.mark_paid() {
-            self.save_service(service, ServiceAccount { instance, ..account }, ServiceChange::Paid);
+            let paid = ServiceAccount { instance, renewed_unpaid: false, ..account };
+            self.save_service(service, paid, ServiceChange::Paid);
         }
     }
 
-    /// If the tier cannot begin any more, what it cost comes back as credit.
+    /// If the tier cannot begin any more, what it cost comes back as credit: also when the month is over that was paid for,
+    /// since the next one is billed as it was when it began.
     fn begin_tier(&mut self, service: Service, to: Tier, invoice: InvoiceId) -> Done {
         let account = self.account.service(service);
         let from = account.instance.tier;
+        let in_time = self.invoice(invoice)?.month == self.account.standing.month;
         match (account.instance.change_tier(to, self.now), from) {
-            (Ok(instance), Some(from)) if from <= to => {
+            (Ok(instance), Some(from)) if from <= to && in_time => {
                 let change = ServiceChange::TierChanged { from, to };
                 self.save_service(service, ServiceAccount { instance, ..account }, change);
                 Ok(())
             }
             _ => {
                 let cost = self.invoice(invoice)?.charges()?;
-                if cost > Usd::ZERO {
-                    self.grant_credit(CreditReason::Refund, cost, None, Some(invoice))?;
-                }
+                self.give_back(CreditReason::Refund, cost, invoice)?;
                 self.notify(Notice::UpgradeDeclined { service });
                 Ok(())
             }

@@ -3,7 +3,7 @@
 //! ```text
 //! granted ──▶ used, part by part ──▶ used up
 //!    │  ▲          │
-//!    │  └──────────┘ the invoice is voided, or nobody could be charged for the rest of it
+//!    │  └──────────┘ the invoice is voided, nobody could be charged for the rest of it, or it is given back
 //!    ▼
 //! expired: what is left is gone
 //! ```

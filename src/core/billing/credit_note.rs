@@ -41,12 +41,23 @@ impl CreditNoteState {
     }
 }
 
+/// Characters of a reason, at most.
+pub const MAX_REASON: usize = 200;
+
+/// Whether a text can be printed as a reason: one line that says something.
+pub fn is_reason(text: &str) -> bool {
+    let is_one_line = !text.chars().any(char::is_control) && text.chars().count() <= MAX_REASON;
+    is_one_line && !text.trim().is_empty()
+}
+
 /// A credit note. Its number has no gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreditNote {
     pub id: CreditNoteId,
     pub invoice: InvoiceId,
     pub amount: Usd,
+    /// Printed on it.
+    pub reason: String,
     pub issued_at: UtcMillis,
     pub state: CreditNoteState,
 }

@@ -9,6 +9,8 @@
 //!     ▼
 //!  usage, late usage, corrections ─▶ issued with its number ─▶ credits ─▶ payment ─▶ the draft of the next month
 //! ```
+//! Corrections do not wait for that, if they are known before: then the draft is what the month ends with.
+//!
 //! Between the two steps customers go on in the new month: what they buy then is on invoices of its own. Missed months
 //! are closed one after the other, oldest first; other decisions wait for that.
 
@@ -18,11 +20,11 @@ use super::account::ServiceAccount;
 use super::action::{Action, Notice, ServiceChange};
 use super::books::{Books, Done};
 use super::credit::{CreditReason, plan_use};
-use super::error::BillingError;
-use super::event::{MonthEnd, MonthUsage};
+use super::error::{BillingError, Refusal};
+use super::event::{MonthEnd, MonthUsage, UsageNews};
 use super::invoice::{Invoice, Purpose};
-use super::late_usage::{BilledKey, Settlement, billed_key, settle, with_line};
-use super::line::{Line, LineKind};
+use super::late_usage::{BilledKey, Settlement, billed_key, settle, with_line, without_line};
+use super::line::{Line, LineKind, WHOLE_BASIS_POINTS};
 use super::terms::{Terms, UnitPrice};
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::Service;
@@ -31,8 +33,6 @@ use crate::core::service_instance::{DueEvent, ServiceInstance, ServiceState};
 
 /// Usage that comes later than so many months after its own is not charged any more, and not corrected.
 pub const LATE_USAGE_MONTHS: u8 = 3;
-/// Basis points in a whole.
-const WHOLE: u64 = 10_000;
 
 impl Books<'_> {
     /// Makes the first draft.
@@ -69,7 +69,7 @@ impl Books<'_> {
             }
         }
         let draft = self.draft()?;
-        let usage = draft.lines.iter().filter(|line| line.is_usage()).cloned().collect();
+        let usage = draft.lines.iter().filter(|line| line.is_metered()).cloned().collect();
         let lines = self.with_tax([lines, usage].concat(), month)?;
         self.save_invoice(draft.with_lines(lines)?)?;
         self.change_standing(|standing| standing.month = next);
@@ -131,7 +131,7 @@ impl Books<'_> {
         self.collect(id)
     }
 
-    /// Late usage as lines; corrections as credits, which the invoice can use at once.
+    /// Late usage as lines, to be billed; corrections as credits, which can be used at once. Those are settled then.
     fn settle_earlier(&mut self, earlier: &[MonthUsage], month: Month) -> Done<Vec<Line>> {
         let months: BTreeSet<Month> = earlier.iter().map(|usage| usage.month).collect();
         if months.len() != earlier.len() {
@@ -167,25 +167,52 @@ impl Books<'_> {
     fn record_billed(&mut self, lines: &[Line]) -> Done {
         for line in lines {
             let key = billed_key(line).ok_or(BillingError::Incomplete("a line of usage has no window"))?;
-            let billed = with_line(self.account.billed.get(&key), line)?;
+            let billed = with_line(self.account.billed.get(&key), line, self.terms.tax_basis_points)?;
             self.act(Action::SaveBilled(key, billed));
         }
         Ok(())
     }
 
-    /// Usage of the draft's month so far; of any other month it is not to be shown.
-    pub fn set_usage(&mut self, usage: &MonthUsage) -> Done {
-        if self.draft()?.month == usage.month {
-            self.usage = Some(own_usage(usage)?);
+    /// The usage on an invoice that is void is billed by nothing any more: if it is settled later, it is as if it came
+    /// late. Refused when it was corrected before: what was too much came back already.
+    pub fn unbill(&mut self, invoice: &Invoice) -> Done {
+        for (key, line) in invoice.lines.iter().filter_map(|line| Some((billed_key(line)?, line))) {
+            let missing = BillingError::Incomplete("what was billed of usage is missing");
+            let billed = self.account.billed.get(&key).ok_or(missing)?;
+            let billed = without_line(billed, line, invoice.tax_basis_points())?.ok_or(Refusal::Corrected)?;
+            self.act(Action::SaveBilled(key, billed));
         }
         Ok(())
+    }
+
+    /// Usage of the draft's month so far is drawn with what came late, that of the running month is held against the cap; of
+    /// any other month it is nothing new.
+    pub fn take_usage(&mut self, news: &UsageNews) -> Done {
+        let (drawn, running) = (self.draft()?.month, self.account.standing.month);
+        for usage in [Some(&news.month), news.running.as_ref()].into_iter().flatten() {
+            let lines = own_usage(usage)?;
+            if usage.month == running {
+                self.spent = Some(Usd::sum(lines.iter().map(|line| line.amount))?);
+            }
+            if usage.month == drawn {
+                self.usage = Some(lines);
+            }
+        }
+        if news.month.month != drawn {
+            return Ok(());
+        }
+        let credits = self.account.credits.len();
+        let late = self.settle_earlier(&news.earlier, drawn)?;
+        self.usage.get_or_insert_default().extend(late);
+        // A correction may be of what is not paid yet.
+        if self.account.credits.len() > credits { self.collect_all() } else { Ok(()) }
     }
 
     /// The draft as the invoice that closing its month would make of it, by all that is known.
     pub fn redraw(&mut self) -> Done {
         let draft = self.draft()?;
         let month = draft.month;
-        let drawn = || draft.lines.iter().filter(|line| line.is_usage()).cloned().collect();
+        let drawn = || draft.lines.iter().filter(|line| line.is_metered()).cloned().collect();
         let usage: Vec<Line> = self.usage.take().unwrap_or_else(drawn);
         let prepaid = if self.account.standing.month == month {
             let mut services = self.account.services.clone();
@@ -206,7 +233,13 @@ impl Books<'_> {
         let quantity = self.terms.tax_basis_points;
         let charges = Usd::sum(lines.iter().map(|line| line.amount))?;
         if quantity > 0 && !lines.is_empty() {
-            lines.push(Line::new(LineKind::Tax, None, month, quantity, UnitPrice { amount: charges, per: WHOLE })?);
+            lines.push(Line::new(
+                LineKind::Tax,
+                None,
+                month,
+                quantity,
+                UnitPrice { amount: charges, per: WHOLE_BASIS_POINTS },
+            )?);
         }
         Ok(lines)
     }
@@ -224,7 +257,7 @@ impl Books<'_> {
     }
 
     /// A service that was never paid for owes nothing for a month that is over: it is asked to pay for the running one
-    /// instead.
+    /// instead, once. If that is not paid either, it ends; but not while nobody may be asked.
     pub fn renew_unpaid(&mut self) -> Done {
         let month = self.account.standing.month;
         let services: Vec<Service> = self.account.services.keys().copied().collect();
@@ -236,9 +269,24 @@ impl Books<'_> {
             let waits = account.instance.tier.is_some() && !account.instance.paid_once;
             if waits && account.billed_through < Some(month) && !under_way {
                 self.void_unpaid_of(service)?;
-                self.bill_month_of(service, purpose)?;
+                if account.renewed_unpaid && self.account.standing.parked.is_none() {
+                    self.end_unpaid(service)?;
+                } else {
+                    let renewed = ServiceAccount { renewed_unpaid: true, ..account };
+                    self.save_service(service, renewed, ServiceChange::Billed);
+                    self.bill_month_of(service, purpose)?;
+                }
             }
         }
+        Ok(())
+    }
+
+    fn end_unpaid(&mut self, service: Service) -> Done {
+        let account = self.account.service(service);
+        let instance = account.instance.cancel(self.now)?;
+        let ended = ServiceAccount { instance, billed_through: None, renewed_unpaid: false, ..account };
+        self.save_service(service, ended, ServiceChange::Ended);
+        self.notify(Notice::SubscriptionLapsed { service });
         Ok(())
     }
 }
@@ -260,13 +308,26 @@ fn prepaid_lines(
 ) -> Result<Vec<Line>, MoneyOverflow> {
     let mut lines = Vec::new();
     for (service, account) in services {
-        let Some(tier) = account.instance.tier.filter(|_| is_renewed(account, month)) else { continue };
-        let price = UnitPrice::each(terms.tier(tier));
-        lines.push(Line::new(LineKind::Subscription { tier }, Some(*service), month, 1, price)?);
-        for (kind, quantity) in account.extras.iter().filter(|(_, quantity)| **quantity > 0) {
-            let price = UnitPrice::each(terms.extra(*kind));
-            lines.push(Line::new(LineKind::Extra(*kind), Some(*service), month, *quantity, price)?);
+        if is_renewed(account, month) {
+            lines.extend(month_lines(*service, account, month, terms)?);
         }
+    }
+    Ok(lines)
+}
+
+/// A month of a service: its tier, and what it has beyond that. Nothing without a tier.
+pub(super) fn month_lines(
+    service: Service,
+    account: &ServiceAccount,
+    month: Month,
+    terms: &Terms,
+) -> Result<Vec<Line>, MoneyOverflow> {
+    let Some(tier) = account.instance.tier else { return Ok(Vec::new()) };
+    let price = UnitPrice::each(terms.tier(tier));
+    let mut lines = vec![Line::new(LineKind::Subscription { tier }, Some(service), month, 1, price)?];
+    for (kind, quantity) in account.extras.iter().filter(|(_, quantity)| **quantity > 0) {
+        let price = UnitPrice::each(terms.extra(*kind));
+        lines.push(Line::new(LineKind::Extra(*kind), Some(service), month, *quantity, price)?);
     }
     Ok(lines)
 }

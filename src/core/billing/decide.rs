@@ -1,8 +1,8 @@
 //! The one way in: an account, an event and a time give actions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::account::Account;
+use super::account::{Account, ServiceAccount};
 use super::action::{Action, Notice};
 use super::books::{Books, Done};
 use super::dunning;
@@ -10,8 +10,10 @@ use super::error::{BillingError, Refusal};
 use super::event::Event;
 use super::ids::{Counters, InvoiceId};
 use super::invoice::{Invoice, InvoiceState};
+use super::payment::{Charge, ChargeState};
 use super::terms::Terms;
 use crate::core::calendar::{Month, UtcMillis};
+use crate::core::id::Service;
 use crate::core::money::Usd;
 
 /// What is to be done, and what it leads to.
@@ -39,12 +41,13 @@ pub fn decide(
 ) -> Result<Decision, BillingError> {
     // A clock that was set back does not bring a month back that is over.
     let now = now.max(account.standing.month.start());
-    let mut books = Books { account: account.clone(), counters, terms, now, actions: Vec::new(), usage: None };
+    let mut books =
+        Books { account: account.clone(), counters, terms, now, actions: Vec::new(), usage: None, spent: None };
     books.ensure_draft()?;
     if let Event::CloseMonth(end) = event {
         books.close_month(end)?;
     } else {
-        books.roll_to_now()?;
+        books.roll_to_now().map_err(|error| if_it_helps_to_wait(error, account, event))?;
         books.prepare()?;
         books.handle(event)?;
     }
@@ -54,6 +57,16 @@ pub fn decide(
     }
     let actions = without_superseded(books.actions);
     Ok(Decision { account: books.account, counters: books.counters, actions })
+}
+
+/// A month that is not closed because of the books waits for a person: then nobody is told to try again.
+fn if_it_helps_to_wait(error: BillingError, account: &Account, event: &Event) -> BillingError {
+    match error {
+        BillingError::CatchUpFirst(_) if account.standing.parked.is_some() && event.is_by_customer() => {
+            Refusal::Parked.into()
+        }
+        error => error,
+    }
 }
 
 /// What is saved several times is saved once, as it is in the end.
@@ -82,7 +95,7 @@ impl Books<'_> {
             Event::UndoCancel { service } => self.undo_cancel(*service),
             Event::SetMethods(methods) => self.set_methods(methods),
             Event::SetSpendCap(cap) => self.set_spend_cap(*cap),
-            Event::Usage(usage) => self.set_usage(usage),
+            Event::Usage(news) => self.take_usage(news),
             // Handled before the month begins.
             Event::CloseMonth(_) => Ok(()),
             Event::EscrowCreated { at } => {
@@ -94,11 +107,14 @@ impl Books<'_> {
             Event::LimitChanged(limit) => self.limit_changed(*limit),
             Event::ForeignCharge(moved) => self.charged_elsewhere(moved),
             Event::ForeignCredit(moved) => self.credited_elsewhere(moved),
+            Event::ForgottenCharge(moved) => self.forgotten_charge(moved),
             Event::ChargeAnswered(answer) => self.charge_answered(answer),
             Event::RefundAnswered(answer) => self.refund_answered(answer),
             Event::GrantCredit { reason, amount, expires_at } => self.give_credit(*reason, *amount, *expires_at),
             Event::VoidInvoice(invoice) => self.void(*invoice),
-            Event::IssueCreditNote { invoice, amount, payout } => self.issue_credit_note(*invoice, *amount, *payout),
+            Event::IssueCreditNote { invoice, amount, payout, reason } => {
+                self.issue_credit_note(*invoice, *amount, *payout, reason)
+            }
             Event::Collect(invoice) => self.collect_now(*invoice),
             Event::Park { reason } => {
                 self.park(reason);
@@ -108,11 +124,19 @@ impl Books<'_> {
         }
     }
 
-    fn collect_now(&mut self, invoice: InvoiceId) -> Done {
-        if self.account.is_under_way(invoice) {
+    /// Whoever asks for it is told why it cannot be.
+    fn collect_now(&mut self, id: InvoiceId) -> Done {
+        let state = self.invoice(id)?.state;
+        if self.account.is_under_way(id) {
             return Err(Refusal::PaymentUnderWay.into());
         }
-        self.collect(invoice)
+        if !state.is_unpaid() {
+            return Err(Refusal::InvoiceState(state).into());
+        }
+        if self.account.standing.parked.is_some() {
+            return Err(Refusal::Parked.into());
+        }
+        self.collect(id)
     }
 
     /// What follows, whatever happened.
@@ -136,8 +160,12 @@ pub struct Preview {
     pub demanded: Usd,
     /// The draft afterwards: what the month ends with, by all that is known.
     pub draft: Invoice,
-    /// Why it cannot be done at present, although it could be paid for.
+    /// Whether it is not done, because it would have to be paid at once and cannot be.
     pub cannot_pay: bool,
+    /// What payment methods would be asked for, invoice by invoice.
+    pub charges: Vec<Charge>,
+    /// Services afterwards.
+    pub services: BTreeMap<Service, ServiceAccount>,
 }
 
 /// What [`decide`] would do: it is the same function.
@@ -156,7 +184,13 @@ pub fn preview(
         Err(BillingError::Refused(Refusal::CannotPay(invoice))) => {
             let unchanged = decide(account, &Event::Tick, terms, counters, now)?.preview()?;
             let demanded = invoice.amount;
-            Ok(Preview { invoices: vec![unnumbered(&invoice)], demanded, cannot_pay: true, ..unchanged })
+            Ok(Preview {
+                invoices: vec![unnumbered(&invoice)],
+                demanded,
+                cannot_pay: true,
+                charges: Vec::new(),
+                ..unchanged
+            })
         }
         Err(error) => Err(error),
     }
@@ -180,7 +214,12 @@ impl Decision {
         let issued = self.issued().filter(|invoice| invoice.state != InvoiceState::Voided);
         let invoices: Vec<Invoice> = issued.map(unnumbered).collect();
         let demanded = Usd::sum(invoices.iter().filter(|one| one.state.is_unpaid()).map(|one| one.amount))?;
-        Ok(Preview { invoices, demanded, draft, cannot_pay: false })
+        let sent = self.actions.iter().filter_map(|action| match action {
+            Action::SaveCharge(charge) if charge.state == ChargeState::Sent => Some(charge.clone()),
+            _ => None,
+        });
+        let charges = sent.filter(|charge| invoices.iter().any(|invoice| invoice.id == charge.key.invoice)).collect();
+        Ok(Preview { invoices, demanded, draft, cannot_pay: false, charges, services: self.account.services.clone() })
     }
 }
 
@@ -198,7 +237,7 @@ pub fn next_due(account: &Account) -> Option<UtcMillis> {
     let credits = account.credits.values().filter(|credit| credit.remaining > Usd::ZERO);
     let expiries = credits.filter_map(|credit| credit.expires_at);
     let services = account.services.values().filter_map(|account| account.instance.due_at());
-    let dunning = dunning::next_step_at(standing.dunning, standing.has_paid);
+    let dunning = dunning::next_step_at(standing.dunning, standing.has_paid).filter(|_| standing.parked.is_none());
     let month = account.draft().map(|_| standing.month.end());
     retries.chain(expiries).chain(services).chain(dunning).chain(month).min()
 }

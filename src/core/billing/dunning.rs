@@ -6,6 +6,9 @@
 //!          ▲                                            │                             │
 //!          └────────────── everything is paid ──────────┴─────────────────────────────┘
 //! ```
+//! While a customer is parked, nobody is asked to pay: grace stands still, and begins anew when that is over and it is
+//! still unpaid. Who is suspended already stays so.
+//!
 //! Grace counts from the first failure of the oldest unpaid invoice for running services, so whoever pays the oldest of
 //! two has the grace of the other. While suspended, keys stop and everything is kept; months that begin then are not
 //! charged for, and the running one is when the service resumes.

@@ -23,9 +23,10 @@
 //! | credit granted | revenue:allowance (refund: refunds) | credit |
 //! | credit used | credit | receivable |
 //! | credit comes back | receivable | credit |
+//! | what credit paid is given back | revenue:allowance (refund: refunds) | credit |
 //! | credit expired | credit | revenue:expired |
 //! | invoice paid by escrow | escrow | receivable |
-//! | paid although nothing was owed | escrow | credit (a refund) |
+//! | paid although nothing was owed, or for what the ledger has forgotten | escrow | credit (a refund) |
 //! | paid back to escrow | refunds | escrow |
 //!
 //! So at any time `− escrow = deposits − withdrawals − paid + paid back`.
@@ -329,11 +330,26 @@ pub(super) fn credit_granted(
     reason: CreditReason,
     amount: Usd,
 ) -> Result<Vec<Posting>, MoneyOverflow> {
-    let given_up = match reason {
+    transfer(given_up_for(reason), AccountName::Credit(credit), amount)
+}
+
+/// The same for what comes back to credits that were used before.
+pub(super) fn credits_given_back(
+    returned: &[(CreditId, Usd)],
+    reason: CreditReason,
+) -> Result<Vec<Posting>, MoneyOverflow> {
+    let mut postings = Vec::new();
+    for (credit, amount) in returned {
+        postings.extend(credit_granted(*credit, reason, *amount)?);
+    }
+    merge(postings)
+}
+
+fn given_up_for(reason: CreditReason) -> AccountName {
+    match reason {
         CreditReason::Refund => AccountName::Refunds,
         _ => AccountName::Revenue(RevenueKind::Allowance),
-    };
-    transfer(given_up, AccountName::Credit(credit), amount)
+    }
 }
 
 /// What an invoice charges, by kind of revenue.

@@ -1,5 +1,6 @@
 //! Why a decision is not made. Then there are no actions, and everything is as it was.
 
+use super::credit_note::MAX_REASON;
 use super::escrow::NotASpendingLimit;
 use super::ids::{CreditNoteId, InvoiceId};
 use super::invoice::{BrokenInvoice, Invoice, InvoiceState};
@@ -48,10 +49,16 @@ pub enum Refusal {
     NoSuchCreditNote(CreditNoteId),
     #[error("this cannot be done with an invoice that is {}", .0.name())]
     InvoiceState(InvoiceState),
+    #[error(
+        "usage on this invoice was corrected since, and what was too much has come back: grant credit for the rest"
+    )]
+    Corrected,
     #[error("an amount must be more than nothing and a whole number of cents")]
     BadAmount,
     #[error("at most {0} can be given back")]
     MoreThanPaid(Usd),
+    #[error("give a reason: one line of at most {MAX_REASON} characters")]
+    BadReason,
     #[error("it would be over before it begins")]
     Expired,
     #[error("there is no account on the chain: deposit first")]

@@ -4,7 +4,7 @@ use super::completeness::Completeness;
 use super::credit::CreditReason;
 use super::credit_note::{Payout, RefundAnswer};
 use super::entry::EntryKey;
-use super::escrow::{ChainMove, ChargeAnswer, SpendingLimit};
+use super::escrow::{ChainEventId, ChainMove, ChargeAnswer, SpendingLimit};
 use super::ids::InvoiceId;
 use super::line::Line;
 use super::payment::PaymentMethod;
@@ -39,8 +39,8 @@ pub enum Event {
     SetSpendCap(Option<SpendCap>),
 
     // From metering.
-    /// The usage of the draft's month so far.
-    Usage(MonthUsage),
+    /// What is known of usage so far.
+    Usage(UsageNews),
     /// The month is final, see [`super::watermark`].
     CloseMonth(MonthEnd),
 
@@ -55,6 +55,9 @@ pub enum Event {
     ForeignCharge(ChainMove),
     /// Given back by such an order.
     ForeignCredit(ChainMove),
+    /// Charged by an order of this ledger that it does not know, because it was restored from an older copy. What it was
+    /// for is billed again, so it becomes credit.
+    ForgottenCharge(ChainMove),
 
     // From the outbox.
     ChargeAnswered(ChargeAnswer),
@@ -72,6 +75,8 @@ pub enum Event {
         invoice: InvoiceId,
         amount: Usd,
         payout: Payout,
+        /// One line, printed on it: of [`super::MAX_REASON`] characters at most.
+        reason: String,
     },
     /// Tries to be paid at once.
     Collect(InvoiceId),
@@ -88,6 +93,18 @@ pub struct MonthUsage {
     pub lines: Vec<Line>,
 }
 
+/// Usage that is not billed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageNews {
+    /// The draft's month so far.
+    pub month: MonthUsage,
+    /// The running month so far, while the draft is of the one before: a spend cap does not wait for the draft.
+    pub running: Option<MonthUsage>,
+    /// What earlier months come to, as in [`MonthEnd::earlier`]: what is more goes on the draft, what is less comes back at
+    /// once.
+    pub earlier: Vec<MonthUsage>,
+}
+
 /// All that the invoice of a month needs besides the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MonthEnd {
@@ -100,6 +117,19 @@ pub struct MonthEnd {
 }
 
 impl Event {
+    /// Whether a customer waits for what comes of it.
+    pub const fn is_by_customer(&self) -> bool {
+        matches!(
+            self,
+            Self::Subscribe { .. }
+                | Self::ChangeTier { .. }
+                | Self::Cancel { .. }
+                | Self::UndoCancel { .. }
+                | Self::SetMethods(_)
+                | Self::SetSpendCap(_)
+        )
+    }
+
     /// The key of the entry that the event leads to, if it is one that the chain may tell more than once. If there is
     /// such an entry, the event was dealt with and nothing is to be decided.
     pub fn entry_key(&self) -> Option<EntryKey> {
@@ -107,15 +137,23 @@ impl Event {
             Self::Deposited(moved)
             | Self::Withdrawn(moved)
             | Self::ForeignCharge(moved)
-            | Self::ForeignCredit(moved) => Some(moved.entry_key()),
+            | Self::ForeignCredit(moved)
+            | Self::ForgottenCharge(moved) => Some(moved.entry_key()),
             _ => None,
         }
     }
 }
 
 impl ChainMove {
+    /// The event's.
+    pub fn entry_key(&self) -> EntryKey {
+        self.event.entry_key()
+    }
+}
+
+impl ChainEventId {
     /// Unique by digest and index.
     pub fn entry_key(&self) -> EntryKey {
-        EntryKey(format!("chain-{}-{}", self.event.digest, self.event.index))
+        EntryKey(format!("chain-{}-{}", self.digest, self.index))
     }
 }

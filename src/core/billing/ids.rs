@@ -38,6 +38,22 @@ impl fmt::Display for InvoiceNumber {
     }
 }
 
+/// The text is no number of an invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the number of an invoice is like INV-000042")]
+pub struct NotAnInvoiceNumber;
+
+/// Only the one spelling that [`fmt::Display`] writes.
+impl FromStr for InvoiceNumber {
+    type Err = NotAnInvoiceNumber;
+
+    fn from_str(text: &str) -> Result<Self, NotAnInvoiceNumber> {
+        let number = text.strip_prefix("INV-").and_then(|digits| digits.parse().ok());
+        let number = Self(number.ok_or(NotAnInvoiceNumber)?);
+        if number.to_string() == text { Ok(number) } else { Err(NotAnInvoiceNumber) }
+    }
+}
+
 /// One demand on a payment method; what is sent again after a crash bears the same key, `invoice-<id>-<attempt>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChargeKey {
@@ -123,7 +139,18 @@ mod tests {
         for text in ["", "invoice-", "invoice-42", "invoice-42-", "invoice-042-3", "invoice-42-3-1", "invoice-+42-3"] {
             assert_eq!(text.parse::<ChargeKey>(), Err(NotAChargeKey), "{text}");
         }
-        assert_eq!(InvoiceNumber(42).to_string(), "INV-000042");
+    }
+
+    #[test]
+    fn numbers_of_invoices_have_one_spelling() {
+        for (number, text) in [(42, "INV-000042"), (1_234_567, "INV-1234567")] {
+            assert_eq!(InvoiceNumber(number).to_string(), text);
+            assert_eq!(text.parse(), Ok(InvoiceNumber(number)));
+        }
+        for text in ["", "42", "INV-", "INV-42", "inv-000042", "INV-0000042", "INV-+00042", "INV-99999999999999999999"]
+        {
+            assert_eq!(text.parse::<InvoiceNumber>(), Err(NotAnInvoiceNumber), "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!                                    │  ▲  │
 //!              every retry declined: │  │  │ voided, or the upgrade it was for is declined
 //!                credits come back   ▼  │  ▼
-//!                                 failed│  voided: credits come back, nothing is owed
+//!                                 failed│  voided: credits come back, nothing is owed; usage counts as not billed
 //!                                    │  │
 //!                                    └──┘ money came: asked for again      (failed → voided, too)
 //! ```
@@ -199,6 +199,11 @@ impl Invoice {
     /// [`MoneyOverflow`].
     pub fn charges(&self) -> Result<Usd, MoneyOverflow> {
         Usd::sum(self.lines.iter().filter(|line| !line.is_credit()).map(|line| line.amount))
+    }
+
+    /// The tax that it charges; 0 without a line for it.
+    pub fn tax_basis_points(&self) -> u64 {
+        self.lines.iter().find(|line| line.kind == LineKind::Tax).map_or(0, |line| line.quantity)
     }
 
     /// Credits that are used for it, as positive amounts.

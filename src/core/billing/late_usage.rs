@@ -1,7 +1,7 @@
 //! What differs between a month's usage and what was billed of it: more becomes a line "late usage" on the next
-//! invoice, less becomes a credit.
+//! invoice, less becomes a credit, together with the tax that was charged on it.
 
-use super::line::{Line, LineKind, Measure, Window};
+use super::line::{Line, LineKind, Measure, WHOLE_BASIS_POINTS, Window};
 use super::terms::UnitPrice;
 use crate::core::calendar::Month;
 use crate::core::id::Service;
@@ -22,6 +22,8 @@ pub struct Billed {
     pub quantity: u64,
     pub unit: UnitPrice,
     pub amount: Usd,
+    /// Charged on the amount, not rounded.
+    pub tax: Usd,
 }
 
 /// What to do about a difference.
@@ -29,7 +31,7 @@ pub struct Billed {
 pub enum Settlement {
     /// A line for what was more.
     Late(Line),
-    /// What was billed too much, and what remains billed. The amount may be 0.
+    /// What was billed too much, with the whole cents of tax on it, and what remains billed. The amount may be 0.
     Correction { key: BilledKey, too_much: Usd, remains: Billed },
 }
 
@@ -40,19 +42,39 @@ pub fn billed_key(line: &Line) -> Option<BilledKey> {
     Some(BilledKey { month: line.month, service: line.service?, measure, window })
 }
 
-/// What was billed with one line more.
+/// What was billed with one line more, on an invoice with a tax of so many basis points.
 ///
 /// # Errors
 /// [`MoneyOverflow`].
-pub fn with_line(before: Option<&Billed>, line: &Line) -> Result<Billed, MoneyOverflow> {
+pub fn with_line(before: Option<&Billed>, line: &Line, basis_points: u64) -> Result<Billed, MoneyOverflow> {
+    let tax = tax_on(line.amount, basis_points)?;
     let Some(before) = before else {
-        return Ok(Billed { quantity: line.quantity, unit: line.unit, amount: line.amount });
+        return Ok(Billed { quantity: line.quantity, unit: line.unit, amount: line.amount, tax });
     };
     Ok(Billed {
         quantity: before.quantity.checked_add(line.quantity).ok_or(MoneyOverflow)?,
         unit: before.unit,
         amount: before.amount.checked_add(line.amount)?,
+        tax: before.tax.checked_add(tax)?,
     })
+}
+
+/// What was billed without one line of such an invoice; `None` if more than the rest came back by corrections already.
+///
+/// # Errors
+/// [`MoneyOverflow`].
+pub fn without_line(before: &Billed, line: &Line, basis_points: u64) -> Result<Option<Billed>, MoneyOverflow> {
+    let rest = Billed {
+        quantity: before.quantity.saturating_sub(line.quantity),
+        unit: before.unit,
+        amount: before.amount.checked_sub(line.amount)?,
+        tax: before.tax.checked_sub(tax_on(line.amount, basis_points)?)?.max(Usd::ZERO),
+    };
+    Ok((rest.amount >= Usd::ZERO).then_some(rest))
+}
+
+fn tax_on(amount: Usd, basis_points: u64) -> Result<Usd, MoneyOverflow> {
+    amount.times_per(basis_points, WHOLE_BASIS_POINTS)
 }
 
 /// What to do about one stretch of an earlier month: `now` is its line by all that is known, `None` if there is no
@@ -76,12 +98,21 @@ pub fn settle(
         }
         (Some(billed), _) if quantity < billed_quantity => {
             let due = billed.unit.amount.times_per(quantity, billed.unit.per)?.floor_cents().min(billed.amount);
-            let too_much = billed.amount.checked_sub(due)?;
-            let remains = Billed { quantity, unit: billed.unit, amount: due };
+            let tax = share(billed.tax, due, billed.amount)?;
+            // Rounded down before and after, several corrections give back exactly what one would.
+            let too_much_tax = billed.tax.floor_cents().checked_sub(tax.floor_cents())?;
+            let too_much = billed.amount.checked_sub(due)?.checked_add(too_much_tax)?;
+            let remains = Billed { quantity, unit: billed.unit, amount: due, tax };
             Ok(Some(Settlement::Correction { key, too_much, remains }))
         }
         _ => Ok(None),
     }
+}
+
+/// As much of the tax on `whole` as is on `part` of it.
+fn share(tax: Usd, part: Usd, whole: Usd) -> Result<Usd, MoneyOverflow> {
+    let count = |amount: Usd| u64::try_from(amount.micros()).map_err(|_| MoneyOverflow);
+    if whole == Usd::ZERO { Ok(Usd::ZERO) } else { tax.times_per(count(part)?, count(whole)?) }
 }
 
 #[cfg(test)]
@@ -112,7 +143,7 @@ mod tests {
             (Some(12_345), Some(12_299), Some((12_299, 10_000))),
             (Some(12_345), None, Some((0, 1_230_000))),
         ] {
-            let billed = billed.map(|quantity| with_line(None, &line(quantity)).unwrap());
+            let billed = billed.map(|quantity| with_line(None, &line(quantity), 0).unwrap());
             let found = settle(key, billed.as_ref(), now.map(line).as_ref()).unwrap();
             let shown = found.map(|settlement| match settlement {
                 Settlement::Late(line) => (line.quantity, line.amount.micros()),
@@ -124,15 +155,48 @@ mod tests {
 
     #[test]
     fn what_comes_in_parts_is_never_more_than_at_once() {
-        let mut billed = with_line(None, &line(12_345)).unwrap();
+        let mut billed = with_line(None, &line(12_345), 0).unwrap();
         let key = billed_key(&line(1)).unwrap();
         for quantity in [12_399, 12_400, 12_450, 30_000, 29_000, 29_060, 29_150] {
             match settle(key, Some(&billed), Some(&line(quantity))).unwrap().unwrap() {
-                Settlement::Late(late) => billed = with_line(Some(&billed), &late).unwrap(),
+                Settlement::Late(late) => billed = with_line(Some(&billed), &late, 0).unwrap(),
                 Settlement::Correction { remains, .. } => billed = remains,
             }
             assert_eq!(billed.quantity, quantity);
             assert!(billed.amount <= line(quantity).amount, "{quantity}");
         }
+    }
+
+    #[test]
+    fn the_tax_on_what_was_too_much_comes_back_in_whole_cents() {
+        let key = billed_key(&line(1)).unwrap();
+        for (basis_points, billed, rights, cents) in [
+            (1_900, 5_000_000, vec![500_000], vec![53_550]),
+            (1_900, 5_000_000, vec![0], vec![59_500]),
+            // 1.23 and a tax of 0.2337, of which 0.23 were charged.
+            (1_900, 12_345, vec![0], vec![146]),
+            (1_900, 12_345, vec![10_000, 5_000, 100, 0], vec![27, 60, 58, 1]),
+            (0, 12_345, vec![10_000, 0], vec![23, 100]),
+        ] {
+            let mut billed = with_line(None, &line(billed), basis_points).unwrap();
+            let mut found = Vec::new();
+            for right in rights {
+                let settled = settle(key, Some(&billed), Some(&line(right))).unwrap();
+                let Some(Settlement::Correction { too_much, remains, .. }) = settled else { panic!("{settled:?}") };
+                found.push(too_much.micros() / 10_000);
+                billed = remains;
+            }
+            assert_eq!(found, cents, "{basis_points}");
+        }
+    }
+
+    #[test]
+    fn what_is_void_was_not_billed() {
+        let first = with_line(None, &line(12_345), 1_900).unwrap();
+        let both = with_line(Some(&first), &line(30_000), 700).unwrap();
+        assert_eq!(without_line(&both, &line(30_000), 700), Ok(Some(first.clone())));
+        let nothing = Billed { quantity: 0, unit: UNIT, amount: Usd::ZERO, tax: Usd::ZERO };
+        assert_eq!(without_line(&first, &line(12_345), 1_900), Ok(Some(nothing)));
+        assert_eq!(without_line(&first, &line(30_000), 1_900), Ok(None), "more than that came back");
     }
 }

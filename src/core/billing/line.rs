@@ -11,6 +11,9 @@ use crate::core::id::Service;
 use crate::core::money::{MoneyOverflow, Usd};
 use crate::core::tier::Tier;
 
+/// Basis points in a whole.
+pub(super) const WHOLE_BASIS_POINTS: u64 = 10_000;
+
 /// What is metered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Measure {
@@ -163,6 +166,11 @@ impl Line {
         matches!(self.kind, LineKind::Usage(_))
     }
 
+    /// Whether it is usage, late or not.
+    pub const fn is_metered(&self) -> bool {
+        matches!(self.kind, LineKind::Usage(_) | LineKind::LateUsage(_))
+    }
+
     /// Recomputes it. The first thing that does not hold.
     ///
     /// # Errors
@@ -170,12 +178,11 @@ impl Line {
     pub fn broken(&self) -> Result<Option<&'static str>, MoneyOverflow> {
         let expected = Self::new(self.kind, self.service, self.month, self.quantity, self.unit)?;
         let expected = Self { usage: self.usage, ..expected };
-        let metered = matches!(self.kind, LineKind::Usage(_) | LineKind::LateUsage(_));
         let rules = [
             ("a line differs from its quantity times its price", *self == expected),
             ("only credits are negative", (self.amount < Usd::ZERO) == self.is_credit()),
             ("a credit is a whole number of cents", !self.is_credit() || self.remainder == Usd::ZERO),
-            ("exactly usage has a window and a digest", metered == self.usage.is_some()),
+            ("exactly usage has a window and a digest", self.is_metered() == self.usage.is_some()),
             ("a window ends after it begins", self.usage.is_none_or(|(window, _)| window.from < window.to)),
         ];
         Ok(rules.into_iter().find(|(_, holds)| !holds).map(|(rule, _)| rule))

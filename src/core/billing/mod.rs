@@ -41,7 +41,8 @@
 //!
 //! - Every entry sums to zero; what lies in escrow is deposits − withdrawals − paid + paid back.
 //! - An invoice's amount is the sum of its lines and what payment methods are asked for. Only one demand for it is under
-//!   way at a time, and the next one follows a final refusal of the last: it is charged at most once.
+//!   way at a time, and the next one follows a final refusal of the last: it is paid at most once. Money that comes after
+//!   it was refused pays what is still owed, or becomes a credit.
 //! - Credits are used once, and come back when an invoice fails or is voided.
 //! - There is exactly one draft, and numbers have no gaps.
 //! - A month of a service is billed once; a month that cannot be used is not charged for.
@@ -81,7 +82,7 @@ pub use account::{Account, ServiceAccount, Standing};
 pub use action::{Action, Notice, ServiceChange};
 pub use completeness::Completeness;
 pub use credit::{Credit, CreditReason, plan_use};
-pub use credit_note::{CreditNote, CreditNoteState, Payout, RefundAnswer};
+pub use credit_note::{CreditNote, CreditNoteState, MAX_REASON, Payout, RefundAnswer, is_reason};
 pub use cycle::LATE_USAGE_MONTHS;
 pub use decide::{Decision, Preview, decide, next_due, preview};
 pub use entry::{
@@ -92,13 +93,15 @@ pub use escrow::{
     Ability, ChainEventId, ChainMove, ChargeAnswer, EscrowMirror, LIMIT_PERIOD_MS, MIN_SPENDING_LIMIT,
     NotASpendingLimit, Outcome, SpendingLimit,
 };
-pub use event::{Event, MonthEnd, MonthUsage};
-pub use ids::{ChargeKey, Counters, CreditId, CreditNoteId, InvoiceId, InvoiceNumber, NotAChargeKey};
+pub use event::{Event, MonthEnd, MonthUsage, UsageNews};
+pub use ids::{
+    ChargeKey, Counters, CreditId, CreditNoteId, InvoiceId, InvoiceNumber, NotAChargeKey, NotAnInvoiceNumber,
+};
 pub use invoice::{BrokenInvoice, Invoice, InvoiceState, Purpose};
-pub use late_usage::{Billed, BilledKey};
+pub use late_usage::{Billed, BilledKey, billed_key};
 pub use line::{KindFacts, Line, LineKind, Measure, Window};
 pub use payment::{Charge, ChargeState, PaymentMethod};
-pub use runway::{NoRunway, Outlook, Runway, RunwayEnd, outlook, runway};
+pub use runway::{NoRunway, Outlook, RATE_DAYS, Runway, RunwayEnd, outlook, per_day, runway};
 pub use spend_cap::{CapStatus, SpendCap};
 pub use terms::{ExtraKind, Terms, UnitPrice};
 pub use usage_lines::{Counted, UsageDigest, UsagePrices, recount, usage_lines};

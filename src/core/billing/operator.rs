@@ -5,13 +5,13 @@ use super::account::ServiceAccount;
 use super::action::{Action, Notice, ServiceChange};
 use super::books::{Books, Done};
 use super::credit::CreditReason;
-use super::credit_note::{CreditNote, CreditNoteState, Payout, RefundAnswer};
-use super::dunning::{self, Phase};
+use super::credit_note::{CreditNote, CreditNoteState, Payout, RefundAnswer, is_reason};
+use super::dunning::{self, Dunning, Phase};
 use super::entry::{AccountName, EntryReason, Links, transfer};
 use super::error::{BillingError, Refusal};
 use super::escrow::{ChainMove, EscrowMirror, Outcome, SpendingLimit};
 use super::ids::InvoiceId;
-use super::invoice::InvoiceState;
+use super::invoice::{Invoice, InvoiceState};
 use super::payment::{ChargeState, PaymentMethod};
 use super::spend_cap::{SpendCap, review};
 use crate::core::calendar::UtcMillis;
@@ -50,6 +50,16 @@ impl Books<'_> {
         self.post(moved.entry_key().0, EntryReason::ForeignCharge, by_chain(moved), postings)
     }
 
+    pub fn forgotten_charge(&mut self, moved: &ChainMove) -> Done {
+        let escrow = self.escrow()?;
+        self.act(Action::SaveEscrow(escrow.after_charge(positive(moved.amount)?, moved.at)?));
+        let credit = self.new_credit(CreditReason::Refund, moved.amount, None, None);
+        let postings = transfer(AccountName::Escrow, AccountName::Credit(credit), moved.amount)?;
+        let links = Links { credit: Some(credit), ..by_chain(moved) };
+        self.post(moved.entry_key().0, EntryReason::Overpaid, links, postings)?;
+        self.collect_all()
+    }
+
     pub fn credited_elsewhere(&mut self, moved: &ChainMove) -> Done {
         let escrow = self.escrow()?;
         let balance = escrow.balance.checked_add(positive(moved.amount)?)?;
@@ -84,17 +94,32 @@ impl Books<'_> {
         if cap.is_some_and(|cap| cap.amount <= Usd::ZERO) {
             return Err(Refusal::BadAmount.into());
         }
-        self.change_standing(|standing| standing.cap = cap);
+        if self.account.standing.cap.is_none() {
+            self.spent = Some(self.drawn_usage()?);
+        }
+        self.change_standing(|standing| {
+            let amount = |cap: SpendCap| cap.amount;
+            if standing.cap.map(amount) != cap.map(amount) {
+                // What was told was told of another amount.
+                standing.cap_status.told_percent = 0;
+            }
+            standing.cap = cap;
+        });
         Ok(())
     }
 
-    /// Tells how far a cap is reached and stops or releases keys: by the usage on the draft, if it is of the running
-    /// month.
-    pub fn review_cap(&mut self) -> Done {
-        let standing = &self.account.standing;
+    /// What the draft shows of the running month's usage.
+    fn drawn_usage(&self) -> Done<Usd> {
         let draft = self.draft()?;
-        let usage = draft.lines.iter().filter(|line| line.is_usage() && draft.month == standing.month);
-        let spent = Usd::sum(usage.map(|line| line.amount))?;
+        let usage = draft.lines.iter().filter(|line| line.is_usage() && line.month == self.account.standing.month);
+        Ok(Usd::sum(usage.map(|line| line.amount))?)
+    }
+
+    /// Tells how far a cap is reached and stops or releases keys. A month begins with nothing.
+    pub fn review_cap(&mut self) -> Done {
+        let (standing, status) = (&self.account.standing, self.account.standing.cap_status);
+        let known = if status.month == standing.month { status.spent } else { Usd::ZERO };
+        let spent = self.spent.unwrap_or(known);
         let (status, told) = review(standing.cap, standing.cap_status, standing.month, spent);
         self.change_standing(|standing| standing.cap_status = status);
         told.into_iter().for_each(|percent| self.notify(Notice::CapReached { percent, spent }));
@@ -112,14 +137,20 @@ impl Books<'_> {
         self.collect_all()
     }
 
-    /// At most what was paid; to escrow at most what escrow paid.
-    pub fn issue_credit_note(&mut self, invoice: InvoiceId, amount: Usd, payout: Payout) -> Done {
+    /// At most what was paid; to escrow at most what escrow paid, and nothing as long as the books are in doubt.
+    pub fn issue_credit_note(&mut self, invoice: InvoiceId, amount: Usd, payout: Payout, reason: &str) -> Done {
         let paid = self.invoice(invoice)?;
         if paid.state != InvoiceState::Paid {
             return Err(Refusal::InvoiceState(paid.state).into());
         }
         if amount <= Usd::ZERO || !amount.is_whole_cents() {
             return Err(Refusal::BadAmount.into());
+        }
+        if !is_reason(reason) {
+            return Err(Refusal::BadReason.into());
+        }
+        if payout == Payout::Escrow && self.account.standing.parked.is_some() {
+            return Err(Refusal::Parked.into());
         }
         let all = paid.charges()?.checked_sub(self.given_back(invoice, |_| true)?)?;
         let by_escrow = self.paid_by_escrow(invoice)?.checked_sub(self.given_back(invoice, is_to_escrow)?)?;
@@ -131,7 +162,8 @@ impl Books<'_> {
             return Err(Refusal::MoreThanPaid(most).into());
         }
         let (id, issued_at) = (self.counters.take_credit_note(), self.now);
-        let note = CreditNote { id, invoice, amount, issued_at, state: CreditNoteState::Sent };
+        let (reason, state) = (reason.trim().to_owned(), CreditNoteState::Sent);
+        let note = CreditNote { id, invoice, amount, reason, issued_at, state };
         match payout {
             Payout::Credit => self.pay_by_credit(note),
             Payout::Escrow => {
@@ -185,17 +217,31 @@ impl Books<'_> {
         }
     }
 
+    /// Nobody could be asked to pay meanwhile, so grace begins anew for what is unpaid still.
     pub fn unpark(&mut self) -> Done {
+        let standing = &self.account.standing;
+        if standing.parked.is_some() && !standing.dunning.suspended {
+            let failed = self.account.unpaid().into_iter().filter(|invoice| invoice.first_failure_at.is_some());
+            let failed: Vec<Invoice> = failed.cloned().collect();
+            for invoice in failed {
+                self.save_invoice(Invoice { first_failure_at: Some(self.now), ..invoice })?;
+            }
+            self.change_standing(|standing| standing.dunning = Dunning::default());
+        }
         self.change_standing(|standing| standing.parked = None);
         self.collect_all()
     }
 
-    /// What follows from not paying, or from having paid: notices, suspension, resumption.
+    /// What follows from not paying, or from having paid: notices, suspension, resumption. Nobody is suspended while
+    /// parked: it is not the customer who does not pay then.
     pub fn dun(&mut self) -> Done {
         let owed = self.account.unpaid().into_iter().filter(|invoice| invoice.purpose.is_for_running_services());
         let oldest = owed.filter_map(|invoice| invoice.first_failure_at).min();
         let standing = &self.account.standing;
         let before = standing.dunning;
+        if standing.parked.is_some() && oldest.is_some() && !before.suspended {
+            return Ok(());
+        }
         let step = dunning::step(before, oldest, standing.has_paid, self.now);
         self.change_standing(|standing| standing.dunning = step.after);
         if let Some(suspends_at) = step.notice {

@@ -8,6 +8,8 @@ use super::escrow::EscrowMirror;
 use super::line::Line;
 use crate::core::calendar::{DAY_MS, Month, NotAMonth, UtcMillis};
 use crate::core::money::{MoneyOverflow, Usd};
+use crate::core::rating::PricePerRequests;
+use crate::core::usage::HourUsage;
 
 /// Nobody needs to know it further ahead.
 pub const HORIZON_DAYS: u32 = 365;
@@ -45,6 +47,22 @@ pub fn outlook(account: &Account, per_day: Usd, now: UtcMillis) -> Result<Outloo
     })
 }
 
+/// The present rate is that of so many days.
+pub const RATE_DAYS: i64 = 7;
+
+/// What a day costs at the present rate: the requests of the last [`RATE_DAYS`], in `hours`, at the present price. Who
+/// began later has a rate of the time since then, and at least of a day.
+///
+/// # Errors
+/// [`MoneyOverflow`].
+pub fn per_day(hours: &[HourUsage], price: PricePerRequests, now: UtcMillis) -> Result<Usd, MoneyOverflow> {
+    let recent = || hours.iter().filter(|usage| usage.hour > now.plus_ms(-RATE_DAYS * DAY_MS) && usage.hour <= now);
+    let requests = recent().map(|usage| usage.billable_requests).fold(0, u64::saturating_add);
+    let first = recent().map(|usage| usage.hour).min();
+    let span_ms = first.map_or(DAY_MS, |first| now.0.saturating_sub(first.0).max(DAY_MS));
+    price.amount.times_per(requests, price.per)?.times_per(DAY_MS.unsigned_abs(), span_ms.unsigned_abs())
+}
+
 /// Why it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunwayEnd {
@@ -54,6 +72,17 @@ pub enum RunwayEnd {
     SpendingLimit,
     /// Not within the horizon.
     Beyond,
+}
+
+impl RunwayEnd {
+    /// The word used in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Balance => "balance",
+            Self::SpendingLimit => "spending_limit",
+            Self::Beyond => "beyond",
+        }
+    }
 }
 
 /// Full days from now.
@@ -145,6 +174,8 @@ impl State {
 mod tests {
     use super::*;
     use crate::core::billing::escrow::SpendingLimit;
+    use crate::core::calendar::HOUR_MS;
+    use crate::core::id::{CustomerId, Service};
 
     fn usd(dollars: i32) -> Usd {
         Usd::from_dollars(dollars)
@@ -171,6 +202,31 @@ mod tests {
         check(28, 0, Outlook { renewal: usd(29), ..nothing }, (10, balance));
         check(29, 0, Outlook { renewal: usd(29), ..nothing }, (38, balance));
         check(29, 0, Outlook { renewal: usd(29), per_day: usd(1), ..nothing }, (10, balance));
+    }
+
+    #[test]
+    fn the_rate_is_of_a_week_or_of_the_time_since_the_beginning() {
+        let now = UtcMillis(100 * DAY_MS);
+        let price = PricePerRequests { amount: usd(1), per: 10_000 };
+        let hour = |hours_ago: i64, billable_requests| HourUsage {
+            customer: CustomerId::new(1).unwrap(),
+            service: Service::Grpc,
+            hour: now.plus_ms(-hours_ago * HOUR_MS),
+            requests: billable_requests,
+            billable_requests,
+            billable_bytes: 0,
+        };
+        for (hours, micros) in [
+            (vec![], 0),
+            (vec![hour(1, 20_000)], 2_000_000),
+            (vec![hour(48, 20_000), hour(1, 20_000)], 2_000_000),
+            (vec![hour(48, 20_000), hour(0, 20_000)], 2_000_000),
+            (vec![hour(48, 20_000), hour(-1, 20_000)], 1_000_000),
+            (vec![hour(167, 70_000)], 1_005_988),
+            (vec![hour(168, 70_000)], 0),
+        ] {
+            assert_eq!(per_day(&hours, price, now), Ok(Usd::from_micros(micros)), "{hours:?}");
+        }
     }
 
     #[test]

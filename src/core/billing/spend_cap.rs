@@ -1,9 +1,11 @@
 //! A customer's own bound on what a month's usage may cost. Subscriptions are known beforehand and do not count.
+//!
+//! It is held against the running month, also while the draft is still of the month before.
 
 use crate::core::calendar::Month;
 use crate::core::money::Usd;
 
-/// Per cents of the cap that are told, each once a month.
+/// Per cents of the cap that are told, each once a month and amount.
 pub const ALERT_PERCENTS: [u64; 4] = [50, 75, 90, 100];
 
 /// What a customer asked for.
@@ -15,24 +17,26 @@ pub struct SpendCap {
     pub hard_stop: bool,
 }
 
-/// What was told of a month, and whether keys are stopped.
+/// What is known and was told of a month, and whether keys are stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CapStatus {
     pub month: Month,
     /// The greatest per cent that was told; 0 = none.
     pub told_percent: u64,
     pub stopped: bool,
+    /// What its usage costs so far.
+    pub spent: Usd,
 }
 
 impl CapStatus {
     /// Nothing was told of a month.
     pub const fn of(month: Month) -> Self {
-        Self { month, told_percent: 0, stopped: false }
+        Self { month, told_percent: 0, stopped: false, spent: Usd::ZERO }
     }
 }
 
-/// The status that follows, and the per cents to tell. What was told is not told again, whatever becomes of
-/// the cap; keys are stopped as long as it is reached.
+/// The status that follows, and the per cents to tell. What was told of a cap's amount is not told again; keys are stopped
+/// as long as it is reached.
 pub fn review(cap: Option<SpendCap>, before: CapStatus, month: Month, spent: Usd) -> (CapStatus, Vec<u64>) {
     let before = if before.month == month { before } else { CapStatus::of(month) };
     let Some(cap) = cap else { return (CapStatus::of(month), Vec::new()) };
@@ -44,7 +48,7 @@ pub fn review(cap: Option<SpendCap>, before: CapStatus, month: Month, spent: Usd
     let highest = reached.last().copied().unwrap_or(0);
     let told: Vec<u64> = reached.into_iter().filter(|percent| *percent > before.told_percent).collect();
     let stopped = cap.hard_stop && highest >= 100;
-    (CapStatus { month, told_percent: highest.max(before.told_percent), stopped }, told)
+    (CapStatus { month, told_percent: highest.max(before.told_percent), stopped, spent }, told)
 }
 
 #[cfg(test)]

@@ -4,16 +4,19 @@
 //! ```text
 //! subscribe ──▶ invoice for the whole month ──paid──▶ usable; the days before come back as credit
 //! larger tier ──▶ invoice for the rest of the month ──paid──▶ the tier begins
-//!                                                  └─declined──▶ void, nothing has changed
+//!                            │                     └─declined──▶ void, nothing has changed
+//!                            └──paid when the month is over──▶ nothing has changed, its cost comes back as credit
 //! smaller tier ──▶ on the next 1st; asking for the present tier undoes it
 //! cancel ──▶ at the end of the month; can be undone until then
 //!
 //! never paid for: every change is at once; the old invoice is void, and there is one for the new tier
+//!                 month over ──▶ void, one for the next month ──month over──▶ void, and the subscription ends
 //! ```
 
 use super::account::ServiceAccount;
 use super::action::ServiceChange;
 use super::books::{Books, Done};
+use super::cycle::month_lines;
 use super::error::Refusal;
 use super::ids::InvoiceId;
 use super::invoice::{Invoice, Purpose};
@@ -36,14 +39,16 @@ impl Books<'_> {
         self.bill_month_of(service, Purpose::Subscribe { service })
     }
 
-    /// An invoice for the whole running month of a service, with a credit for the days before.
+    /// An invoice for the whole running month of a service and what it has beyond its tier, with a credit for the days
+    /// before.
     pub fn bill_month_of(&mut self, service: Service, purpose: Purpose) -> Done {
         let account = self.account.service(service);
         let month = self.account.standing.month;
-        let tier = account.instance.tier.ok_or(ServiceRefusal::NotProvisioned)?;
-        let price = self.terms.tier(tier);
-        let kind = LineKind::Subscription { tier };
-        let lines = vec![Line::new(kind, Some(service), month, 1, UnitPrice::each(price))?];
+        if account.instance.tier.is_none() {
+            return Err(ServiceRefusal::NotProvisioned.into());
+        }
+        let lines = month_lines(service, &account, month, self.terms)?;
+        let price = Usd::sum(lines.iter().map(|line| line.amount))?;
         let draft = self.new_invoice(purpose, month);
         let credit_on_payment = credit_for_days_before(price, month, self.now)?;
         let billed = ServiceAccount { billed_through: Some(month), ..account };
@@ -113,7 +118,7 @@ impl Books<'_> {
             return Ok(());
         }
         self.void_unpaid_of(service)?;
-        let gone = ServiceAccount { instance, billed_through: None, ..account };
+        let gone = ServiceAccount { instance, billed_through: None, renewed_unpaid: false, ..account };
         self.save_service(service, gone, ServiceChange::Ended);
         Ok(())
     }

@@ -6,6 +6,8 @@ pub mod histories;
 mod previews;
 mod records;
 mod scenarios;
+mod settlements;
+mod standing;
 pub mod world;
 
 use super::*;

@@ -6,12 +6,15 @@ use serde::Serialize;
 use tokio::task::block_in_place;
 
 use super::{BEGIN, DemoError};
+use crate::app::billing::show_parked;
 use crate::app::{App, AppError, verify_books};
 use crate::chain::Chain;
 use crate::core::calendar::Month;
 use crate::core::money::Usd;
 use crate::ledger::balance::{Balance, EVER, trial_balance};
 use crate::ledger::billing_invoice::{InvoicesInState, count_invoices_by_state};
+use crate::ledger::chain_event::count_events_to_take;
+use crate::ledger::charge::next_send_at;
 use crate::ledger::payment_terms::count_suspended;
 
 /// A month as it stood when it ended, before its usage was invoiced.
@@ -95,6 +98,16 @@ pub(super) async fn finish(app: &App, seed: u64, months: Vec<MonthReport>) -> Re
     if -sum(&balances, "escrow") != i128::from(chain.accounts.micros()) {
         problems.push("the books and the chain differ about escrow".to_owned());
     }
+    let waiting = app.ledger.read(count_events_to_take).await?;
+    if waiting > 0 {
+        problems.push(format!("{waiting} events of the chain are not in the books"));
+    }
+    if app.ledger.read(next_send_at).await?.is_some() {
+        problems.push("a payment has no answer".to_owned());
+    }
+    let parked = app.ledger.read(show_parked).await.map_err(AppError::from)?;
+    problems
+        .extend(parked.into_iter().map(|parked| format!("customer {} is parked: {}", parked.customer, parked.reason)));
     problems.extend(reconciled.parked.iter().map(|customer| format!("escrow of customer {customer} differs")));
     Ok(TravelReport {
         seed,

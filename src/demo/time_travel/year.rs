@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::DemoError;
 use super::books::{MonthReport, TravelReport, finish, report_month};
 use super::people::Person;
-use crate::app::{App, ConfigChangeError, GrantCredit, change_config_global, note_usage_news};
+use crate::app::billing::Order;
+use crate::app::{App, ConfigChangeError, change_config_global, note_usage_news};
 use crate::clock::Clock;
-use crate::core::billing::{Event, InvoiceId, Payout};
 use crate::core::calendar::{DAY_MS, HOUR_MS, Month, UtcMillis};
 use crate::core::customer::Customer;
 use crate::core::id::CustomerId;
@@ -118,10 +118,9 @@ impl<'a> Year<'a> {
     }
 
     async fn write_usage(&self, hours: Vec<HourUsage>) -> Result<(), DemoError> {
-        let month = Month::of(self.now())?;
         let write = move |tx: &WriteTx<'_>| {
             hours.iter().try_for_each(|hour| set_usage(tx, hour))?;
-            note_usage_news(tx, &hours, month)
+            note_usage_news(tx, &hours)
         };
         Ok(self.app.ledger.write(write).await?)
     }
@@ -190,11 +189,10 @@ impl<'a> Year<'a> {
         let place = self.random.usize(..self.people.len());
         let Some(person) = self.people.get(place) else { return Ok(()) };
         let amount_micros = Usd::from_dollars(self.random.i32(2..=9)).micros();
-        let customer = person.number;
-        let asked =
-            GrantCredit { customer, amount_micros, reason: "goodwill".to_owned(), expires_after_days: Some(60) };
+        let (customer, reason) = (person.number, "goodwill".to_owned());
+        let order = Order::GrantCredit { customer, amount_micros, reason, expires_after_days: Some(60) };
         // Who has not come yet gets nothing.
-        drop(self.app.grant_credit(asked).await);
+        drop(self.app.carry_out_order(order).await);
         Ok(())
     }
 
@@ -203,10 +201,11 @@ impl<'a> Year<'a> {
         let read = move |tx: &ReadTx<'_>| invoices_of(tx, customer, None, 99);
         let paid = self.app.ledger.read(read).await?;
         let paid = paid.into_iter().find(|invoice| invoice.state == StoredInvoiceState::Paid);
-        if let Some(invoice) = paid {
-            let (invoice, amount) = (InvoiceId(invoice.invoice), Usd::from_dollars(3));
-            let event = Event::IssueCreditNote { invoice, amount, payout: Payout::Escrow };
-            drop(self.app.bill(customer, event).await);
+        if let Some(invoice) = paid.and_then(|invoice| invoice.number) {
+            let amount_micros = Usd::from_dollars(3).micros();
+            let (to, reason) = ("escrow".to_owned(), "an hour without service".to_owned());
+            let order = Order::IssueCreditNote { invoice, amount_micros, to, reason };
+            drop(self.app.carry_out_order(order).await);
         }
         Ok(())
     }

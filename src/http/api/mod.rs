@@ -3,6 +3,10 @@
 pub(super) mod account;
 pub(super) mod api_keys;
 pub(super) mod auth;
+pub(super) mod billing;
+pub(super) mod billing_stream;
+pub(super) mod escrow;
+pub(super) mod invoices;
 pub(super) mod page;
 pub(super) mod seal_keys;
 pub(super) mod services;
@@ -39,6 +43,7 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
         .routes(routes!(services::disable))
         .routes(routes!(services::cancel))
         .routes(routes!(services::undo_cancel))
+        .routes(routes!(services::preview))
         .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .routes(routes!(api_keys::api_key_use))
         .routes(routes!(api_keys::update_api_key, api_keys::delete_api_key))
@@ -59,6 +64,27 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
         .routes(routes!(traffic::request))
         .routes(routes!(traffic_stream::export))
         .routes(routes!(traffic_stream::live))
+        .routes(routes!(billing::overview))
+        .routes(routes!(billing::list_credits))
+        .routes(routes!(billing::list_entries))
+        .routes(routes!(billing::list_notices))
+        .routes(routes!(billing::note_notices_read))
+        .routes(routes!(billing::set_payment_methods))
+        .routes(routes!(billing::set_spend_cap, billing::remove_spend_cap))
+        .routes(routes!(billing_stream::events))
+        .routes(routes!(escrow::get_escrow))
+        .routes(routes!(escrow::get_wallet))
+        .routes(routes!(escrow::draw_from_faucet))
+        .routes(routes!(escrow::list_transactions, escrow::build_transaction))
+        .routes(routes!(escrow::get_transaction))
+        .routes(routes!(escrow::hand_in_signature))
+        .routes(routes!(invoices::list_invoices))
+        .routes(routes!(invoices::get_invoice))
+        .routes(routes!(invoices::pay_invoice))
+        .routes(routes!(invoices::invoice_html))
+        .routes(routes!(invoices::invoice_pdf))
+        .routes(routes!(invoices::invoice_usage_csv))
+        .routes(routes!(invoices::line_hours))
         .routes(routes!(config::frontend));
     let document = router.get_openapi_mut();
     *document = with_errors(std::mem::take(document));

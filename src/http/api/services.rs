@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 
-use crate::app::{Caller, Once, ServiceAction, ServiceList, ServiceSettingsChange, ServiceView, TierChoice};
+use crate::app::{
+    Caller, Once, PreviewAsked, PreviewView, ServiceAction, ServiceList, ServiceSettingsChange, ServiceView, TierChoice,
+};
 use crate::core::error_code::Code;
 use crate::core::id::Service;
-use crate::http::extract::{Asked, Authorized, Nothing, Segment, ServicesRead, ServicesWrite};
+use crate::http::extract::{Asked, Authorized, BillingRead, Body, Nothing, Segment, ServicesRead, ServicesWrite};
 use crate::http::{HttpState, Problem};
 
 type Answer = Result<Json<ServiceView>, Problem>;
@@ -61,7 +63,8 @@ async fn act(state: &HttpState, caller: &Caller, name: &str, once: Option<Once>,
     Ok(Json(state.app.act_on_service(caller, once, service(name)?, action).await?))
 }
 
-/// Subscribes to a service. It begins switched off. This version charges nothing for it.
+/// Subscribes to a service: an invoice for the whole month is made and paid at once, if credits or a payment method
+/// cover it. The service begins switched off, and works once it was paid for; the days before come back as credit.
 #[utoipa::path(
     post, path = "/api/services/{service}/subscribe", tag = "services",
     security(("session" = []), ("token" = ["services.write"])),
@@ -155,4 +158,20 @@ pub(crate) async fn undo_cancel(
     asked: Asked<Nothing>,
 ) -> Answer {
     act(&state, &caller, &name, asked.once, ServiceAction::UndoCancel).await
+}
+
+/// Shows what an action would cost: the invoice that it would make, to the micro-dollar, when it takes effect, and
+/// whether and by what it can be paid. Nothing is done.
+#[utoipa::path(
+    post, path = "/api/services/{service}/preview", tag = "services",
+    security(("session" = []), ("token" = ["billing.read"])),
+    params(("service" = String, Path)), request_body = PreviewAsked, responses((status = 200, body = PreviewView))
+)]
+pub(crate) async fn preview(
+    State(state): State<HttpState>,
+    Authorized(caller, _): Authorized<BillingRead>,
+    Segment(name): Segment<String>,
+    Body(asked): Body<PreviewAsked>,
+) -> Result<Json<PreviewView>, Problem> {
+    Ok(Json(state.app.preview_service(&caller, service(&name)?, asked).await?))
 }

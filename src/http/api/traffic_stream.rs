@@ -1,9 +1,8 @@
 //! Answers that come piece by piece: a file of requests, and the tail of those that arrive.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -21,8 +20,8 @@ use crate::app::{
     TrafficScope,
 };
 use crate::core::error_code::Code;
-use crate::core::id::CustomerId;
 use crate::http::extract::{Authorized, Params, TrafficRead};
+use crate::http::seats::Seats;
 use crate::http::{HttpState, Problem};
 use crate::telemetry::chain;
 
@@ -46,42 +45,12 @@ const ROW_LIMIT: HeaderName = HeaderName::from_static("suiftly-row-limit");
 /// How many may have an answer that goes on.
 pub(in crate::http) struct Streams {
     exports: Arc<Semaphore>,
-    tails: Arc<Mutex<HashMap<CustomerId, usize>>>,
+    tails: Seats,
 }
 
 impl Default for Streams {
     fn default() -> Self {
-        Self { exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)), tails: Arc::default() }
-    }
-}
-
-/// One tail of a customer, counted as long as it lives.
-struct Seat {
-    customer: CustomerId,
-    tails: Arc<Mutex<HashMap<CustomerId, usize>>>,
-}
-
-impl Streams {
-    fn seat(&self, customer: CustomerId) -> Result<Seat, Problem> {
-        let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
-        let (all, own) = (tails.values().sum::<usize>(), tails.get(&customer).copied().unwrap_or(0));
-        if all >= MAX_TAILS || own >= MAX_TAILS_OF_CUSTOMER {
-            return Err(Problem::of(Code::TooManyWatchers));
-        }
-        tails.insert(customer, own + 1);
-        Ok(Seat { customer, tails: Arc::clone(&self.tails) })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = tails.get(&self.customer).copied().unwrap_or(0).saturating_sub(1);
-        if left == 0 {
-            tails.remove(&self.customer);
-        } else {
-            tails.insert(self.customer, left);
-        }
+        Self { exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)), tails: Seats::new(MAX_TAILS, MAX_TAILS_OF_CUSTOMER) }
     }
 }
 
@@ -162,7 +131,7 @@ pub(crate) async fn live(
     let scope = state.app.read_live(&caller, &params)?;
     let last = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
     let position = last.and_then(|text| state.app.read_live_position(text)).unwrap_or_default();
-    let seat = state.streams.seat(caller.customer)?;
+    let seat = state.streams.tails.take(caller.customer)?;
     // What is wrong from the beginning is told as a problem.
     let first = state.app.live_news(scope, position).await?;
     let (sender, events) = mpsc::channel(1);

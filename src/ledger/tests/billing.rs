@@ -4,16 +4,15 @@ use super::*;
 use crate::core::money::Usd;
 use crate::core::tier::Tier;
 use crate::ledger::billing_invoice::{
-    StoredCompleteness, StoredInvoice, StoredInvoiceState, StoredPurpose, customers_to_retry, find_invoice,
-    find_invoice_by_number, invoices_of, next_numbers, open_invoices_of, put_invoice,
+    StoredCompleteness, StoredInvoice, StoredInvoiceState, StoredPurpose, find_invoice, find_invoice_by_number,
+    insert_invoice, invoices_of, next_numbers, open_invoices_of, update_invoice,
 };
 use crate::ledger::charge::{
     Direction, StoredAnswer, StoredCharge, StoredPaymentMethod, answer_charge, charges_of_invoice, charges_to_send,
     find_charge, insert_charge, note_no_answer, unanswered_charges_of,
 };
 use crate::ledger::credit::{
-    StoredCredit, StoredCreditReason, credits_of, customers_with_expired_credits, find_credit, open_credits_of,
-    put_credit,
+    StoredCredit, StoredCreditReason, credits_of, find_credit, insert_credit, open_credits_of, set_remaining,
 };
 use crate::ledger::credit_note::{StoredCreditNote, StoredNoteState, credit_notes_of, insert_credit_note};
 use crate::ledger::entry::{Currency, Entry, Links, Posting, append_entry};
@@ -89,7 +88,10 @@ fn paid(invoice: &StoredInvoice) -> StoredInvoice {
 impl TestLedger {
     fn put(&self, invoice: &StoredInvoice) -> Result<(), LedgerError> {
         let invoice = invoice.clone();
-        self.write(move |tx| put_invoice(tx, &invoice, NOW))
+        self.write(move |tx| match find_invoice(tx, invoice.invoice)? {
+            None => insert_invoice(tx, &invoice, NOW),
+            Some(known) => update_invoice(tx, &known, &invoice, NOW),
+        })
     }
 }
 
@@ -199,16 +201,13 @@ fn numbers_come_one_after_the_other_and_lists_page_by_page() {
         let next = test.read(next_numbers);
         assert_eq!((next.invoice, next.invoice_number, next.credit, next.credit_note), (number, number, 1, 1));
         let month = format!("2026-0{number}").parse().unwrap();
-        let retry_at = (number > 2).then_some(NOW.plus_ms(-i64::try_from(number).unwrap()));
-        test.put(&StoredInvoice { month, retry_at, ..issued(number, &draft(number, 1, Vec::new())) }).unwrap();
+        test.put(&StoredInvoice { month, ..issued(number, &draft(number, 1, Vec::new())) }).unwrap();
     }
-    test.put(&StoredInvoice { retry_at: Some(NOW.plus_ms(-99)), ..issued(6, &draft(6, 2, Vec::new())) }).unwrap();
+    test.put(&issued(6, &draft(6, 2, Vec::new()))).unwrap();
     let page = |before| {
         test.read(move |tx| invoices_of(tx, id(1), before, 2)).iter().map(|found| found.invoice).collect::<Vec<_>>()
     };
     assert_eq!((page(None), page(Some(4)), page(Some(1))), (vec![5, 4], vec![3, 2], vec![]));
-    assert_eq!(test.read(|tx| customers_to_retry(tx, NOW, 9)), [id(2), id(1)]);
-    assert_eq!(test.read(|tx| customers_to_retry(tx, NOW.plus_ms(-100), 9)), []);
     assert_eq!(test.read(|tx| open_invoices_of(tx, id(1))).len(), 5);
 }
 
@@ -250,12 +249,12 @@ fn credit_entry(key: &str, credit: u64, amount_cents: i64) -> Entry {
 #[test]
 fn what_is_left_of_a_credit_is_what_its_account_says() {
     let test = with_customers(2);
-    let put = |credit: StoredCredit| test.write(move |tx| put_credit(tx, &credit));
-    for (granted, open, expired) in [(credit(1, 1_000, None), true, false), (credit(2, 1_000, Some(NOW)), true, true)] {
-        put(granted.clone()).unwrap();
+    let set = |credit: StoredCredit| test.write(move |tx| set_remaining(tx, &credit));
+    for granted in [credit(1, 1_000, None), credit(2, 1_000, Some(NOW))] {
+        let new = granted.clone();
+        test.write(move |tx| insert_credit(tx, &new)).unwrap();
         assert_eq!(test.read(move |tx| find_credit(tx, granted.credit)), Some(granted.clone()));
-        assert_eq!(test.read(|tx| open_credits_of(tx, id(1))).contains(&granted), open);
-        assert_eq!(test.read(|tx| customers_with_expired_credits(tx, NOW, 9)), vec![id(1); usize::from(expired)]);
+        assert!(test.read(|tx| open_credits_of(tx, id(1))).contains(&granted));
     }
     let found = |test: &TestLedger| {
         let found = test.read(verify_ledger);
@@ -268,23 +267,30 @@ fn what_is_left_of_a_credit_is_what_its_account_says() {
     })
     .unwrap();
     assert_eq!(found(&test), []);
-    put(credit(1, 400, None)).unwrap();
+    set(credit(1, 400, None)).unwrap();
     assert_eq!(found(&test), [(1, FindingKind::Credit)]);
     test.write(|tx| append_entry(tx, &credit_entry("three", 1, -600))).unwrap();
     assert_eq!(found(&test), []);
     for wrong in [
         credit(1, 1_001, None),
         credit(1, -1, None),
-        credit(1, 400, Some(NOW)),
-        StoredCredit { granted: cents(2_000), ..credit(1, 400, None) },
         StoredCredit { customer: id(2), ..credit(1, 400, None) },
+        credit(3, 400, None),
     ] {
-        assert!(put(wrong.clone()).is_err(), "{wrong:?}");
+        assert!(set(wrong.clone()).is_err(), "{wrong:?}");
     }
-    put(credit(2, 0, Some(NOW))).unwrap();
+    for sql in [
+        "UPDATE credits SET expires_at_ms = 1",
+        "UPDATE credits SET granted_micros = 20000000",
+        "UPDATE credits SET customer_id = 2",
+        "UPDATE credits SET reason = 'refund'",
+        "DELETE FROM credits",
+    ] {
+        assert!(test.write(move |tx| Ok(tx.execute(sql, ()).is_err())).unwrap(), "{sql}");
+    }
+    set(credit(2, 0, Some(NOW))).unwrap();
     assert_eq!(test.read(|tx| open_credits_of(tx, id(1))), [credit(1, 400, None)]);
     assert_eq!(test.read(|tx| credits_of(tx, id(1))).len(), 2);
-    assert_eq!(test.read(|tx| customers_with_expired_credits(tx, NOW, 9)), []);
     let someone_elses = Entry { customer: id(2), ..credit_entry("four", 1, 5) };
     assert!(test.write(move |tx| append_entry(tx, &someone_elses)).is_err());
 }
@@ -356,25 +362,73 @@ fn an_invoice_is_charged_once_and_an_answer_stays() {
     assert_eq!(test.read(|tx| unanswered_charges_of(tx, id(1))), std::slice::from_ref(&waiting));
     answer("invoice-1-1", &declined).unwrap();
     answer("invoice-1-1", &declined).expect("the same answer again");
-    answer("invoice-1-1", &succeeded).expect_err("another answer");
+    answer("invoice-1-1", &StoredAnswer::Declined { reason: "no".to_owned() }).expect_err("another answer");
     answer("invoice-1-9", &succeeded).expect_err("no such charge");
     test.write(|tx| note_no_answer(tx, "invoice-1-1", "", NOW)).expect_err("there is an answer");
     let first = StoredCharge { answer: Some((declined, NOW)), ..waiting };
     assert_eq!(test.read(|tx| find_charge(tx, "invoice-1-1")), Some(first.clone()));
 
     insert(charge(1, Direction::Charge)).expect_err("the same attempt");
+    insert(StoredCharge { amount: cents(2_899), ..charge(2, Direction::Charge) }).expect_err("less than is owed");
     insert(charge(2, Direction::Charge)).unwrap();
     answer("invoice-1-2", &succeeded).unwrap();
+    answer("invoice-1-2", &first.answer.clone().unwrap().0).expect_err("money that came does not go again");
+    test.put(&paid(&issued(1, &draft(1, 1, vec![line(StoredLineKind::Subscription, 2_900)])))).unwrap();
     insert(charge(3, Direction::Charge)).expect_err("it is paid");
     insert(charge(1, Direction::Refund)).expect("money goes back");
     insert(charge(2, Direction::Refund)).expect("in two parts");
     assert_eq!(test.read(|tx| charges_of_invoice(tx, 1)).len(), 4);
     assert_eq!(test.read(|tx| charges_of_invoice(tx, 1))[0], first);
     for sql in [
+        "UPDATE charges SET state = 'succeeded', reference = 'x', amount_micros = 10000 WHERE attempt = 1",
+        "UPDATE charges SET state = 'succeeded', reference = 'x', reason = NULL WHERE attempt = 1",
         "UPDATE charges SET amount_micros = 10000 WHERE idempotency_key = 'refund-1-1'",
         "UPDATE charges SET state = 'sent', reference = NULL, answered_at_ms = NULL WHERE attempt = 2",
         "DELETE FROM charges",
     ] {
         assert!(test.write(move |tx| Ok(tx.execute(sql, ()).is_err())).unwrap(), "{sql}");
     }
+}
+
+#[test]
+fn money_that_came_after_all_is_noted_and_pays_an_invoice_once() {
+    let test = with_customers(1);
+    test.put(&issued(1, &draft(1, 1, vec![line(StoredLineKind::Subscription, 2_900)]))).unwrap();
+    let insert = |charge: StoredCharge| test.write(move |tx| insert_charge(tx, &charge));
+    let answer = |key: &'static str, answer: StoredAnswer| test.write(move |tx| answer_charge(tx, key, &answer, NOW));
+    let declined = || StoredAnswer::Declined { reason: "not enough".to_owned() };
+    let succeeded = |reference: &str| StoredAnswer::Succeeded { reference: reference.to_owned() };
+    insert(charge(1, Direction::Charge)).unwrap();
+    answer("invoice-1-1", declined()).unwrap();
+    insert(charge(2, Direction::Charge)).unwrap();
+    answer("invoice-1-1", succeeded("late")).expect("while another one is under way");
+    answer("invoice-1-1", succeeded("late")).expect("the same answer again");
+    answer("invoice-1-1", succeeded("later")).expect_err("by another transaction");
+    answer("invoice-1-1", declined()).expect_err("money that came does not go again");
+    insert(charge(3, Direction::Charge)).expect_err("the second has no answer");
+    answer("invoice-1-2", declined()).unwrap();
+    insert(charge(3, Direction::Charge)).expect("what came is a credit, and may have paid another invoice");
+    answer("invoice-1-3", succeeded("third")).unwrap();
+    answer("invoice-1-2", succeeded("second")).expect("after another one has paid");
+    let answers = test.read(|tx| charges_of_invoice(tx, 1));
+    let answers: Vec<_> = answers.into_iter().filter_map(|charge| charge.answer).map(|(answer, _)| answer).collect();
+    assert_eq!(answers, [succeeded("late"), succeeded("second"), succeeded("third")]);
+    let reasons = |tx: &ReadTx<'_>| {
+        tx.all("SELECT reason FROM charges ORDER BY attempt", (), |row| row.get::<_, Option<String>>("reason"))
+            .map_err(crate::ledger::error::failed("listing", "reasons"))
+    };
+    assert_eq!(test.read(reasons), [Some("not enough".to_owned()), Some("not enough".to_owned()), None]);
+
+    insert(charge(1, Direction::Refund)).unwrap();
+    answer("refund-1-1", declined()).unwrap();
+    answer("refund-1-1", succeeded("refund")).expect_err("what could not be paid back is a credit");
+
+    let pays = |key: &'static str, reason: &'static str| {
+        let links = Links { invoice: Some(1), ..Links::default() };
+        let entry = Entry { reason: reason.into(), links, ..credit_entry(key, 1, 5) };
+        test.write(move |tx| append_entry(tx, &entry))
+    };
+    pays("invoice-1-3", "invoice_paid").unwrap();
+    pays("invoice-1-1", "invoice_paid").expect_err("it is paid");
+    pays("invoice-1-1", "overpaid").unwrap();
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::core::money::Usd;
 use crate::ledger::balance::{EVER, balance_of, balance_of_sub_account, balances_of, each_balance, trial_balance};
 use crate::ledger::entry::{
-    Appended, Currency, Entry, Links, Posting, append_entry, entries_after, entries_of, find_entry,
+    Appended, Currency, Entry, Links, Posting, append_entry, append_new_entries, entries_after, entries_of, find_entry,
 };
 use crate::ledger::verify::{FindingKind, verify_ledger};
 
@@ -84,6 +84,23 @@ fn an_entry_is_kept_as_it_is_and_what_is_repeated_is_known() {
         let error = test.append(&other).unwrap_err();
         assert!(matches!(&error, LedgerError::EntryKeyReused { key, number: 1 } if key == "deposit-1"), "{error:?}");
     }
+    assert_eq!(test.verified(), []);
+}
+
+#[test]
+fn new_entries_follow_each_other_and_none_of_them_stays_if_one_was_there() {
+    let test = with_customers(1..=1);
+    let add = |keys: &'static [&'static str]| {
+        test.write(move |tx| append_new_entries(tx, &keys.iter().map(|key| deposit(key, 1, 5, 7)).collect::<Vec<_>>()))
+    };
+    add(&[]).unwrap();
+    add(&["a", "b"]).unwrap();
+    let error = add(&["c", "b"]).unwrap_err();
+    assert!(matches!(&error, LedgerError::EntryKeyReused { key, number: 2 } if key == "b"), "{error:?}");
+    add(&["d"]).unwrap();
+    let entries = test.read(|tx| entries_after(tx, 0, 9));
+    let entries: Vec<_> = entries.iter().map(|found| (found.number, found.entry.key.as_str())).collect();
+    assert_eq!(entries, [(1, "a"), (2, "b"), (3, "d")]);
     assert_eq!(test.verified(), []);
 }
 

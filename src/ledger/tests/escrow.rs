@@ -4,7 +4,6 @@ use super::billing::{NOW, cents, with_customers};
 use super::*;
 use crate::core::money::Usd;
 use crate::ledger::billing_notice::{BillingNotice, insert_notice, notices_of, read_notices};
-use crate::ledger::billing_run::{Step, customers_without_step, fail_step, failed_steps, finish_step, is_step_done};
 use crate::ledger::chain_event::{
     StoredChainEvent, StoredEventKind, chain_cursor, chain_events_of, chain_events_to_take, forget_chain_cursor,
     has_waiting_chain_events, is_to_be_taken, keep_chain_event, put_off_chain_events, set_chain_cursor,
@@ -16,9 +15,10 @@ use crate::ledger::escrow::{
 };
 use crate::ledger::identity::{ensure_ledger_id, ledger_id};
 use crate::ledger::payment_terms::{
-    StoredDunning, StoredSpendCap, customers_in_dunning, dunning_of, payment_methods_of, set_dunning,
-    set_payment_methods, set_spend_cap, spend_cap_of,
+    StoredDunning, StoredSpendCap, dunning_of, payment_methods_of, set_dunning, set_payment_methods, set_spend_cap,
+    spend_cap_of,
 };
+use crate::ledger::unclosed_month::{forget_unclosed, is_unclosed_since, note_unclosed, unclosed_months};
 use crate::ledger::wallet_transaction::{
     Progress, StoredWalletAction, WalletTransaction, WalletTransactionState, advance_wallet_transaction,
     count_unsigned_wallet_transactions, find_wallet_transaction, insert_wallet_transaction, wallet_transactions_of,
@@ -44,7 +44,8 @@ fn the_copy_of_an_account_is_shown_with_its_customer_and_stays_one_object() {
     }
     put(StoredEscrowAccount { object_id: account(2, Usd::ZERO).object_id, ..account(1, Usd::ZERO) }).unwrap_err();
     put(StoredEscrowAccount { object_id: account(1, Usd::ZERO).object_id, ..account(2, Usd::ZERO) }).unwrap_err();
-    put(account(2, cents(-1))).unwrap_err();
+    put(account(3, cents(-1))).unwrap();
+    put(account(3, cents(6))).unwrap();
     assert_eq!(test.read(|tx| escrow_account_of(tx, id(1))), Some(account(1, cents(4))));
     let object = account(3, Usd::ZERO).object_id;
     assert_eq!(test.read(move |tx| find_escrow_account(tx, &object)), Some(account(3, cents(6))));
@@ -115,6 +116,10 @@ fn events_are_taken_in_as_they_happened_and_wait_together() {
     test.write(move |tx| put_off_chain_events(tx, &owner(), Some(NOW.plus_ms(5)), Some("not now"))).unwrap();
     assert_eq!(to_take(4), ["charge"]);
     assert_eq!(to_take(5), ["new", "in", "charge", "out", "late"]);
+    // What comes of the same wallet does not overtake them.
+    test.write(|tx| keep_chain_event(tx, &event(1, "last", StoredEventKind::Deposited, 8), NOW)).unwrap();
+    assert_eq!(to_take(4), ["charge"]);
+    assert_eq!(to_take(5), ["new", "in", "charge", "out", "late", "last"]);
     test.write(move |tx| put_off_chain_events(tx, &owner(), None, None)).unwrap();
     assert_eq!(to_take(1_000_000), ["charge"]);
     assert!(test.read(move |tx| has_waiting_chain_events(tx, &owner())));
@@ -210,31 +215,24 @@ fn a_wallets_transaction_goes_forward_only() {
 }
 
 #[test]
-fn a_step_of_the_cycle_is_done_once() {
-    let test = with_customers(3);
-    let step = |number| Step { customer: id(number), month: november(), step: "issue" };
-    let missing = || test.read(|tx| customers_without_step(tx, (november(), "issue"), None, 9));
-    assert_eq!(missing(), [id(1), id(2), id(3)]);
-    for (number, fails) in [(1, false), (2, true), (2, true), (1, true)] {
-        if fails {
-            test.write(move |tx| fail_step(tx, step(number), "broken", NOW)).unwrap();
-        } else {
-            assert!(test.write(move |tx| finish_step(tx, step(number), NOW)).unwrap());
-        }
+fn a_month_that_could_not_be_closed_is_listed_until_it_is_closed() {
+    let test = with_customers(2);
+    for (number, later) in [(2, 0), (1, 1), (2, 2)] {
+        test.write(move |tx| note_unclosed(tx, id(number), november(), "broken", NOW.plus_ms(later))).unwrap();
     }
-    assert!(!test.write(move |tx| finish_step(tx, step(1), NOW)).unwrap());
-    assert_eq!(missing(), [id(2), id(3)]);
-    let failed = test.read(|tx| failed_steps(tx, 9));
-    assert_eq!(
-        (failed.len(), failed[0].customer, failed[0].failures, failed[0].error.as_str()),
-        (1, id(2), 2, "broken")
-    );
-    assert!(test.write(move |tx| finish_step(tx, step(2), NOW)).unwrap());
-    assert_eq!((missing(), test.read(|tx| failed_steps(tx, 9)).len()), (vec![id(3)], 0));
-    assert_eq!(test.read(move |tx| Ok((is_step_done(tx, step(2))?, is_step_done(tx, step(3))?))), (true, false));
-    let other = Step { step: "rate", ..step(1) };
-    assert!(!test.read(move |tx| is_step_done(tx, other)));
-    assert_eq!(test.read(|tx| customers_without_step(tx, (november(), "issue"), Some(id(3)), 9)), []);
+    let listed = || {
+        let months = test.read(|tx| unclosed_months(tx, 9));
+        months.into_iter().map(|one| (one.customer, one.failures, one.at.0 - NOW.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(), [(id(1), 1, 1), (id(2), 2, 2)]);
+    for (number, month, since, failed) in
+        [(1, november(), 1, true), (1, november(), 2, false), (1, november().next().unwrap(), 0, false)]
+    {
+        let found = test.read(move |tx| is_unclosed_since(tx, id(number), month, NOW.plus_ms(since)));
+        assert_eq!(found, failed, "{number} {month} {since}");
+    }
+    test.write(|tx| forget_unclosed(tx, id(2), november())).unwrap();
+    assert_eq!(listed(), [(id(1), 1, 1)]);
 }
 
 #[test]
@@ -248,16 +246,22 @@ fn what_was_chosen_and_told_is_read_back() {
 
     assert_eq!(test.read(|tx| spend_cap_of(tx, id(1))), None);
     for (cap, told_percent) in [(Some(cents(5)), 50), (None, 0)] {
-        let cap = StoredSpendCap { cap, hard_stop: true, month: november(), told_percent, stopped: false };
+        let cap = StoredSpendCap {
+            cap,
+            hard_stop: true,
+            month: november(),
+            told_percent,
+            stopped: false,
+            spent: Usd::from_micros(7),
+        };
         test.write(move |tx| set_spend_cap(tx, id(1), cap, NOW)).unwrap();
         assert_eq!(test.read(|tx| spend_cap_of(tx, id(1))), Some(cap));
     }
 
     let dunning = StoredDunning { since: NOW, notices: 2, suspended: true };
-    for (set, listed) in [(Some(dunning), 1), (Some(StoredDunning { notices: 3, ..dunning }), 1), (None, 0)] {
+    for set in [Some(dunning), Some(StoredDunning { notices: 3, ..dunning }), None] {
         test.write(move |tx| set_dunning(tx, id(1), set)).unwrap();
         assert_eq!(test.read(|tx| dunning_of(tx, id(1))), set);
-        assert_eq!(test.read(customers_in_dunning).len(), listed);
     }
 
     let notice = |key: &str| BillingNotice {

@@ -14,6 +14,7 @@ mod billing;
 mod books;
 mod escrow;
 mod nouns;
+mod prepared;
 mod schema;
 mod transactions;
 mod vault;

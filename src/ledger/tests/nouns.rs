@@ -137,6 +137,21 @@ fn anybody_has_usage() {
 }
 
 #[test]
+fn everybodys_draft_has_its_turn_however_much_is_heard_of_the_others() {
+    let test = TestLedger::new();
+    let mark = || test.write(|tx| (1..=5).try_for_each(|number| usage::mark_stale(tx, id(number)))).unwrap();
+    let mut drawn = Vec::new();
+    for _ in 0..5 {
+        mark();
+        let first = test.read(|tx| usage::stale_drafts(tx, 1))[0];
+        mark();
+        test.write(move |tx| usage::unmark_stale(tx, &first)).unwrap();
+        drawn.push(first.customer.get());
+    }
+    assert_eq!(drawn, [1, 2, 3, 4, 5]);
+}
+
+#[test]
 fn a_draft_that_became_stale_again_stays_marked() {
     let test = TestLedger::new();
     test.write(|tx| [1, 2].into_iter().try_for_each(|n| customer::insert_customer(tx, &customer(n)))).unwrap();

@@ -14,17 +14,17 @@ const NOW: UtcMillis = UtcMillis(1_795_424_400_000);
 
 const SETUP: &[&str] = &[
     "INSERT INTO service_instances VALUES (7, 2, 'enabled', 'pro', 1, 0, NULL, NULL, NULL, NULL, NULL, NULL, 1, 1,
-        '203.0.113.0/24 10.0.0.1', NULL, 1)",
+        '203.0.113.0/24 10.0.0.1', NULL, 0, 1)",
     "INSERT INTO service_instances VALUES (7, 1, 'disabled', 'starter', 1, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0,
-        '10.0.0.9', NULL, 1)",
+        '10.0.0.9', NULL, 0, 1)",
     "INSERT INTO service_instances VALUES (9, 3, 'not_provisioned', NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0,
-        0, '', NULL, 1)",
+        0, '', NULL, 0, 1)",
     "INSERT INTO api_keys (api_key_id, customer_id, service, name, network, access, process_group, fingerprint,
         key_sha256, hint, created_at_ms) VALUES ('key_a', 7, 2, 'a', 1, 'open', 0, 5, randomblob(32), 'h', 1)",
     "INSERT INTO api_keys (api_key_id, customer_id, service, name, network, access, process_group, fingerprint,
         key_sha256, hint, created_at_ms, expires_at_ms)
      VALUES ('key_b', 7, 2, 'b', 0, 'open', 0, 6, randomblob(32), 'h', 1, 1795424400001)",
-    "INSERT INTO spend_caps VALUES (7, 1000000, 1, '2026-11', 0, 0, 1)",
+    "INSERT INTO spend_caps VALUES (7, 1000000, 1, '2026-11', 0, 0, 0, 1)",
     "INSERT INTO seal_keys VALUES ('sk_a', 7, 's', 0, 4, 1, 1, NULL, 'queued', 1, 0, 0, 1, NULL, NULL, NULL)",
     "INSERT INTO seal_packages VALUES ('pkg_a', 'sk_a', '0x' || printf('%064d', 1), 'p', 1)",
 ];
@@ -75,7 +75,7 @@ const NUMBERED: &[(&str, u32, u8)] = &[
     ("UPDATE spend_caps SET stopped = 1", 7, 0),
     ("UPDATE spend_caps SET month = '2027-01'", 7, 0),
     ("UPDATE spend_caps SET stopped = 0", 7, 0),
-    ("INSERT INTO spend_caps VALUES (8, 1000000, 1, '2026-11', 100, 1, 1)", 8, 0),
+    ("INSERT INTO spend_caps VALUES (8, 1000000, 1, '2026-11', 100, 1, 0, 1)", 8, 0),
     ("DELETE FROM spend_caps WHERE customer_id = 8", 8, 0),
     ("UPDATE seal_keys SET object_id = '0x' || printf('%064d', 2)", 7, 1),
     ("UPDATE seal_keys SET enabled = 0", 7, 1),

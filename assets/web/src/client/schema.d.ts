@@ -254,7 +254,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Subscribes to a service. It begins switched off. This version charges nothing for it. */
+        /**
+         * Subscribes to a service: an invoice for the whole month is made and paid at once, if credits or a payment method
+         *     cover it. The service begins switched off, and works once it was paid for; the days before come back as credit.
+         */
         post: operations["subscribe"];
         delete?: never;
         options?: never;
@@ -341,6 +344,26 @@ export interface paths {
         put?: never;
         /** Undoes a cancellation, until the month has ended. */
         post: operations["undo_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{service}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Shows what an action would cost: the invoice that it would make, to the micro-dollar, when it takes effect, and
+         *     whether and by what it can be paid. Nothing is done.
+         */
+        post: operations["preview"];
         delete?: never;
         options?: never;
         head?: never;
@@ -698,6 +721,381 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how it stands: balance, credits, what is owed, this month so far, and how long the balance lasts. */
+        get: operations["overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/credits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists credits, newest first, also those that are used up. */
+        get: operations["list_credits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists everything that happened to your money, newest first: the entries of the books with their postings, and what
+         *     you had and owed after each.
+         */
+        get: operations["list_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what you were told about billing, newest first. */
+        get: operations["list_notices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/notices/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Notes that you have read all notices up to one. */
+        post: operations["note_notices_read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/payment-methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets which payment methods are asked, and in which order. What is unpaid is asked for at once. */
+        put: operations["set_payment_methods"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/spend-cap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Caps what a month's usage may cost: 50, 75, 90 and 100 per cent of it are told, and keys stop if you want it. */
+        put: operations["set_spend_cap"];
+        post?: never;
+        /** Takes the cap away, if there is one. Keys that it has stopped work again. */
+        delete: operations["remove_spend_cap"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells as server-sent events called `billing` that something of your billing has changed: once at the beginning, then
+         *     at most twice a second, and at times without a change. Read again what you show. Ends after ten minutes: connect
+         *     again.
+         */
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/escrow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the account on the chain. */
+        get: operations["get_escrow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/escrow/wallet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Asks the chain what your wallet holds. */
+        get: operations["get_wallet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/escrow/faucet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives your wallet play money on a simulated chain, as long as it has little. On a real chain there is none (404). */
+        post: operations["draw_from_faucet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/escrow/transactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the newest transactions, at most 100, newest first. */
+        get: operations["list_transactions"];
+        put?: never;
+        /**
+         * Makes a transaction for your wallet to sign: a deposit, a withdrawal, or another spending limit. Nothing happens
+         *     before it is signed and handed in.
+         */
+        post: operations["build_transaction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/escrow/transactions/{digest}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a transaction, and how far it is. */
+        get: operations["get_transaction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/escrow/transactions/{digest}/signature": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hands in your wallet's signature of a transaction. It is on its way then: look at it again until it is `credited`. */
+        post: operations["hand_in_signature"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists invoices: the draft of this month, then the newest number first. */
+        get: operations["list_invoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices/{invoice}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Gives an invoice with its lines, payments and credit notes: by the number printed on it, such as `INV-000042`, or
+         *     `draft` for that of this month.
+         */
+        get: operations["get_invoice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices/{invoice}/pay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks your payment methods for an unpaid invoice at once. The answer shows it paid, or that an answer is awaited. */
+        post: operations["pay_invoice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices/{invoice}/html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives an invoice as one page of HTML, without scripts or anything that is fetched from elsewhere. */
+        get: operations["invoice_html"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices/{invoice}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives an invoice as PDF/A. */
+        get: operations["invoice_pdf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices/{invoice}/usage.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives the hours behind each line of usage as CSV, with what each hour adds to its line in micro-dollars. */
+        get: operations["invoice_usage_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/invoices/{invoice}/lines/{position}/hours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Gives the hours behind a line of usage. To see an hour's requests, hand its `from` and `to` and the line's `service`
+         *     to `GET /api/traffic/requests`.
+         */
+        get: operations["line_hours"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/config/frontend": {
         parameters: {
             query?: never;
@@ -837,6 +1235,129 @@ export interface components {
         ApiTokenList: {
             items: components["schemas"]["ApiToken"][];
         };
+        /** @description What the customer has and owes after an entry and all before it. */
+        Balances: {
+            /** Format: int64 */
+            escrow_micros: number;
+            /** @description The same, for people. */
+            escrow: string;
+            /** Format: int64 */
+            credits_micros: number;
+            /** @description The same, for people. */
+            credits: string;
+            /**
+             * Format: int64
+             * @description What invoices demand.
+             */
+            owed_micros: number;
+            /** @description The same, for people. */
+            owed: string;
+        };
+        /** @description The account on the chain, as its last final event left it. */
+        BillingEscrow: {
+            /** Format: int64 */
+            balance_micros: number;
+            /** @description The same, for people. */
+            balance: string;
+            /**
+             * Format: int64
+             * @description Asked for, and not answered yet.
+             */
+            under_way_micros: number;
+            /**
+             * Format: int64
+             * @description What may be charged in a period of 28 days; 0 is unlimited.
+             */
+            spending_limit_micros: number;
+            /** @description The same, for people. */
+            spending_limit: string;
+            /**
+             * Format: int64
+             * @description What was charged in this period.
+             */
+            period_charged_micros: number;
+            /** @description The same, for people. */
+            period_charged: string;
+            /** Format: date-time */
+            period_began_at: string;
+            /**
+             * Format: date-time
+             * @description When the next one begins.
+             */
+            period_ends_at: string;
+            /**
+             * Format: int64
+             * @description What the limit still allows in this period; absent without a limit.
+             */
+            period_left_micros?: number;
+        };
+        /** @description Something may have changed: whoever gets it reads again what is shown. */
+        BillingNews: {
+            /**
+             * Format: int64
+             * @description Another one than in the last event, as long as the server runs.
+             */
+            version: number;
+        };
+        /** @description Something that a person should know. */
+        BillingNotice: {
+            /** Format: int64 */
+            notice_id: number;
+            /** Format: date-time */
+            at: string;
+            /**
+             * @description `invoice_issued`, `invoice_paid`, `invoice_failed`, `invoice_voided`, `payment_overdue`, `suspended`, `resumed`,
+             *     `upgrade_declined`, `subscription_lapsed`, `credit_expired` or `cap_reached`.
+             */
+            kind: string;
+            /** @description By kind: `invoice`; `suspends_at`; `service`; `credit` and `amount_micros`; `percent` and `spent_micros`. */
+            details: Record<string, never>;
+            /**
+             * Format: date-time
+             * @description Absent until it was read.
+             */
+            read_at?: string;
+        };
+        /** @description How it stands. */
+        BillingOverview: {
+            /** Format: date-time */
+            as_of: string;
+            /** @description Whether the chain is simulated: then all money on it is play money. */
+            is_simulated_chain: boolean;
+            /**
+             * @description `good`; `grace` while something is overdue; `suspended` when services stopped for it; `on_hold` when nothing is
+             *     charged until somebody has looked into the books.
+             */
+            standing: string;
+            /**
+             * Format: date-time
+             * @description When services stop unless everything is paid.
+             */
+            suspends_at?: string;
+            /**
+             * Format: int64
+             * @description What invoices demand that are not paid.
+             */
+            owed_micros: number;
+            /** @description The same, for people. */
+            owed: string;
+            /**
+             * Format: int64
+             * @description What can be used of credits.
+             */
+            credits_micros: number;
+            /** @description The same, for people. */
+            credits: string;
+            /** @description The account on the chain; absent before the first deposit. */
+            escrow?: components["schemas"]["BillingEscrow"];
+            /** @description This month so far: what its end will be billed by all that is known. Absent before the first thing that is billed. */
+            draft?: components["schemas"]["Invoice"];
+            /** @description In the order in which they are asked: `escrow`. */
+            payment_methods: string[];
+            spend_cap?: components["schemas"]["SpendCap"];
+            /** @description Absent when amounts are beyond all reckoning. */
+            runway?: components["schemas"]["Runway"];
+        };
         /** @description A text to sign. */
         Challenge: {
             /** @description The wallet signs exactly this, as a personal message. */
@@ -848,6 +1369,15 @@ export interface components {
              * @description Until when it can be signed.
              */
             expires_at: string;
+        };
+        /** @description How much of what the gateways logged in the month was received, over all customers. What was lost is not billed. */
+        Completeness: {
+            /** Format: int64 */
+            received: number;
+            /** Format: int64 */
+            lost: number;
+            /** @description Such as `received 99.9993 %; 41 lines lost; not billed`. */
+            text: string;
         };
         /** @description Who wants to sign in. */
         ConnectWallet: {
@@ -863,6 +1393,63 @@ export interface components {
         CreatedApiToken: components["schemas"]["ApiToken"] & {
             /** @description The token itself. It is in this answer only. */
             text: string;
+        };
+        /** @description Money that can be used for invoices, and not be withdrawn. Credits that expire first are used first. */
+        Credit: {
+            /** Format: int64 */
+            credit_id: number;
+            /** @description `reconciliation`, `goodwill`, `promo`, `outage` or `refund`. */
+            reason: string;
+            /** @description `open`, `used` or `expired`. */
+            state: string;
+            /** Format: int64 */
+            granted_micros: number;
+            /** @description The same, for people. */
+            granted: string;
+            /**
+             * Format: int64
+             * @description What can still be used.
+             */
+            remaining_micros: number;
+            /** @description The same, for people. */
+            remaining: string;
+            /** Format: date-time */
+            granted_at: string;
+            /**
+             * Format: date-time
+             * @description Absent: never.
+             */
+            expires_at?: string;
+            /** @description The invoice that it was granted for. */
+            invoice?: string;
+            /** @description May be empty. */
+            note: string;
+        };
+        /** @description What was taken off an invoice after it was issued. */
+        CreditNote: {
+            /**
+             * Format: int64
+             * @description Printed on it.
+             */
+            credit_note_id: number;
+            /** Format: int64 */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+            reason: string;
+            /** @description `sent` until it is paid back, `paid` by the transaction `reference`, or `credited` as the credit `credit_id`. */
+            state: string;
+            /** Format: date-time */
+            issued_at: string;
+            reference?: string;
+            /** Format: int64 */
+            credit_id?: number;
+        };
+        /** @description A page of credits, newest first, also those that are used up. */
+        CreditPage: {
+            items: components["schemas"]["Credit"][];
+            /** @description Absent on the last page. */
+            next_cursor?: string;
         };
         /** @description A customer as they see themselves. */
         Customer: {
@@ -909,6 +1496,58 @@ export interface components {
             /** @description At most 80 characters; empty for none. */
             name: string;
         };
+        /** @description Something that happened to money: its postings sum to zero. */
+        Entry: {
+            /** Format: int64 */
+            entry_id: number;
+            /** Format: date-time */
+            at: string;
+            /** @description Such as `deposit`, `withdrawal`, `invoice_issued`, `invoice_paid`, `credit_granted` or `credits_used`. */
+            reason: string;
+            /** @description The invoice that it is about. */
+            invoice?: string;
+            /** Format: int64 */
+            credit_id?: number;
+            /** Format: int64 */
+            credit_note_id?: number;
+            /** @description The transaction on the chain. */
+            reference?: string;
+            postings: components["schemas"]["Posting"][];
+            after: components["schemas"]["Balances"];
+        };
+        /** @description A page of the statement, newest first. */
+        EntryPage: {
+            items: components["schemas"]["Entry"][];
+            /** @description Absent on the last page. */
+            next_cursor?: string;
+        };
+        /** @description The account on the chain, as far as its final events have been seen. */
+        Escrow: {
+            /** @description The chain is simulated: nothing of this is anywhere else, and its USDC is worth nothing. */
+            is_simulated: boolean;
+            /** @description Absent before the first deposit, which makes the account. */
+            object_id?: string;
+            /**
+             * Format: int64
+             * @description Micro-dollars.
+             */
+            balance_micros: number;
+            /**
+             * Format: int64
+             * @description The most that can be charged in a period of 28 days, in micro-dollars; 0: unlimited.
+             */
+            spending_limit_micros: number;
+            /**
+             * Format: int64
+             * @description Charged in the running period, in micro-dollars.
+             */
+            period_charged_micros: number;
+            /**
+             * Format: date-time
+             * @description When the next period begins; absent without an account.
+             */
+            period_ends_at?: string;
+        };
         /** @description A field and what it must be instead. */
         FieldProblem: {
             /** @description The name in the request, such as `name` or `ip_allowlist[2]`. */
@@ -922,6 +1561,193 @@ export interface components {
             values: {
                 [key: string]: string;
             };
+        };
+        /** @description An hour of a line. `from` and `to` are what `GET /api/traffic/requests` takes, beside the line's `service`. */
+        HourOfLine: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            /**
+             * Format: int64
+             * @description Of what the line counts.
+             */
+            quantity: number;
+            /** Format: int64 */
+            billable_requests: number;
+            /** Format: int64 */
+            billable_bytes: number;
+            /**
+             * Format: int64
+             * @description What the hour adds to the line, to the micro-dollar. Absent for late usage, which bills only what the hours have
+             *     more than was billed before.
+             */
+            amount_micros?: number;
+        };
+        /** @description An invoice. */
+        Invoice: components["schemas"]["InvoiceSums"] & {
+            /** @description The number printed on it, such as `INV-000042`; `draft` for the one that grows with the month. */
+            invoice: string;
+            /** @description `draft`, `pending`, `paid`, `failed` or `voided`. */
+            state: string;
+            /**
+             * Format: date-time
+             * @description Absent for a draft.
+             */
+            issued_at?: string;
+            /** Format: date-time */
+            paid_at?: string;
+            /**
+             * Format: date-time
+             * @description When it first could not be paid.
+             */
+            first_failure_at?: string;
+            /**
+             * Format: date-time
+             * @description When it is tried again by itself.
+             */
+            retry_at?: string;
+        };
+        /** @description An invoice with everything that belongs to it. */
+        InvoiceDetail: components["schemas"]["Invoice"] & {
+            /** @description Charges, then tax, then credits. */
+            lines: components["schemas"]["InvoiceLine"][];
+            /** @description Whom money was asked for, or given back by, oldest first. */
+            attempts: components["schemas"]["PaymentAttempt"][];
+            /** @description Oldest first. */
+            credit_notes: components["schemas"]["CreditNote"][];
+            /** @description Of monthly invoices that were issued. */
+            completeness?: components["schemas"]["Completeness"];
+            /** @description Whether payments are on a simulated chain: play money. */
+            is_simulated_chain: boolean;
+        };
+        /**
+         * @description One line. What is charged is `amount`: quantity × price for every `price_per` pieces, rounded down to whole cents
+         *     once; what was rounded off is `remainder_micros`, and is not charged.
+         */
+        InvoiceLine: {
+            /**
+             * Format: int32
+             * @description From 1.
+             */
+            position: number;
+            /**
+             * @description `subscription`, `upgrade`, `extra`, `requests`, `bandwidth`, `late_requests`, `late_bandwidth`, `tax` or
+             *     `credit`.
+             */
+            kind: string;
+            /** @description For people, such as `Seal Pro, 2026-11`. */
+            text: string;
+            /** @description Absent for tax and credits. */
+            service?: string;
+            /** @description That it pays for, or in which the usage happened, such as `2026-11`. */
+            month: string;
+            tier?: string;
+            /** @description The smaller tier of an upgrade. */
+            from_tier?: string;
+            /** @description What there is more of than the tier includes: `api_key`, `seal_key` or `package`. */
+            extra?: string;
+            /**
+             * Format: int64
+             * @description The credit that is used, and why it was granted.
+             */
+            credit_id?: number;
+            credit_reason?: string;
+            /** Format: int64 */
+            quantity: number;
+            /** Format: int64 */
+            price_per: number;
+            /** Format: int64 */
+            price_micros: number;
+            /** @description The same, for people. */
+            price: string;
+            /**
+             * Format: int64
+             * @description Negative for credits.
+             */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+            /** Format: int64 */
+            remainder_micros: number;
+            /**
+             * Format: date-time
+             * @description The hours that usage was counted from begin here: see the line's `hours`.
+             */
+            from?: string;
+            /**
+             * Format: date-time
+             * @description And end before this.
+             */
+            to?: string;
+            /** @description Of these hours, so that it can be shown later that they are the same; in hexadecimal. */
+            hours_sha256?: string;
+        };
+        /** @description A page of invoices: the draft, then the newest number first. */
+        InvoicePage: {
+            items: components["schemas"]["Invoice"][];
+            /** @description Absent on the last page. */
+            next_cursor?: string;
+        };
+        /** @description What an invoice is for, and what it comes to. */
+        InvoiceSums: {
+            /**
+             * @description `monthly` for the usage of its month and the next month prepaid; `subscribe`, `resume` or `upgrade` for one
+             *     service.
+             */
+            purpose: string;
+            /** @description Absent for a monthly one. */
+            service?: string;
+            /** @description The tier that an upgrade is to. */
+            tier?: string;
+            /** @description Such as `2026-11`. */
+            month: string;
+            /**
+             * Format: int64
+             * @description All lines but credits.
+             */
+            charges_micros: number;
+            /** @description The same, for people. */
+            charges: string;
+            /**
+             * Format: int64
+             * @description Credits that are used for it.
+             */
+            credits_micros: number;
+            /** @description The same, for people. */
+            credits: string;
+            /**
+             * Format: int64
+             * @description What payment methods are asked for: charges less credits.
+             */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+            /**
+             * Format: int64
+             * @description What was rounded off its lines, and is not charged.
+             */
+            remainder_micros: number;
+            /**
+             * Format: int64
+             * @description Granted as credit when it is paid, for the days before a subscription.
+             */
+            credit_on_payment_micros: number;
+            /** @description The same, for people. */
+            credit_on_payment: string;
+        };
+        /** @description The hours that a line was counted from: those in which something was used, oldest first. */
+        LineHours: {
+            invoice: string;
+            line: components["schemas"]["InvoiceLine"];
+            items: components["schemas"]["HourOfLine"][];
+            /** @description SHA-256 of the hours as they are: equal to the line's `hours_sha256` as long as nothing came late. */
+            hours_sha256: string;
+            /**
+             * Format: date-time
+             * @description Requests that were made before are not kept any more.
+             */
+            requests_kept_since: string;
         };
         /** @description A key to create. */
         NewApiKey: {
@@ -947,7 +1773,7 @@ export interface components {
             /**
              * @description What it may be used for; to write includes to read. One or more of `account.read`, `account.write`,
              *     `services.read`, `services.write`, `keys.read`, `keys.write`, `activity.read`,
-             *     `traffic.read`.
+             *     `traffic.read`, `billing.read`, `billing.write`.
              */
             scopes: string[];
             /**
@@ -967,6 +1793,137 @@ export interface components {
             address: string;
             /** @description Absent: `package-` and a number. */
             name?: string;
+        };
+        /** @description A transaction to be made for the wallet to sign. */
+        NewWalletTransaction: {
+            /** @enum {string} */
+            action: "deposit" | "withdraw" | "set_spending_limit";
+            /**
+             * Format: int64
+             * @description Micro-dollars: what is moved, or the new limit of a period, where 0 is none.
+             */
+            amount_micros: number;
+        };
+        /** @description A page of notices, newest first. */
+        NoticePage: {
+            items: components["schemas"]["BillingNotice"][];
+            /**
+             * Format: int64
+             * @description Of all pages, those that were not read.
+             */
+            unread: number;
+            /** @description Absent on the last page. */
+            next_cursor?: string;
+        };
+        /** @description What is left to read. */
+        NoticesLeft: {
+            /** Format: int64 */
+            unread: number;
+        };
+        /** @description What was read. */
+        NoticesRead: {
+            /**
+             * Format: int64
+             * @description The newest notice that was read, and with it all before.
+             */
+            up_to: number;
+        };
+        /** @description A payment method was asked for money, or money was given back by it. */
+        PaymentAttempt: {
+            /**
+             * Format: int32
+             * @description From 1, for each direction.
+             */
+            attempt: number;
+            /** @description `charge`, or `refund` for money given back. */
+            direction: string;
+            /** @description `escrow`. */
+            method: string;
+            /** Format: int64 */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+            /** @description `sent` while there is no answer, `succeeded` or `declined`. */
+            state: string;
+            /** Format: date-time */
+            asked_at: string;
+            /** Format: date-time */
+            answered_at?: string;
+            /** @description The transaction on the chain. */
+            reference?: string;
+            /** @description Why it was declined. */
+            reason?: string;
+        };
+        /** @description Which payment methods are asked, and in which order. */
+        PaymentMethods: {
+            /** @description Each for the whole of what credits do not cover; the first that pays ends it. There is `escrow` only. */
+            methods: string[];
+        };
+        /** @description An amount that goes to one account. */
+        Posting: {
+            /** @description `escrow`, `credit`, `receivable`, `revenue`, `refunds` or `chain_clearing`. */
+            account: string;
+            /** @description The number of a credit, the kind of a revenue. */
+            sub_account?: string;
+            /** @description `USD`, or `USDC` on the chain. */
+            currency: string;
+            /**
+             * Format: int64
+             * @description Positive: debit; negative: credit.
+             */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+        };
+        /** @description What doing it now would lead to. */
+        Preview: {
+            /** Format: date-time */
+            as_of: string;
+            /**
+             * Format: date-time
+             * @description When it takes effect, once what it costs is paid.
+             */
+            takes_effect_at: string;
+            /** @description The invoices that it makes at once: none if it costs nothing now. */
+            invoices: components["schemas"]["PreviewedInvoice"][];
+            /**
+             * Format: int64
+             * @description What they demand of payment methods.
+             */
+            demanded_micros: number;
+            /** @description The same, for people. */
+            demanded: string;
+            /** @description Whether all of it can be paid at once, by all that is known here. */
+            can_pay_now: boolean;
+            /** @description By what, in this order. */
+            paid_by: components["schemas"]["PreviewPayment"][];
+            /** @description If it cannot be paid at once: `waits` for the payment, or is `refused`. */
+            if_unpaid?: string;
+            /** @description What the end of the month is billed afterwards, by all that is known: usage so far, and the next month prepaid. */
+            next_invoice: components["schemas"]["PreviewedInvoice"];
+        };
+        /** @description What would be done. */
+        PreviewAsked: {
+            /** @enum {string} */
+            action: "subscribe" | "change_tier" | "cancel" | "undo_cancel";
+            /**
+             * @description To subscribe or change to; for `subscribe` and `change_tier` only.
+             * @enum {string}
+             */
+            tier?: "starter" | "pro" | "enterprise";
+        };
+        /** @description What pays how much. */
+        PreviewPayment: {
+            /** @description `credits`, or a payment method: `escrow`. */
+            method: string;
+            /** Format: int64 */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+        };
+        /** @description An invoice that does not exist yet. */
+        PreviewedInvoice: components["schemas"]["InvoiceSums"] & {
+            lines: components["schemas"]["InvoiceLine"][];
         };
         /** @description An error, as of RFC 9457. */
         Problem: {
@@ -998,6 +1955,35 @@ export interface components {
              * @description Seconds that the old key goes on working.
              */
             overlap_s: number;
+        };
+        /** @description How long the balance and the credits last at the present rate, renewals and the limit of 28 days included. */
+        Runway: {
+            /**
+             * Format: int32
+             * @description Full days from now, at most 365.
+             */
+            days: number;
+            /** @description What ends it: `balance`, `spending_limit`, or `beyond` if it lasts longer than a year. */
+            end: string;
+            /**
+             * Format: date-time
+             * @description When; absent for `beyond`.
+             */
+            ends_at?: string;
+            /**
+             * Format: int64
+             * @description The rate: what a day's usage costs, by the last seven days.
+             */
+            per_day_micros: number;
+            /** @description The same, for people. */
+            per_day: string;
+            /**
+             * Format: int64
+             * @description What the next 1st costs besides usage.
+             */
+            renewal_micros: number;
+            /** @description The same, for people. */
+            renewal: string;
         };
         /** @description A Seal key with its packages. */
         SealKey: {
@@ -1181,6 +2167,42 @@ export interface components {
              * @description Until when the session can be refreshed.
              */
             refresh_expires_at: string;
+        };
+        /** @description What a month's usage may cost, and how far it is. */
+        SpendCap: {
+            /** Format: int64 */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+            /** @description Whether keys stop when it is reached, until the month ends or the cap is raised. */
+            hard_stop: boolean;
+            /**
+             * Format: int64
+             * @description This month's usage so far.
+             */
+            spent_micros: number;
+            /** @description The same, for people. */
+            spent: string;
+            /**
+             * Format: int64
+             * @description Of the cap, rounded down; may be more than 100.
+             */
+            percent: number;
+            /** @description Whether keys are stopped at present. */
+            is_stopped: boolean;
+        };
+        /** @description A cap to set. */
+        SpendCapChange: {
+            /**
+             * Format: int64
+             * @description What a month's usage may cost. Subscriptions do not count: they are known beforehand.
+             */
+            amount_micros: number;
+            /**
+             * @description Whether keys stop when it is reached, until the month ends or the cap is raised. Without it, reaching 50, 75, 90
+             *     and 100 per cent is told only.
+             */
+            hard_stop: boolean;
         };
         /** @description Which terms are accepted. */
         TermsAccepted: {
@@ -1467,6 +2489,54 @@ export interface components {
             signature: string;
             /** @description The challenge's nonce. */
             nonce: string;
+        };
+        /** @description A wallet's signature of a transaction. */
+        WalletSignature: {
+            /** @description Base64, with the scheme's flag in front, of the `content` as a personal message. */
+            signature: string;
+        };
+        /** @description A transaction that the wallet is asked to sign, and how far it is. */
+        WalletTransaction: {
+            /** @description Names it on the chain, too. */
+            digest: string;
+            /** @description `deposit`, `withdraw` or `set_spending_limit`. */
+            action: string;
+            /**
+             * Format: int64
+             * @description Micro-dollars: what is moved, or the new limit.
+             */
+            amount_micros: number;
+            /** @description `built`, `signed`, `seen`, `final`, `credited` (it is in the books) or `failed`. */
+            state: string;
+            /** @description What is to be signed; absent once it is signed or over. */
+            content?: string;
+            /** @description Why it did not happen; absent unless it has failed. */
+            failure?: string;
+            /** @description The chain is simulated. */
+            is_simulated: boolean;
+            /** Format: date-time */
+            built_at: string;
+            /**
+             * Format: date-time
+             * @description What the chain has not seen by then will not happen.
+             */
+            expires_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** @description The newest transactions, newest first. */
+        WalletTransactionList: {
+            items: components["schemas"]["WalletTransaction"][];
+        };
+        /** @description What the wallet holds besides. */
+        WalletUsdc: {
+            /** @description The chain is simulated: its USDC is worth nothing. */
+            is_simulated: boolean;
+            /**
+             * Format: int64
+             * @description Micro-dollars.
+             */
+            balance_micros: number;
         };
     };
     responses: never;
@@ -3788,6 +4858,130 @@ export interface operations {
             };
             /** @description Payload Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                service: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewAsked"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6391,6 +7585,2100 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingOverview"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_credits: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Entries of the page; more than 200 are as 200. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreditPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_entries: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Entries of the page; more than 200 are as 200. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_notices: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Entries of the page; more than 200 are as 200. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticePage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    note_notices_read: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticesRead"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticesLeft"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_payment_methods: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PaymentMethods"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentMethods"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_spend_cap: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpendCapChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpendCap"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_spend_cap: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events whose data is a `BillingNews` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["BillingNews"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_escrow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Escrow"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_wallet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WalletUsdc"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    draw_from_faucet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WalletUsdc"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_transactions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WalletTransactionList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    build_transaction: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWalletTransaction"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WalletTransaction"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_transaction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WalletTransaction"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hand_in_signature: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WalletSignature"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WalletTransaction"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_invoices: {
+        parameters: {
+            query?: {
+                state?: "draft" | "pending" | "paid" | "failed" | "voided";
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Invoices of the page; more than 200 are as 200. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoicePage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_invoice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pay_invoice: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invoice_html: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invoice_pdf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": number[];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invoice_usage_csv: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    line_hours: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: string;
+                position: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineHours"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

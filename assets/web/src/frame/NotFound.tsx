@@ -1,15 +1,14 @@
 import { Link } from '@tanstack/react-router';
+import { Page } from '../ui/Page';
 
 export function NotFound() {
   return (
-    <div className="px-4 py-10 lg:px-8">
-      <h1 className="text-[32px] leading-10 font-semibold tracking-tight">No page here</h1>
-      <p className="mt-2 text-muted">
-        The address may be mistyped.{' '}
+    <Page eyebrow="404" title="No page here" about="The address may be mistyped, or what it named is gone.">
+      <p>
         <Link to="/" className="text-link underline underline-offset-2">
-          Go to live usage
+          Go to the dashboard
         </Link>
       </p>
-    </div>
+    </Page>
   );
 }

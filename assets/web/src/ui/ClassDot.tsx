@@ -1,4 +1,4 @@
-import type { TrafficClass } from '../api';
+import type { TrafficClass } from '../demo/api';
 
 /** Always stands beside the word: colour alone tells nothing. */
 export function ClassDot({ id }: { id: TrafficClass }) {

@@ -1,17 +1,20 @@
 //! Months of several customers.
 
 use super::*;
-use crate::core::billing::Completeness;
+use crate::app::metering::{draw, read_drawings};
+use crate::core::billing::{Completeness, SpendCap};
 use crate::core::calendar::HOUR_MS;
 use crate::core::id::Service;
 use crate::core::rating::PricePerRequests;
 use crate::core::tier::Tier;
 use crate::core::usage::HourUsage;
 use crate::ledger::billed_usage::{late_usage_of, note_late_usage};
-use crate::ledger::billing_invoice::{StoredInvoice, invoices_of};
-use crate::ledger::billing_run::failed_steps;
+use crate::ledger::billing_invoice::{StoredInvoice, draft_of, invoices_of};
 use crate::ledger::config_global::insert_missing_config;
 use crate::ledger::customer::insert_customer;
+use crate::ledger::entry::{append_entry, entries_of};
+use crate::ledger::payment_terms::spend_cap_of;
+use crate::ledger::unclosed_month::unclosed_months;
 use crate::ledger::usage::set_usage;
 
 fn id(number: u32) -> CustomerId {
@@ -121,6 +124,32 @@ fn usage_that_came_late_is_on_the_next_invoice() {
 }
 
 #[test]
+fn a_draft_shows_what_came_late_and_a_cap_the_month_that_is_running() {
+    let (ledger, _directory) = open_with_three();
+    close(&ledger, "2025-01");
+    let now = month("2025-03").start().plus_ms(HOUR_MS / 2);
+    let news = move |tx: &WriteTx<'_>| -> Result<(), BillingFailure> {
+        use_seal(tx, 1, month("2025-01"), 30_000)?;
+        note_late_usage(tx, id(1), month("2025-01"))?;
+        use_seal(tx, 1, month("2025-03"), 20_000)?;
+        // Whoever sets a cap has the draft drawn anew.
+        let cap = SpendCap { amount: Usd::from_dollars(2), hard_stop: true };
+        carry_out(tx, id(1), &Event::SetSpendCap(Some(cap)), &tariff(), now).map(drop)
+    };
+    ledger.write_blocking(news).unwrap();
+    let price = PricePerRequests { amount: Usd::from_dollars(1), per: 10_000 };
+    let drawings = ledger.read_blocking(move |tx| read_drawings(tx, month("2025-03"), price)).unwrap();
+    assert_eq!(drawings.len(), 1);
+    let drawing = move |tx: &WriteTx<'_>| drawings.iter().try_for_each(|one| draw(tx, one, &tariff(), now));
+    ledger.write_blocking(drawing).unwrap();
+    assert_eq!(charges(&ledger, 1, "2025-02"), 900 + 200);
+    let cap = ledger.read_blocking(|tx| spend_cap_of(tx, id(1))).unwrap().unwrap();
+    assert_eq!((cap.spent, cap.told_percent, cap.stopped), (Usd::from_dollars(2), 100, true));
+    close(&ledger, "2025-02");
+    assert_eq!(charges(&ledger, 1, "2025-02"), 900 + 200, "as it was drawn");
+}
+
+#[test]
 fn one_customer_who_fails_is_noted_and_parked_and_the_others_are_billed() {
     let (ledger, _directory) = open_with_three();
     // More than can be paid for with all the money there is.
@@ -139,7 +168,27 @@ fn one_customer_who_fails_is_noted_and_parked_and_the_others_are_billed() {
     let closing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| close(&ledger, "2025-01")));
     let closed = closing.unwrap();
     assert_eq!(closed, Closed { customers: 2, failures: 1 });
-    let failed = ledger.read_blocking(|tx| failed_steps(tx, 9)).unwrap();
-    assert_eq!(failed.iter().map(|step| step.customer).collect::<Vec<_>>(), [id(2)]);
+    let failed = ledger.read_blocking(|tx| unclosed_months(tx, 9)).unwrap();
+    assert_eq!(failed.iter().map(|one| one.customer).collect::<Vec<_>>(), [id(2)]);
     assert!(ledger.read_blocking(|tx| crate::ledger::parked::parked(tx, id(2))).unwrap().is_some());
+}
+
+#[test]
+fn what_the_tables_refuse_for_one_customer_keeps_nobody_else_from_being_billed() {
+    let (ledger, _directory) = open_with_three();
+    // The entry that issuing the second customer's invoice will want to make.
+    let spoil = |tx: &WriteTx<'_>| -> Result<(), LedgerError> {
+        let draft = draft_of(tx, id(2))?.unwrap().invoice;
+        let mut entry = entries_of(tx, id(2), None, 1)?.remove(0).entry;
+        entry.key = format!("invoice-{draft}-issued");
+        append_entry(tx, &entry).map(drop)
+    };
+    ledger.write_blocking(spoil).unwrap();
+    assert_eq!(close(&ledger, "2025-01"), Closed { customers: 2, failures: 1 });
+    for (number, state) in [(1, "paid"), (2, "draft"), (3, "paid")] {
+        assert_eq!(monthly(&ledger, number)[0].1, state, "{number}");
+    }
+    assert!(ledger.read_blocking(|tx| crate::ledger::parked::parked(tx, id(2))).unwrap().is_some());
+    assert_eq!(close(&ledger, "2025-01"), Closed::default(), "what has just failed is left alone");
+    assert_eq!(close(&ledger, "2025-02"), Closed { customers: 2, failures: 0 });
 }

@@ -37,7 +37,7 @@ async fn a_chain_is_found_again_as_it_was() {
     test.reopen();
     test.pass(-10_000);
     assert_eq!(test.chain.transaction(&pending, test.now).await, Ok(last));
-    test.sim().sync().unwrap();
+    test.sim().sync().await.unwrap();
 }
 
 /// The write of the last record is cut short after every byte: the charge has not happened, and happens when repeated.

@@ -236,6 +236,11 @@ pub fn month_end(usage: MonthUsage) -> Event {
     Event::CloseMonth(MonthEnd { usage, earlier: vec![], completeness: Completeness::default() })
 }
 
+/// News of the draft's month.
+pub fn so_far(month: MonthUsage) -> Event {
+    Event::Usage(UsageNews { month, running: None, earlier: vec![] })
+}
+
 /// Requests of one service in the first hour of a month, at $1.00 per 10,000.
 pub fn usage(month: Month, service: Service, billable_requests: u64) -> MonthUsage {
     use crate::core::config_global::PricePeriod;

@@ -45,6 +45,8 @@ fn previewed(desk: &mut Desk, event: &Event) -> Preview {
     assert_eq!(shape(&shown.draft), shape(desk.account.draft().unwrap()), "{event:?}");
     let asked = Usd::sum(desk.outbox().iter().map(|charge| charge.amount)).unwrap();
     assert_eq!(shown.demanded, asked, "{event:?}");
+    assert_eq!(Usd::sum(shown.charges.iter().map(|charge| charge.amount)), Ok(asked), "{event:?}");
+    assert_eq!(shown.services, decision.account.services, "{event:?}");
     shown
 }
 

@@ -1,6 +1,6 @@
 //! What is kept of money, and what is foretold of it.
 
-use super::desk::usage;
+use super::desk::{so_far, usage};
 use super::scenarios::{GRPC, SEAL, change, penniless, subscribe, tick_at};
 use super::*;
 
@@ -23,7 +23,7 @@ fn a_clock_that_is_set_back_changes_no_price() {
 fn the_outlook_is_that_of_the_draft() {
     let mut desk = penniless();
     desk.must(&Event::GrantCredit { reason: CreditReason::Promo, amount: cents(500), expires_at: None });
-    desk.must(&Event::Usage(usage(month("2025-01"), SEAL, 12_345)));
+    desk.must(&so_far(usage(month("2025-01"), SEAL, 12_345)));
     desk.must(&subscribe(GRPC, Tier::Starter));
     let found = outlook(&desk.account, cents(7), desk.now).unwrap();
     let (credits, unpaid, used, per_day, renewal) = (cents(0), cents(400), cents(123), cents(7), cents(2_900));

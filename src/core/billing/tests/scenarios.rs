@@ -1,6 +1,6 @@
 //! Stories of one customer, from one end to the other.
 
-use super::desk::{answer_to, month_end, usage};
+use super::desk::{answer_to, month_end, so_far, usage};
 use super::*;
 use crate::core::billing::payment::RETRY_AFTER_MS;
 use crate::core::service_instance::ServiceState;
@@ -313,10 +313,19 @@ fn credit_notes_give_back_at_most_what_was_paid() {
     desk.must(&Event::GrantCredit { reason: CreditReason::Promo, amount, expires_at: None });
     desk.must(&subscribe(SEAL, Tier::Pro));
     let invoice = desk.outbox()[0].key.invoice;
-    let note = |amount, payout| Event::IssueCreditNote { invoice, amount: cents(amount), payout };
+    let note = |amount, payout| Event::IssueCreditNote {
+        invoice,
+        amount: cents(amount),
+        payout,
+        reason: " an outage".to_owned(),
+    };
     assert!(matches!(desk.refused(&note(100, Payout::Credit)), Refusal::InvoiceState(InvoiceState::Pending)));
     desk.pay();
     assert_eq!(desk.refused(&note(2_401, Payout::Escrow)), Refusal::MoreThanPaid(cents(2_400)));
+    for reason in ["", " ", "two\nlines", &"x".repeat(MAX_REASON + 1)] {
+        let (amount, payout, reason) = (cents(1), Payout::Credit, reason.to_owned());
+        assert_eq!(desk.refused(&Event::IssueCreditNote { invoice, amount, payout, reason }), Refusal::BadReason);
+    }
     desk.must(&note(2_000, Payout::Escrow));
     assert_eq!(desk.refused(&note(401, Payout::Escrow)), Refusal::MoreThanPaid(cents(400)));
     let outcome = Outcome::Succeeded { reference: "0x1".to_owned() };
@@ -331,6 +340,7 @@ fn credit_notes_give_back_at_most_what_was_paid() {
     desk.must(&note(500, Payout::Credit));
     assert_eq!(desk.credits(), [0, 400, 500]);
     assert_eq!(desk.balances[&AccountName::Refunds], 29_000_000);
+    assert!(desk.account.credit_notes.values().all(|note| note.reason == "an outage"));
     desk.check();
 }
 
@@ -373,10 +383,10 @@ fn usage_moves_the_draft_and_the_cap_is_told() {
     desk.must(&Event::SetSpendCap(Some(SpendCap { amount: cents(400), hard_stop: true })));
     let january = month("2025-01");
     for (requests, draft, stopped) in [(19_999, 3_099, false), (30_000, 3_200, false), (40_000, 3_300, true)] {
-        desk.must(&Event::Usage(usage(january, SEAL, requests)));
+        desk.must(&so_far(usage(january, SEAL, requests)));
         assert_eq!(desk.account.draft().unwrap().amount, cents(draft));
         assert_eq!(desk.account.standing.cap_status.stopped, stopped);
-        assert_eq!(desk.must(&Event::Usage(usage(january, SEAL, requests))).actions, []);
+        assert_eq!(desk.must(&so_far(usage(january, SEAL, requests))).actions, []);
     }
     let told = |notice: &Notice| match notice {
         Notice::CapReached { percent, .. } => Some(*percent),
@@ -400,5 +410,40 @@ fn a_service_that_never_ran_waits_for_older_debts() {
     desk.deposit(cents(2_900));
     assert_eq!((desk.answer(true), desk.answer(true)), (cents(2_900), cents(900)));
     assert_eq!((desk.state(SEAL), desk.state(GRPC)), (ServiceState::Disabled, ServiceState::Disabled));
+    desk.check();
+}
+
+#[test]
+fn only_who_is_more_than_a_month_behind_waits_and_who_is_parked_is_told_so() {
+    let mut desk = Desk::with_balance(at("2025-01-01"), cents(50_000));
+    desk.must(&subscribe(SEAL, Tier::Starter));
+    desk.pay();
+    // The 1st has begun, and January is not closed: everything goes on.
+    desk.now = at("2025-02-01");
+    let moved =
+        ChainMove { event: ChainEventId { digest: "0xf".to_owned(), index: 0 }, amount: cents(1), at: desk.now };
+    for event in [
+        Event::Deposited(moved),
+        change(SEAL, Tier::Pro),
+        subscribe(Service::Grpc, Tier::Starter),
+        Event::Cancel { service: SEAL },
+        Event::UndoCancel { service: SEAL },
+        Event::SetSpendCap(None),
+    ] {
+        desk.must(&event);
+        desk.pay();
+    }
+    assert_eq!(desk.account.draft().unwrap().month, month("2025-01"), "it still is not closed");
+
+    desk.now = at("2025-03-01");
+    let cancel = Event::Cancel { service: SEAL };
+    let waits = Err(BillingError::CatchUpFirst(month("2025-01")));
+    assert_eq!(desk.decide(&cancel), waits);
+    desk.account.standing.parked = Some("for the test".to_owned());
+    assert_eq!(desk.decide(&cancel), Err(Refusal::Parked.into()));
+    assert_eq!(desk.decide(&Event::Tick), waits, "time is not told that it is parked");
+    desk.account.standing.parked = None;
+    desk.close_quietly();
+    desk.must(&cancel);
     desk.check();
 }

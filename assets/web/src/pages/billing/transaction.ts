@@ -1,0 +1,85 @@
+/** A transaction from the wish to the books: it is made, signed by the wallet, handed in, and watched until it is over. */
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import type { Schemas } from '../../server/api';
+import { api, ask } from '../../server/api';
+import { customerQuery } from '../../server/queries';
+import { signAs } from '../../wallet/session';
+
+export type Transaction = Schemas['WalletTransaction'];
+export type TransactionAction = Schemas['NewWalletTransaction']['action'];
+/** What the page waits for. */
+export type Waiting = 'building' | 'wallet' | 'sending' | 'chain';
+
+const WATCH_EVERY_MS = 400;
+/** From these, nothing follows. */
+const OVER = new Set(['credited', 'failed']);
+
+export interface Flow {
+  start: (action: TransactionAction, amountMicros: number) => void;
+  /** Signs one that was made before and not signed. */
+  resume: (transaction: Transaction) => void;
+  reset: () => void;
+  waiting: Waiting | undefined;
+  transaction: Transaction | undefined;
+  error: Error | null;
+}
+
+export function useTransaction(onCredited?: () => void): Flow {
+  const client = useQueryClient();
+  const customer = useQuery(customerQuery).data;
+  const [step, setStep] = useState<Waiting>();
+  const [digest, setDigest] = useState<string>();
+  const refresh = () => {
+    for (const part of ['billing', 'customer', 'services']) void client.invalidateQueries({ queryKey: [part] });
+  };
+
+  const sign = async (transaction: Transaction) => {
+    setStep('wallet');
+    const signature = await signAs(customer?.wallet_address ?? '', transaction.content ?? '');
+    setStep('sending');
+    const path = { digest: transaction.digest };
+    const sent = await ask(api.POST('/api/billing/escrow/transactions/{digest}/signature', { params: { path }, body: { signature } }));
+    setStep('chain');
+    setDigest(sent.digest);
+    return sent;
+  };
+  const make = useMutation({
+    mutationFn: async (wish: Schemas['NewWalletTransaction'] | Transaction) => {
+      setDigest(undefined);
+      if ('digest' in wish) return sign(wish);
+      setStep('building');
+      return sign(await ask(api.POST('/api/billing/escrow/transactions', { body: wish })));
+    },
+    onError: () => setStep(undefined),
+    onSettled: refresh,
+  });
+  const watched = useQuery({
+    queryKey: ['transaction', digest],
+    queryFn: ({ signal }) => ask(api.GET('/api/billing/escrow/transactions/{digest}', { params: { path: { digest: digest ?? '' } }, signal })),
+    enabled: digest !== undefined,
+    refetchInterval: (query) => (OVER.has(query.state.data?.state ?? '') ? false : WATCH_EVERY_MS),
+  });
+  const transaction = digest === undefined ? undefined : (watched.data ?? make.data);
+  const state = transaction?.state;
+  useEffect(() => {
+    if (state === undefined || !OVER.has(state)) return;
+    for (const part of ['billing', 'customer', 'services']) void client.invalidateQueries({ queryKey: [part] });
+    if (state === 'credited') onCredited?.();
+    // Once for each transaction: what is called may be another function at every drawing.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+  }, [state, digest]);
+
+  return {
+    start: (action, amount) => make.mutate({ action, amount_micros: amount }),
+    resume: (unsigned) => make.mutate(unsigned),
+    reset: () => {
+      make.reset();
+      setStep(undefined);
+      setDigest(undefined);
+    },
+    waiting: make.isPending || (transaction !== undefined && !OVER.has(transaction.state)) ? step : undefined,
+    transaction,
+    error: make.error,
+  };
+}

@@ -1,0 +1,80 @@
+import type { UseQueryResult } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { formatCount, formatMonth } from '../../format';
+import type { Schemas } from '../../server/api';
+import { Figure, Figures } from '../../ui/Figures';
+import { Loaded } from '../../ui/Loaded';
+import { Money } from '../../ui/Money';
+import { Panel } from '../../ui/Panel';
+import { Boxes } from '../../ui/Skeleton';
+import { Time } from '../../ui/Time';
+import { daysLeft, forecast } from './forecast';
+
+type Billing = Schemas['BillingOverview'];
+
+export function MoneyPanel({ query }: { query: UseQueryResult<Billing> }) {
+  return (
+    <Panel
+      title="Money"
+      aside={
+        <span className="text-xs text-muted">{query.data?.is_simulated_chain === true ? 'Simulated chain: play money' : 'USDC on Sui'}</span>
+      }
+    >
+      <Loaded query={query} skeleton={<Boxes count={1} height={100} className="p-5" />}>
+        {(billing) => <MoneyFigures billing={billing} />}
+      </Loaded>
+    </Panel>
+  );
+}
+
+function MoneyFigures({ billing }: { billing: Billing }) {
+  const { draft, escrow, runway, credits_micros: credits } = billing;
+  const expected = forecast(billing);
+  return (
+    <Figures>
+      <Figure
+        label="Next invoice so far"
+        note={
+          draft === undefined ? (
+            'Nothing is billed yet'
+          ) : (
+            <Link to="/billing/invoices/$invoice" params={{ invoice: 'draft' }} className="text-link hover:underline">
+              {formatMonth(draft.month)} and the renewal, line by line
+            </Link>
+          )
+        }
+      >
+        <span data-testid="month-cost">
+          <Money micros={draft?.charges_micros ?? 0} />
+        </span>
+      </Figure>
+      <Figure label="Expected at month end" note={expected === undefined ? 'Not enough is known' : `At the present rate, ${formatCount(daysLeft(billing.as_of))} days to go`}>
+        {expected === undefined ? '–' : <>≈ <Money micros={expected} /></>}
+      </Figure>
+      <Figure
+        label="Escrow balance"
+        note={
+          <Link to="/billing/credits" className="text-link hover:underline">
+            and <Money micros={credits} /> of credit
+          </Link>
+        }
+      >
+        <Money micros={escrow?.balance_micros ?? 0} />
+      </Figure>
+      <Figure label="Lasts for" note={draft === undefined ? 'Nothing is used yet' : <RunwayNote runway={runway} />}>
+        {runway === undefined || draft === undefined ? '–' : runway.end === 'beyond' ? 'Over a year' : `${formatCount(runway.days)} ${runway.days === 1 ? 'day' : 'days'}`}
+      </Figure>
+    </Figures>
+  );
+}
+
+function RunwayNote({ runway }: { runway: Billing['runway'] }) {
+  if (runway === undefined) return null;
+  if (runway.ends_at === undefined) return <>Renewals and usage included</>;
+  return (
+    <>
+      {runway.end === 'spending_limit' ? 'Spending limit, ' : 'Until '}
+      <Time at={runway.ends_at} show="day" />
+    </>
+  );
+}

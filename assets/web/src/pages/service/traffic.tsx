@@ -1,0 +1,188 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { Radio } from 'lucide-react';
+import { formatBytes, formatCount, formatDuration, formatShare, formatShort } from '../../format';
+import type { TrafficSearch } from '../../search';
+import type { Schemas } from '../../server/api';
+import { api, ask } from '../../server/api';
+import type { ServiceName } from '../../server/names';
+import type { Stretch } from '../../server/queries';
+import { SERVICE_LABEL } from '../../server/names';
+import { useKeyNames } from '../../server/keyNames';
+import { seriesQuery, summaryQuery } from '../../server/queries';
+import { chartLines } from '../../server/traffic';
+import { Chart } from '../../ui/chart/Chart';
+import { Empty } from '../../ui/Empty';
+import { Loaded } from '../../ui/Loaded';
+import { Panel } from '../../ui/Panel';
+import { RangePicker } from '../../ui/RangePicker';
+import { Segments } from '../../ui/Segments';
+import { Boxes } from '../../ui/Skeleton';
+import type { Column } from '../../ui/Table';
+import { Table } from '../../ui/Table';
+import { TrafficFigures } from '../dashboard/TrafficPanel';
+
+type ServiceStretch = Required<Stretch>;
+
+const BY = [
+  { value: 'class', label: 'Class' },
+  { value: 'status', label: 'Status' },
+  { value: 'bandwidth', label: 'Bandwidth' },
+] as const;
+const OF = [
+  { value: 'paths', label: 'Paths' },
+  { value: 'keys', label: 'Keys' },
+  { value: 'client_ips', label: 'Addresses' },
+  { value: 'statuses', label: 'Statuses' },
+] as const;
+
+export function ServiceTraffic() {
+  const { service: name } = useParams({ from: '/account/services/$service' });
+  const { range = '24h', by = 'class', of = 'paths' } = useSearch({ from: '/account/services/$service/traffic' });
+  const navigate = useNavigate({ from: '/services/$service/traffic' });
+  const go = (change: TrafficSearch) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true, resetScroll: false });
+  const stretch = { range, service: name };
+  const summary = useQuery(summaryQuery(stretch));
+  return (
+    <>
+      <div className="flex flex-wrap items-center justify-between gap-3">
+        <RangePicker value={range} onChange={(next) => go({ range: next })} />
+        <p className="text-[13px] text-muted">Times are UTC</p>
+      </div>
+      <Panel title="Requests" aside={<Segments label="Drawn by" value={by} options={BY} onChange={(next) => go({ by: next })} />}>
+        <Loaded query={summary} skeleton={<Boxes count={1} height={380} className="p-5" />}>
+          {({ current, previous }) => (
+            <>
+              <TrafficFigures current={current} previous={previous} />
+              <div className="border-t border-line">{current.requests === 0 ? <Nothing name={name} /> : <SeriesChart stretch={stretch} by={by} />}</div>
+            </>
+          )}
+        </Loaded>
+      </Panel>
+      <Percentiles stretch={stretch} />
+      <Tops stretch={stretch} of={of} onOf={(next) => go({ of: next })} />
+    </>
+  );
+}
+
+function Nothing({ name }: { name: ServiceName }) {
+  return (
+    <Empty Icon={Radio} title="No requests in this time">
+      Choose a longer time, or send a request to {SERVICE_LABEL[name]}: it appears within two seconds.
+    </Empty>
+  );
+}
+
+function SeriesChart({ stretch, by }: { stretch: Stretch; by: 'class' | 'status' | 'bandwidth' }) {
+  const series = useQuery(seriesQuery(stretch, by));
+  const format = by === 'bandwidth' ? formatBytes : formatCount;
+  return (
+    <Loaded query={series} skeleton={<div className="h-[306px]" />}>
+      {(value) => (
+        <Chart
+          title={`${by === 'bandwidth' ? 'Bandwidth' : `Requests by ${by}`}, last ${stretch.range}`}
+          kind="bars"
+          from={Date.parse(value.from)}
+          stepS={value.step_s}
+          lines={chartLines(value, by)}
+          height={220}
+          format={format}
+          axis={by === 'bandwidth' ? formatBytes : formatShort}
+        />
+      )}
+    </Loaded>
+  );
+}
+
+function Percentiles({ stretch }: { stretch: Stretch }) {
+  const query = useQuery({
+    queryKey: ['traffic', 'percentiles', stretch],
+    queryFn: ({ signal }) => ask(api.GET('/api/traffic/percentiles', { params: { query: { ...stretch } }, signal })),
+  });
+  return (
+    <Panel title="Response time" aside={<span className="text-xs text-muted">Billable requests</span>}>
+      <Loaded query={query} skeleton={<div className="h-[290px]" />}>
+        {(value) => <PercentileChart value={value} />}
+      </Loaded>
+    </Panel>
+  );
+}
+
+function PercentileChart({ value }: { value: Schemas['TrafficPercentiles'] }) {
+  const lines = [
+    { id: 'p50', label: 'p50', meaning: 'Half of the requests took no longer', color: '--class-burst', values: value.p50_ms },
+    { id: 'p95', label: 'p95', meaning: '95 of 100 took no longer', color: '--class-guaranteed', values: value.p95_ms },
+    { id: 'p99', label: 'p99', meaning: '99 of 100 took no longer', color: '--class-failed', values: value.p99_ms },
+  ];
+  if (value.p50_ms.every((one) => one === null)) return <p className="px-5 py-8 text-center text-[13px] text-muted">Nothing was timed in this time.</p>;
+  return (
+    <Chart
+      title="Response time by percentile"
+      kind="lines"
+      from={Date.parse(value.from)}
+      stepS={value.step_s}
+      lines={lines}
+      height={200}
+      format={formatDuration}
+      axis={formatDuration}
+      legendValue={({ values }) => `up to ${formatDuration(Math.max(...values.map((one) => one ?? 0)))}`}
+    />
+  );
+}
+
+interface TopsProps {
+  stretch: ServiceStretch;
+  of: (typeof OF)[number]['value'];
+  onOf: (of: (typeof OF)[number]['value']) => void;
+}
+
+const TOP_COLUMNS: Record<TopsProps['of'], string> = { paths: 'Path', keys: 'Key', client_ips: 'Address', statuses: 'Status' };
+
+function Tops({ stretch, of, onOf }: TopsProps) {
+  const keyName = useKeyNames(stretch.service);
+  const query = useQuery({
+    queryKey: ['traffic', 'tops', stretch, of],
+    queryFn: ({ signal }) => ask(api.GET('/api/traffic/tops', { params: { query: { ...stretch, of, limit: '10' } }, signal })),
+  });
+  return (
+    <Panel title="Most frequent" aside={<Segments label="Counted by" value={of} options={OF} onChange={onOf} />}>
+      <Loaded query={query}>
+        {({ items }) => (
+          <Table
+            caption={`Most frequent by ${of}`}
+            columns={topColumns(stretch, of, items, keyName)}
+            rows={items}
+            rowKey={({ value }) => value}
+            empty={<p className="px-5 py-8 text-center text-[13px] text-muted">No requests in this time.</p>}
+          />
+        )}
+      </Loaded>
+    </Panel>
+  );
+}
+
+function topColumns({ range, service }: ServiceStretch, of: TopsProps['of'], items: readonly Schemas['TrafficTop'][], keyName: (fingerprint: string) => string): Column<Schemas['TrafficTop']>[] {
+  const all = items.reduce((sum, { requests }) => sum + requests, 0);
+  return [
+    {
+      name: TOP_COLUMNS[of],
+      cell: ({ value }) =>
+        of === 'client_ips' || value === '0' ? (
+          <span className="font-mono text-xs break-all">{value === '0' ? 'None' : value}</span>
+        ) : (
+          <Link to="/services/$service/logs" params={{ service }} search={{ range, ...filterOf(of, value) }} className="font-mono text-xs break-all text-link hover:underline">
+            {of === 'keys' ? keyName(value) : value}
+          </Link>
+        ),
+    },
+    { name: 'Requests', right: true, by: ({ requests }) => requests, cell: ({ requests }) => formatCount(requests) },
+    { name: 'Share of these', right: true, wide: true, cell: ({ requests }) => formatShare(requests, all) },
+    { name: 'Errors', right: true, by: ({ errors }) => errors, cell: ({ errors }) => formatCount(errors) },
+    { name: 'Sent', right: true, wide: true, by: ({ bytes_out: bytes }) => bytes, cell: ({ bytes_out: bytes }) => formatBytes(bytes) },
+  ];
+}
+
+function filterOf(of: TopsProps['of'], value: string): { path: string } | { key: string } | { status: string } {
+  if (of === 'keys') return { key: value };
+  return of === 'statuses' ? { status: value } : { path: value };
+}

@@ -1,0 +1,111 @@
+/** Server state that more than one page shows. Keys begin with the part of the account that changes them. */
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import type { Schemas } from './api';
+import { api, ask } from './api';
+import type { Range, ServiceName } from './names';
+
+/** How often a service is asked for while gateways take over a change of it. */
+const WATCH_EVERY_MS = 1_000;
+
+/** Whether a change is on its way to the gateways. */
+export function isUpdating({ sync }: Pick<Schemas['Service'], 'sync'>): boolean {
+  return sync === 'pending';
+}
+
+export const customerQuery = queryOptions({
+  queryKey: ['customer'],
+  queryFn: ({ signal }) => ask(api.GET('/api/customer', { signal })),
+  staleTime: 30_000,
+});
+
+export const servicesQuery = queryOptions({
+  queryKey: ['services'],
+  queryFn: async ({ signal }) => (await ask(api.GET('/api/services', { signal }))).items,
+  refetchInterval: ({ state }) => (state.data?.some(isUpdating) === true ? WATCH_EVERY_MS : false),
+});
+
+export function serviceQuery(service: ServiceName) {
+  return queryOptions({
+    queryKey: ['services', service],
+    queryFn: ({ signal }) => ask(api.GET('/api/services/{service}', { params: { path: { service } }, signal })),
+    refetchInterval: ({ state }) => (state.data !== undefined && isUpdating(state.data) ? WATCH_EVERY_MS : false),
+  });
+}
+
+export const billingQuery = queryOptions({
+  queryKey: ['billing', 'overview'],
+  queryFn: ({ signal }) => ask(api.GET('/api/billing', { signal })),
+});
+
+export const noticesQuery = queryOptions({
+  queryKey: ['billing', 'notices'],
+  queryFn: ({ signal }) => ask(api.GET('/api/billing/notices', { params: { query: { limit: 20 } }, signal })),
+});
+
+export const configQuery = queryOptions({
+  queryKey: ['config'],
+  queryFn: async ({ signal }) => (await ask(api.GET('/api/config/frontend', { signal }))).values as Record<string, string>,
+  staleTime: 60_000,
+  refetchInterval: 60_000,
+});
+
+/** What is looked at: a service or all, up to now. */
+export interface Stretch {
+  range: Range;
+  service?: ServiceName;
+}
+
+export function summaryQuery(stretch: Stretch) {
+  return queryOptions({
+    queryKey: ['traffic', 'summary', stretch],
+    queryFn: ({ signal }) => ask(api.GET('/api/traffic/summary', { params: { query: { ...stretch } }, signal })),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function seriesQuery(stretch: Stretch, by: 'class' | 'status' | 'bandwidth') {
+  return queryOptions({
+    queryKey: ['traffic', 'series', stretch, by],
+    queryFn: ({ signal }) => ask(api.GET('/api/traffic/series', { params: { query: { ...stretch, by } }, signal })),
+  });
+}
+
+export function keysQuery(service: ServiceName) {
+  return infiniteQueryOptions({
+    queryKey: ['keys', service],
+    queryFn: ({ pageParam, signal }) =>
+      ask(
+        api.GET('/api/services/{service}/api-keys', {
+          params: { path: { service }, query: { limit: 200, ...(pageParam === '' ? {} : { cursor: pageParam }) } },
+          signal,
+        }),
+      ),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next_cursor,
+  });
+}
+
+export function keyUseQuery(service: ServiceName) {
+  return queryOptions({
+    queryKey: ['traffic', 'keys', service],
+    queryFn: ({ signal }) => ask(api.GET('/api/services/{service}/api-keys/usage', { params: { path: { service } }, signal })),
+    staleTime: 4_000,
+  });
+}
+
+export const escrowQuery = queryOptions({
+  queryKey: ['billing', 'escrow'],
+  queryFn: ({ signal }) => ask(api.GET('/api/billing/escrow', { signal })),
+});
+
+export const walletUsdcQuery = queryOptions({
+  queryKey: ['billing', 'wallet'],
+  queryFn: ({ signal }) => ask(api.GET('/api/billing/escrow/wallet', { signal })),
+});
+
+export const transactionsQuery = queryOptions({
+  queryKey: ['billing', 'transactions'],
+  queryFn: async ({ signal }) => (await ask(api.GET('/api/billing/escrow/transactions', { signal }))).items,
+});
+
+export type Service = Schemas['Service'];

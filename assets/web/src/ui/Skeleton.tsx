@@ -1,0 +1,26 @@
+/** Grey lines where text will be. */
+export function Lines({ rows = 4, className = '' }: { rows?: number; className?: string }) {
+  return (
+    <div role="status" className={`grid gap-3 p-5 ${className}`}>
+      <span className="sr-only">Loading</span>
+      {Array.from({ length: rows }, (_, row) => (
+        <div key={row} aria-hidden="true" className="h-3 rounded bg-line motion-safe:animate-pulse" style={{ width: `${92 - ((row * 23) % 50)}%` }} />
+      ))}
+    </div>
+  );
+}
+
+/** Grey boxes where cards will be. */
+export function Boxes({ count = 3, height = 160, className = 'grid gap-4 md:grid-cols-3' }: { count?: number; height?: number; className?: string }) {
+  return (
+    <div role="status" className={className}>
+      <span className="sr-only">Loading</span>
+      {Array.from({ length: count }, (_, box) => (
+        <div key={box} aria-hidden="true" className="rounded border border-line p-5" style={{ height }}>
+          <div className="h-3 w-24 rounded bg-line motion-safe:animate-pulse" />
+          <div className="mt-4 h-6 w-36 max-w-full rounded bg-line motion-safe:animate-pulse" />
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,27 @@
+import { formatDay, formatInstant, formatLocal } from '../format';
+
+interface TimeProps {
+  /** RFC 3339. */
+  at: string;
+  show?: 'minute' | 'second' | 'day';
+}
+
+/** An instant in UTC; hovering tells it in the reader's own time. */
+export function Time({ at, show = 'minute' }: TimeProps) {
+  const ms = Date.parse(at);
+  return (
+    <time dateTime={at} title={formatLocal(ms)}>
+      {show === 'day' ? <span className="whitespace-nowrap">{formatDay(ms)}</span> : <DayAndTime text={formatInstant(ms, show === 'second')} />}
+    </time>
+  );
+}
+
+/** Where there is no room for both, the time of day goes to a line of its own. */
+function DayAndTime({ text }: { text: string }) {
+  const [day, time] = text.split(', ');
+  return (
+    <>
+      <span className="whitespace-nowrap">{day},</span> <span className="whitespace-nowrap">{time}</span>
+    </>
+  );
+}

@@ -1,0 +1,140 @@
+//! `suiftly haproxy`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::core::haproxy_config::check::check;
+use crate::core::haproxy_config::{Settings, render};
+use crate::core::id::{Network, Service};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HaproxyCommand {
+    /// Prints a whole configuration for HAProxy, made from suiftly's own
+    #[command(after_help = "Examples: suiftly haproxy print > /etc/haproxy/haproxy.cfg\n          \
+                            suiftly haproxy print --upstream grpc=10.0.0.7:9000 --listen grpc=0.0.0.0:443")]
+    Print(PrintArgs),
+    /// Says what an existing configuration lacks: rules, their order, log lines
+    #[command(after_help = "Example: suiftly haproxy check /etc/haproxy/haproxy.cfg\n\n\
+                            Exit code 1 if something is missing. What says the same in other words is told as missing, too.")]
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PrintArgs {
+    /// suiftly's configuration: the gateway's number, the folder of maps, HAProxy's socket, the network
+    #[arg(long, env = "SUIFTLY_CONFIG")]
+    config: Option<PathBuf>,
+    /// A backend: service=host:port; repeat it for each service
+    #[arg(long, value_parser = read_pair)]
+    upstream: Vec<(Service, String)>,
+    /// A backend of the other network, whose keys are refused without one: service=host:port
+    #[arg(long, value_parser = read_pair)]
+    other_upstream: Vec<(Service, String)>,
+    /// Where a service is reached: service=address:port
+    #[arg(long, value_parser = read_pair)]
+    listen: Vec<(Service, String)>,
+    /// The network of the backends; without it, that of the configuration
+    #[arg(long)]
+    network: Option<NetworkArg>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum NetworkArg {
+    Mainnet,
+    Testnet,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    file: PathBuf,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Missing {
+    section: String,
+    missing: String,
+    reason: String,
+}
+
+pub(super) fn haproxy(command: HaproxyCommand) -> Result<()> {
+    match command {
+        HaproxyCommand::Print(args) => print(&args),
+        HaproxyCommand::Check(args) => check_file(&args),
+    }
+}
+
+fn print(args: &PrintArgs) -> Result<()> {
+    let config = args.config.as_deref().map(Config::load).transpose()?.unwrap_or_default();
+    let network = match args.network {
+        None => config.chain.network,
+        Some(NetworkArg::Mainnet) => Network::Mainnet,
+        Some(NetworkArg::Testnet) => Network::Testnet,
+    };
+    let other = match network {
+        Network::Mainnet => Network::Testnet,
+        Network::Testnet => Network::Mainnet,
+    };
+    let mut settings = Settings {
+        gateway: config.gateway.number,
+        map_folder: config.gateway.map_dir.to_string_lossy().into_owned(),
+        ..Settings::default()
+    };
+    if let Some(socket) = &config.gateway.haproxy_socket {
+        settings.admin_socket = socket.to_string_lossy().into_owned();
+    }
+    for service in &mut settings.services {
+        let named = |pairs: &[(Service, String)]| {
+            pairs.iter().rev().find(|(name, _)| *name == service.service).map(|(_, value)| value.clone())
+        };
+        let default = service.upstreams.pop_first().map(|(_, upstream)| upstream).unwrap_or_default();
+        service.upstreams.insert(network, named(&args.upstream).unwrap_or(default));
+        if let Some(upstream) = named(&args.other_upstream) {
+            service.upstreams.insert(other, upstream);
+        }
+        if let Some(address) = named(&args.listen) {
+            let read: Result<SocketAddr, _> = address.parse();
+            service.listen = read.with_context(|| format!("{address} is no address and port, like 0.0.0.0:20002"))?;
+        }
+    }
+    std::io::Write::write_all(&mut std::io::stdout(), render(&settings)?.as_bytes())?;
+    Ok(())
+}
+
+fn check_file(args: &CheckArgs) -> Result<()> {
+    let path = args.file.display();
+    let text = std::fs::read_to_string(&args.file).with_context(|| format!("cannot read {path}"))?;
+    let findings = check(&text);
+    if args.json {
+        let missing: Vec<Missing> = findings
+            .iter()
+            .cloned()
+            .map(|finding| Missing { section: finding.section, missing: finding.missing, reason: finding.reason })
+            .collect();
+        super::print_json(&serde_json::json!({ "complete": missing.is_empty(), "missing": missing }))?;
+    } else {
+        findings.iter().for_each(|finding| println!("{finding}"));
+    }
+    match findings.len() {
+        0 if args.json => Ok(()),
+        0 => {
+            println!("{path} has everything");
+            Ok(())
+        }
+        1 => bail!("{path} lacks something; compare it with `suiftly haproxy print`"),
+        count => bail!("{path} lacks {count} things; compare it with `suiftly haproxy print`"),
+    }
+}
+
+fn read_pair(text: &str) -> Result<(Service, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as service=value, like seal=127.0.0.1:21002")?;
+    let service = Service::from_name(name).ok_or("the service is seal, grpc or graphql")?;
+    Ok((service, value.to_owned()))
+}

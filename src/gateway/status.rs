@@ -1,0 +1,131 @@
+//! What an agent says about itself: to its health endpoint, and to whoever asks all agents.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use crate::core::vault::VaultCode;
+
+/// How it is with one vault. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct VaultStatus {
+    /// In force in HAProxy; 0: none yet.
+    pub applied: u64,
+    /// Names it besides the sequence, in hexadecimal.
+    pub applied_hash: Option<String>,
+    /// Taken, and not in force yet.
+    pub processing: Option<u64>,
+    /// The newest that was seen, whether it may be taken or not.
+    pub newest: u64,
+    /// Customers in the newest that was taken.
+    pub entries: usize,
+    pub created_ms: Option<i64>,
+    /// From when the vault was created until HAProxy obeyed it.
+    pub propagation_ms: Option<i64>,
+    /// Why a newer one is not taken.
+    pub refused: Option<String>,
+    /// Why the primary gives none.
+    pub primary_problem: Option<String>,
+}
+
+/// How it is with HAProxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HaproxyState {
+    /// It was not asked yet.
+    #[default]
+    Unknown,
+    /// It obeys the newest vaults that were taken.
+    InForce,
+    /// It answers, and has not got them all.
+    Behind,
+    /// It does not answer.
+    Unreachable,
+}
+
+/// What is known of HAProxy.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HaproxyStatus {
+    pub state: HaproxyState,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: i64,
+    pub pid: Option<u32>,
+    pub uptime_s: Option<u64>,
+    pub version: Option<String>,
+    /// Why the state is not `in_force`.
+    pub problem: Option<String>,
+    /// How many times it was brought to a state, and how long the last time took.
+    pub applications: u64,
+    pub apply_ms: Option<u64>,
+}
+
+/// Lines of the maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MapCounts {
+    pub keys: usize,
+    pub limits: usize,
+    pub allowlist: usize,
+}
+
+/// Everything that an agent says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AgentStatus {
+    /// Number of the gateway, as in log lines.
+    pub gateway: u8,
+    /// Of this program.
+    pub version: String,
+    /// By code, those that were ever seen.
+    pub vaults: BTreeMap<String, VaultStatus>,
+    pub haproxy: HaproxyStatus,
+    pub maps: MapCounts,
+    /// The files for HAProxy's restarts: whether they have what is in force, or why not.
+    pub files_problem: Option<String>,
+    /// How long the oldest vault that is not in force has been waiting.
+    pub lag_ms: i64,
+    /// The folder of vaults: why nothing of it can be taken.
+    pub source_problem: Option<String>,
+}
+
+/// The status of a running agent, written by it and read by anybody.
+#[derive(Debug, Default)]
+pub struct SharedStatus {
+    status: Mutex<AgentStatus>,
+    news: Notify,
+}
+
+impl SharedStatus {
+    pub fn new(gateway: u8) -> Self {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let status = Mutex::new(AgentStatus { gateway, version, ..AgentStatus::default() });
+        Self { status, news: Notify::new() }
+    }
+
+    /// As it is.
+    pub fn read(&self) -> AgentStatus {
+        self.locked().clone()
+    }
+
+    /// Returns when something has changed since the last time; for one listener.
+    pub async fn changed(&self) {
+        self.news.notified().await;
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut AgentStatus)) {
+        change(&mut self.locked());
+        self.news.notify_one();
+    }
+
+    /// Why the primary gives no vaults of a code, or that it does.
+    pub(super) fn source_is(&self, code: VaultCode, problem: Option<String>) {
+        let is_known = self.locked().vaults.contains_key(code.as_str());
+        if problem.is_some() || is_known {
+            self.change(|status| status.vaults.entry(code.to_string()).or_default().primary_problem = problem);
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, AgentStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
