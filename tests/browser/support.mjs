@@ -30,14 +30,15 @@ export function program() {
   return process.env.SUIFTLY_BIN;
 }
 
-/** A server with everything in a folder of its own. It can be stopped and started again at the same address. */
-export async function startServer() {
+/** A server with everything in a folder of its own. It can be stopped and started again at the same address. `before` has the folder first. */
+export async function startServer(before = async () => undefined) {
   const folder = mkdtempSync(join(tmpdir(), 'suiftly-browser-'));
   execFileSync(program(), ['init', '--dir', join(folder, 'suiftly'), '--json']);
   const log = join(folder, 'haproxy.log');
   writeFileSync(log, '');
   const server = { folder, log, haproxySocket: join(folder, 'admin.sock'), origin: '', start, stop, remove };
   let child;
+  await before(server);
   await start();
   return server;
 
@@ -49,6 +50,7 @@ export async function startServer() {
       SUIFTLY_LOG_FORMAT: 'json',
       SUIFTLY_GATEWAY_HAPROXY_SOCKET: server.haproxySocket,
       SUIFTLY_GATEWAY_MAP_DIR: folder,
+      SUIFTLY_GATEWAY_HEALTH_LISTEN: `127.0.0.1:${await freePort()}`,
       // Each page of these tests signs in, and all of them from one place.
       SUIFTLY_LIMITS_SIGN_IN_IP_PER_MIN: '1000',
       SUIFTLY_LIMITS_SIGN_IN_ADDRESS_PER_MIN: '1000',
@@ -103,8 +105,9 @@ export async function startHaproxy(server) {
     // Two threads that write to standard output at once lose a line.
     .replace(/^ {2}maxconn .*$/m, '  maxconn 1000\n  nbthread 1');
   writeFileSync(join(server.folder, 'haproxy.cfg'), config);
-  // Empty, they refuse every key, until the server has filled them.
-  for (const name of ['keys', 'limits', 'allowlist', 'version']) writeFileSync(join(server.folder, `${name}.map`), '', { flag: 'a' });
+  // As the server makes them where there are none: they refuse every key, until it has filled them.
+  for (const name of ['keys', 'limits', 'allowlist']) writeFileSync(join(server.folder, `${name}.map`), '');
+  writeFileSync(join(server.folder, 'version.map'), 'version none\n');
   const child = spawn('/usr/sbin/haproxy', ['-db', '-f', join(server.folder, 'haproxy.cfg')], { stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (chunk) => {
