@@ -30,8 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub use self::at_rest::open_at_rest;
-pub use self::clock_check::accept_clock;
-use self::clock_check::check_clock;
+pub use self::clock_check::{accept_clock, check_clock};
 pub use self::gateway::{GatewayError, start_gateway_host};
 pub use self::held::with_ledger;
 pub use self::import::import_files;

@@ -36,6 +36,15 @@ const DRAWN_AT_ONCE: u32 = 64;
 /// # Errors
 /// [`AppError`]; then the ledger is as it was.
 pub async fn meter(app: &App) -> Result<u64, AppError> {
+    loop {
+        if let Some(metered_to) = meter_once(app).await? {
+            return Ok(metered_to);
+        }
+    }
+}
+
+/// `None` if somebody else was faster: then there may be more.
+async fn meter_once(app: &App) -> Result<Option<u64>, AppError> {
     let store = app.traffic.store_id().to_owned();
     let position = {
         let store = store.clone();
@@ -44,7 +53,7 @@ pub async fn meter(app: &App) -> Result<u64, AppError> {
     let changes = app.query_traffic(move |traffic| traffic.usage_changed_after(position)).await?;
     let through_batch = changes.through_batch;
     if through_batch == position {
-        return Ok(position);
+        return Ok(Some(position));
     }
     let rebuild = app.query_traffic(Traffic::rebuild).await?;
     app.ledger.write(move |tx| apply(tx, &store, position, &changes, rebuild)).await
@@ -56,11 +65,10 @@ fn apply(
     position: u64,
     changes: &UsageChanges,
     rebuild: Option<Rebuild>,
-) -> Result<u64, AppError> {
+) -> Result<Option<u64>, AppError> {
     // What was read before somebody else wrote is older than what is there.
-    let there = metering_position(tx, store)?.unwrap_or(0);
-    if there != position {
-        return Ok(there);
+    if metering_position(tx, store)?.unwrap_or(0) != position {
+        return Ok(None);
     }
     for usage in &changes.hours {
         match rebuild {
@@ -72,7 +80,7 @@ fn apply(
     }
     note_usage_news(tx, &changes.hours)?;
     set_metering_position(tx, store, changes.through_batch)?;
-    Ok(changes.through_batch)
+    Ok(Some(changes.through_batch))
 }
 
 /// Notes what follows from hours that were written: drafts are to be drawn anew, and what is of a month whose invoice is

@@ -12,7 +12,7 @@ use crate::app::billing::carry_out;
 use crate::app::change::{Change, Once};
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::billing::Event;
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{DAY_MS, Month, UtcMillis};
 use crate::core::config_global::ConfigGlobal;
 use crate::core::error_code::Code;
 use crate::core::id::{CustomerId, Service};
@@ -20,7 +20,12 @@ use crate::core::service_instance::{ServiceInstance, ServiceRefusal, SettingsCha
 use crate::core::tier::Tier;
 use crate::core::vault::sync::SyncState;
 use crate::ledger::ReadTx;
+use crate::ledger::billing_invoice::subscribed_since;
+use crate::ledger::payment_terms::{StoredSpendCap, spend_cap_of};
 use crate::ledger::service::{find_service, save_service};
+
+/// Of one customer, over all services.
+const SUBSCRIPTIONS_A_DAY: u32 = 20;
 
 /// A service of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -131,9 +136,10 @@ impl App {
         let instances = self.services_of(caller.customer).await?;
         let sync = self.sync_states(caller.customer).await?;
         let (config, now) = (self.config_global.load(), self.clock.now());
-        let items = instances
-            .iter()
-            .map(|(service, instance)| view(*service, instance, &config, state_of(&sync, *service), now));
+        let cap = self.cap_of(caller.customer).await?;
+        let items = instances.iter().map(|(service, instance)| {
+            view(*service, instance, &config, state_of(&sync, *service), now).stopped_by(cap, now)
+        });
         Ok(ServiceList { items: items.collect() })
     }
 
@@ -146,7 +152,13 @@ impl App {
         let found = instances.iter().find(|(known, _)| *known == service);
         let (_, instance) = found.ok_or_else(|| Refusal::of(Code::NotFound))?;
         let sync = self.sync_states(caller.customer).await?;
-        Ok(view(service, instance, &self.config_global.load(), state_of(&sync, service), self.clock.now()))
+        let (cap, now) = (self.cap_of(caller.customer).await?, self.clock.now());
+        let shown = view(service, instance, &self.config_global.load(), state_of(&sync, service), now);
+        Ok(shown.stopped_by(cap, now))
+    }
+
+    async fn cap_of(&self, customer: CustomerId) -> Result<Option<StoredSpendCap>, AppError> {
+        Ok(self.ledger.read(move |tx| spend_cap_of(tx, customer)).await?)
     }
 
     async fn services_of(&self, customer: CustomerId) -> Result<Arc<Vec<(Service, ServiceInstance)>>, AppError> {
@@ -171,6 +183,9 @@ impl App {
     ) -> Result<ServiceView, AppError> {
         let sync = self.vaults.sync_states();
         let done = self.change(caller, once, move |change| {
+            if let ServiceAction::Subscribe(_) = action {
+                check_subscriptions(change)?;
+            }
             let before = current_service(change, service)?;
             let after = match action.event(service)? {
                 Some(event) => billed(change, service, &event)?,
@@ -186,12 +201,24 @@ impl App {
                 change.note(action.name(), service.name(), difference(&before, &after))?;
             }
             let sync = sync.of(change.tx, change.id())?;
-            Ok(view(service, &after, change.config, state_of(&sync, service), change.now))
+            let cap = spend_cap_of(change.tx, change.id())?;
+            let shown = view(service, &after, change.config, state_of(&sync, service), change.now);
+            Ok(shown.stopped_by(cap, change.now))
         });
         let done = done.await;
         self.payments.notify_one();
         done
     }
+}
+
+/// Each subscription makes an invoice with a number, also if it is cancelled unpaid.
+fn check_subscriptions(change: &Change<'_>) -> Result<(), AppError> {
+    let since = change.now.plus_ms(-DAY_MS);
+    if subscribed_since(change.tx, change.id(), since, SUBSCRIPTIONS_A_DAY)? < u64::from(SUBSCRIPTIONS_A_DAY) {
+        return Ok(());
+    }
+    let many = format!("at most {SUBSCRIPTIONS_A_DAY} subscriptions a day");
+    Err(Refusal::new(Code::CreationsLimited, many).retry_after(3_600).into())
 }
 
 /// A service after an event of billing.
@@ -301,6 +328,18 @@ fn difference(before: &ServiceInstance, after: &ServiceInstance) -> Value {
 
 fn state_of(states: &BTreeMap<Service, SyncState>, service: Service) -> SyncState {
     states.get(&service).copied().unwrap_or(SyncState::Unknown)
+}
+
+impl ServiceView {
+    /// The same, where the month's spend cap has stopped keys.
+    fn stopped_by(self, cap: Option<StoredSpendCap>, now: UtcMillis) -> Self {
+        let is_of_now = |cap: &StoredSpendCap| Month::of(now).is_ok_and(|month| month == cap.month);
+        if !self.keys_work || !cap.is_some_and(|cap| cap.stopped && is_of_now(&cap)) {
+            return self;
+        }
+        let why = "The spend cap of this month is reached: keys answer 503 until the month ends or the cap is raised.";
+        Self { keys_work: false, banner: self.banner.or_else(|| Some(why.to_owned())), ..self }
+    }
 }
 
 fn view(

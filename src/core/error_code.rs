@@ -94,7 +94,7 @@ codes! {
     LimitReached = "limit_reached", "The limit is reached",
         "There are as many as there can be: `detail` says how many. Delete one first.";
     CreationsLimited = "creations_limited", "Too many were created in the last hour",
-        "API keys can be created five times an hour and service, and so can Seal keys. `Retry-After` says when the next is possible.";
+        "API keys can be created five times an hour and service, and so can Seal keys; services can be subscribed to 20 times a day. `Retry-After` says when the next is possible.";
     KeyState = "key_state", "The key is in a state that does not allow this",
         "The key is revoked, expired or deleted: `detail` says which, and what is possible.";
     NotRevealable = "not_revealable", "The key was shown once and is not kept",

@@ -14,6 +14,8 @@ use crate::core::calendar::{HOUR_MS, MINUTE_MS, UtcMillis};
 
 /// What a clock may be set by without being doubted.
 pub const TOLERANCE_MS: i64 = 5 * MINUTE_MS;
+/// So long after its first look a clock is believed whatever it says.
+pub const SETTLES_WITHIN_MS: i64 = 10 * MINUTE_MS;
 /// So long a new time must last.
 pub const BELIEVED_AFTER_MS: i64 = HOUR_MS;
 
@@ -23,6 +25,8 @@ pub struct SteadyClock {
     believed: UtcMillis,
     /// The counter's milliseconds at that moment.
     at_ms: i64,
+    /// And at the first look.
+    begun_ms: i64,
     doubt: Option<Doubt>,
 }
 
@@ -51,15 +55,17 @@ pub enum Look {
 impl SteadyClock {
     /// The first look: there is nothing to compare with.
     pub fn begin(wall: UtcMillis, counter_ms: i64) -> Self {
-        Self { believed: wall, at_ms: counter_ms, doubt: None }
+        Self { believed: wall, at_ms: counter_ms, begun_ms: counter_ms, doubt: None }
     }
 
     /// Looks at the machine's clock and at the counter, and tells what time it is.
     pub fn look(&mut self, wall: UtcMillis, counter_ms: i64) -> (UtcMillis, Look) {
         let steady = self.believed.plus_ms(counter_ms.saturating_sub(self.at_ms));
         let step_ms = wall.0.saturating_sub(steady.0);
-        if is_small(step_ms) {
-            *self = Self::begin(wall, counter_ms);
+        // A machine that has just started may get its time only then.
+        let has_just_begun = counter_ms.saturating_sub(self.begun_ms) < SETTLES_WITHIN_MS;
+        if is_small(step_ms) || has_just_begun {
+            self.believe(wall, counter_ms);
             return (wall, Look::Believed);
         }
         match self.doubt.filter(|doubt| is_small(step_ms.saturating_sub(doubt.step_ms))) {
@@ -69,10 +75,14 @@ impl SteadyClock {
             }
             Some(doubt) if counter_ms.saturating_sub(doubt.since_ms) < BELIEVED_AFTER_MS => (steady, Look::Doubted),
             Some(_) => {
-                *self = Self::begin(wall, counter_ms);
+                self.believe(wall, counter_ms);
                 (wall, Look::Accepted { step_ms })
             }
         }
+    }
+
+    fn believe(&mut self, wall: UtcMillis, counter_ms: i64) {
+        (self.believed, self.at_ms, self.doubt) = (wall, counter_ms, None);
     }
 }
 
@@ -89,9 +99,11 @@ mod tests {
     fn a_clock_that_jumps_is_believed_after_an_hour() {
         let minute = MINUTE_MS;
         let year = 365 * DAY_MS;
-        let mut clock = SteadyClock::begin(UtcMillis(0), 1_000);
+        let mut clock = SteadyClock::begin(UtcMillis(-20 * minute), 1_000 - 20 * minute);
         // Minutes by the counter, what the machine's clock is off by then, what is believed to be off, and why.
         for (minutes, off_ms, believed_off_ms, look) in [
+            (-19, year, year, Look::Believed),
+            (-18, 0, 0, Look::Believed),
             (1, 0, 0, Look::Believed),
             (2, -4 * minute, -4 * minute, Look::Believed),
             (3, 0, 0, Look::Believed),

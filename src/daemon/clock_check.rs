@@ -12,7 +12,10 @@ const BEHIND_MS: i64 = HOUR_MS;
 const AHEAD_MS: i64 = 35 * DAY_MS;
 
 /// Refuses a clock that would close months which are not over, or bill nothing for a long time. Blocks.
-pub(super) fn check_clock(ledger: &Ledger, now: UtcMillis) -> Result<(), DaemonError> {
+///
+/// # Errors
+/// [`DaemonError::ClockBehind`], [`DaemonError::ClockAhead`], [`DaemonError::Ledger`].
+pub fn check_clock(ledger: &Ledger, now: UtcMillis) -> Result<(), DaemonError> {
     match ledger.read_blocking(last_in_use)? {
         Some(seen) if now < seen.plus_ms(-BEHIND_MS) => Err(DaemonError::ClockBehind { now, seen }),
         Some(seen) if now > seen.plus_ms(AHEAD_MS) => Err(DaemonError::ClockAhead { now, seen }),

@@ -105,7 +105,9 @@ impl Runtime {
                     if self.process().await?.pid != begun.pid {
                         return Err(RuntimeError::Replaced);
                     }
-                    let command = format!("set map {} {VERSION_WORD} {version}\n", self.path(VERSION_FILE));
+                    // An HAProxy that was started with an empty file has no version to set.
+                    let verb = if self.version().await?.is_some() { "set" } else { "add" };
+                    let command = format!("{verb} map {} {VERSION_WORD} {version}\n", self.path(VERSION_FILE));
                     self.tell("set the version of its maps", &command).await?;
                 }
                 MapStep::Change { map, changes } => self.change(*map, changes).await?,

@@ -244,6 +244,10 @@ pub fn find_invoice(tx: &ReadTx<'_>, invoice: u64) -> Result<Option<StoredInvoic
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn find_invoice_by_number(tx: &ReadTx<'_>, number: u64) -> Result<Option<StoredInvoice>, LedgerError> {
+    // No table holds such a number.
+    if i64::try_from(number).is_err() {
+        return Ok(None);
+    }
     let found = tx
         .first(select_invoices!("WHERE number = ?1"), (Count(number),), read_invoice)
         .map_err(failed("finding the invoice with number", number))?;
@@ -350,6 +354,26 @@ pub fn open_invoices_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Vec<Sto
         )
         .map_err(failed("listing the open invoices of customer", customer))?;
     found.into_iter().map(|invoice| with_lines(tx, invoice)).collect()
+}
+
+/// How many invoices for subscriptions a customer was given since an instant; counts the newest `most` only.
+///
+/// # Errors
+/// [`LedgerError::Statement`].
+pub fn subscribed_since(
+    tx: &ReadTx<'_>,
+    customer: CustomerId,
+    since: UtcMillis,
+    most: u32,
+) -> Result<u64, LedgerError> {
+    tx.first(
+        "SELECT count(*) FROM (SELECT issued_at_ms FROM invoices WHERE customer_id = ?1 AND purpose = 'subscribe'
+             ORDER BY invoice_id DESC LIMIT ?3) WHERE issued_at_ms >= ?2",
+        (customer, since, most),
+        |row| row.get::<_, Count>(0),
+    )
+    .map(|count| count.map_or(0, |count| count.0))
+    .map_err(failed("counting the subscriptions of customer", customer))
 }
 
 /// How many invoices there are in a state, and what they demand together.

@@ -9,7 +9,7 @@
 
 use rusqlite::Row;
 
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{HOUR_MS, UtcMillis};
 use crate::core::customer::WalletAddress;
 use crate::core::id::CustomerId;
 use crate::core::money::Usd;
@@ -70,6 +70,9 @@ pub struct WaitingEvent {
     pub event: StoredChainEvent,
 }
 
+/// Nothing waits longer: what seems to was put off by a clock that was wrong, and is due.
+const LONGEST_WAIT_MS: i64 = HOUR_MS;
+
 /// Keeps an event, to be taken in at once, or with those of the same wallet that wait already. Tells whether it is new.
 ///
 /// # Errors
@@ -105,9 +108,9 @@ pub fn keep_chain_event(tx: &WriteTx<'_>, event: &StoredChainEvent, now: UtcMill
 /// [`LedgerError::Statement`].
 pub fn chain_events_to_take(tx: &ReadTx<'_>, now: UtcMillis, limit: u32) -> Result<Vec<WaitingEvent>, LedgerError> {
     tx.all(
-        "SELECT * FROM chain_events WHERE try_at_ms IS NOT NULL AND try_at_ms <= ?1
+        "SELECT * FROM chain_events WHERE try_at_ms IS NOT NULL AND (try_at_ms <= ?1 OR try_at_ms > ?3)
          ORDER BY at_ms, rank, chain_event_id LIMIT ?2",
-        (now, limit),
+        (now, limit, now.plus_ms(LONGEST_WAIT_MS)),
         |row| Ok(WaitingEvent { number: row.get::<_, Count>("chain_event_id")?.0, event: read_event(row)? }),
     )
     .map_err(failed("listing", "events of the chain to take in"))
@@ -118,9 +121,11 @@ pub fn chain_events_to_take(tx: &ReadTx<'_>, now: UtcMillis, limit: u32) -> Resu
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn is_to_be_taken(tx: &ReadTx<'_>, number: u64, now: UtcMillis) -> Result<bool, LedgerError> {
-    tx.first("SELECT 1 FROM chain_events WHERE chain_event_id = ?1 AND try_at_ms <= ?2", (Count(number), now), |_| {
-        Ok(())
-    })
+    tx.first(
+        "SELECT 1 FROM chain_events WHERE chain_event_id = ?1 AND (try_at_ms <= ?2 OR try_at_ms > ?3)",
+        (Count(number), now, now.plus_ms(LONGEST_WAIT_MS)),
+        |_| Ok(()),
+    )
     .map(|found| found.is_some())
     .map_err(failed("looking up event of the chain", number))
 }

@@ -5,7 +5,7 @@
 
 use rusqlite::Row;
 
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{HOUR_MS, UtcMillis};
 use crate::core::id::CustomerId;
 use crate::core::money::Usd;
 use crate::ledger::error::{LedgerError, failed, one_row};
@@ -86,14 +86,18 @@ pub fn insert_charge(tx: &WriteTx<'_>, charge: &StoredCharge) -> Result<(), Ledg
     .map_err(failed("putting the charge into the outbox:", &charge.key))
 }
 
+/// Nothing waits longer: what seems to was put off by a clock that was wrong, and is due.
+const LONGEST_WAIT_MS: i64 = HOUR_MS;
+
 /// At most `limit` that are to be sent, the longest waiting first.
 ///
 /// # Errors
 /// [`LedgerError::Statement`].
 pub fn charges_to_send(tx: &ReadTx<'_>, now: UtcMillis, limit: u32) -> Result<Vec<StoredCharge>, LedgerError> {
     tx.all(
-        "SELECT * FROM charges WHERE state = 'sent' AND send_at_ms <= ?1 ORDER BY send_at_ms, charge_id LIMIT ?2",
-        (now, limit),
+        "SELECT * FROM charges WHERE state = 'sent' AND (send_at_ms <= ?1 OR send_at_ms > ?3)
+         ORDER BY send_at_ms, charge_id LIMIT ?2",
+        (now, limit, now.plus_ms(LONGEST_WAIT_MS)),
         read_charge,
     )
     .map_err(failed("listing", "charges to send"))

@@ -139,6 +139,10 @@ fn a_spend_cap_stops_what_it_is_told_to_and_everything_is_noticed_and_read() {
     assert_eq!((&wide["percent"], &wide["is_stopped"], &wide["spent"]), (&json!(50), &json!(false), &json!("$0.02")));
     let reached = ok(set(20_000, true));
     assert_eq!((&reached["percent"], &reached["is_stopped"]), (&json!(100), &json!(true)));
+    ok(person.send("POST", "/api/services/grpc/enable", None));
+    let service = ok(person.get("/api/services/grpc"));
+    assert_eq!(service["keys_work"], false, "{service}");
+    assert!(service["banner"].as_str().unwrap().contains("spend cap"), "{service}");
     assert_eq!(ok(person.get("/api/billing"))["spend_cap"], reached);
     assert_eq!(ok(set(20_000, false))["is_stopped"], false);
     for wrong in [0, -1, 1_000_000 * DOLLAR + 1] {

@@ -73,6 +73,21 @@ async fn a_reloaded_and_a_restarted_haproxy_get_the_newest_state() {
     agent.stop().await;
 }
 
+/// As on a new host, where somebody has made the files by `touch`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_haproxy_that_was_started_with_empty_files_is_filled() {
+    let mut world = World::start(Kind::Plain).await;
+    for file in ["keys.map", "limits.map", "allowlist.map", "version.map"] {
+        std::fs::write(world.folder.path().join(file), "").unwrap();
+    }
+    world.restart().await;
+    let agent = world.agent();
+    let first = world.vaults.publish(SEAL, &one(1000));
+    let status = agent.applied(SEAL, first).await;
+    assert_eq!((world.ask(&key("A")).await.0, status.haproxy.applications), (200, 1));
+    agent.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn haproxy_starts_with_the_files_that_the_agent_left() {
     let mut world = World::start(Kind::Plain).await;

@@ -13,7 +13,7 @@ const CATCH_UP_S: u64 = 30;
 impl From<BillingFailure> for AppError {
     fn from(failure: BillingFailure) -> Self {
         match failure {
-            BillingFailure::Ledger(error) => Self::Ledger(error),
+            BillingFailure::Ledger(error) if !error.is_contradiction() => Self::Ledger(error),
             BillingFailure::Decision(BillingError::Refused(refusal)) => Refusal::from(refusal).into(),
             BillingFailure::Decision(BillingError::CatchUpFirst(month)) => {
                 let detail = format!("the invoice of {month} is being made: try again in a moment");

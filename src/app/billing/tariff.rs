@@ -1,5 +1,7 @@
 //! What things cost, and what is in the price.
 
+use std::sync::Arc;
+
 use tokio::sync::Semaphore;
 
 use crate::app::invoice_document::Issuer;
@@ -23,12 +25,12 @@ pub struct BillingOptions {
     /// Hundredths of a per cent of all charges; 0 = no tax.
     pub tax_basis_points: u64,
     /// Invoices that are rendered at once.
-    pub renderings: Semaphore,
+    pub renderings: Arc<Semaphore>,
 }
 
 impl BillingOptions {
     pub fn new(issuer: Issuer, tax_basis_points: u64) -> Self {
-        Self { issuer, tax_basis_points, renderings: Semaphore::new(RENDERINGS_AT_ONCE) }
+        Self { issuer, tax_basis_points, renderings: Arc::new(Semaphore::new(RENDERINGS_AT_ONCE)) }
     }
 }
 

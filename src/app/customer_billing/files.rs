@@ -1,5 +1,7 @@
 //! Invoices as files: HTML, PDF, and the hours behind them as CSV.
 
+use std::sync::Arc;
+
 use tokio::task::spawn_blocking;
 
 use super::name::{InvoiceName, find_named};
@@ -50,9 +52,7 @@ impl App {
             InvoiceName::Draft => format!("draft-{}", invoice.month),
             InvoiceName::Number(number) => number.to_string(),
         };
-        let _turn = self.billing.renderings.acquire().await;
-        let write = move || UsageOfInvoice { invoice: &invoice, hours: &hours }.csv();
-        let bytes = spawn_blocking(write).await.map_err(|_| AppError::Panicked)??;
+        let bytes = self.in_turn(move || UsageOfInvoice { invoice: &invoice, hours: &hours }.csv()).await??;
         Ok(InvoiceFile { name: format!("{stem}-usage.csv"), bytes })
     }
 
@@ -75,8 +75,17 @@ impl App {
         render: fn(&InvoiceDocument) -> Result<Vec<u8>, DocumentError>,
     ) -> Result<InvoiceFile, AppError> {
         let name = format!("{}.{ending}", document.file_stem());
-        let _turn = self.billing.renderings.acquire().await;
-        let bytes = spawn_blocking(move || render(&document)).await.map_err(|_| AppError::Panicked)??;
+        let bytes = self.in_turn(move || render(&document)).await??;
         Ok(InvoiceFile { name, bytes })
+    }
+
+    /// Works where it may take its time, a few at once. The turn ends with the work, also if whoever asked is gone.
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
+        let turn = Arc::clone(&self.billing.renderings).acquire_owned().await;
+        let working = spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        working.await.map_err(|_| AppError::Panicked)
     }
 }

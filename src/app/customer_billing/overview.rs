@@ -162,7 +162,9 @@ fn overview(
 ) -> Result<BillingOverview, AppError> {
     let standing = &account.standing;
     let outlook = outlook(account, per_day(hours, price, now)?, now)?;
-    let overdue_since = standing.dunning.since.filter(|_| !standing.dunning.suspended);
+    // While billing is on hold grace stands still.
+    let is_running = !standing.dunning.suspended && standing.parked.is_none();
+    let overdue_since = standing.dunning.since.filter(|_| is_running);
     let new = EscrowMirror::created(now);
     let runway = runway(account.escrow.as_ref().unwrap_or(&new), &outlook, now).ok();
     Ok(BillingOverview {

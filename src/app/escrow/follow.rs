@@ -51,7 +51,8 @@ impl App {
             Ok(found) => found,
             Err(error) => {
                 debug!(digest, %error, "the fate of a wallet's transaction is not known; it is looked up again");
-                return Ok(Followed::NoAnswer);
+                let is_silent = matches!(error, ChainError::NoAnswer | ChainError::Unwritable(_));
+                return Ok(if is_silent { Followed::NoAnswer } else { Followed::UnderWay });
             }
         };
         let followed = if matches!(found, Found::Failed(_)) { Followed::Over } else { Followed::UnderWay };

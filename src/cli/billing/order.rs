@@ -8,7 +8,7 @@ use crate::app::billing::{Order, OrderDone, order_without_process};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::money::Usd;
-use crate::daemon::with_ledger;
+use crate::daemon::{check_clock, with_ledger};
 
 pub(super) fn carry_out(order: Order, place: &Place) -> Result<()> {
     let config = Config::load(&place.config.config)?;
@@ -43,7 +43,9 @@ fn do_it_here(order: Order, config: &Config) -> Result<OrderDone> {
         bail!("there is no ledger in {data_dir}: has `suiftly serve` run with this configuration?");
     }
     let (tax, now) = (config.billing.tax_basis_points, Clock::System.now());
-    let done = with_ledger(config, |ledger| order_without_process(ledger, order, tax, now))?;
+    let done = with_ledger(config, |ledger| {
+        check_clock(ledger, now).map(|()| order_without_process(ledger, order, tax, now))
+    })??;
     let done = done.context("suiftly does not run, and it cannot be done in the ledger itself")?;
     eprintln!("suiftly does not run: it was done in the ledger itself, and what is to be sent is sent when it runs");
     Ok(done)

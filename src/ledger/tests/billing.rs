@@ -359,6 +359,9 @@ fn an_invoice_is_charged_once_and_an_answer_stays() {
         ..charge(1, Direction::Charge)
     };
     assert_eq!(test.read(|tx| charges_to_send(tx, NOW.plus_ms(5), 9)), std::slice::from_ref(&waiting));
+    // A clock that was wrong has put it off for hours.
+    let before = NOW.plus_ms(-7_200_000);
+    assert_eq!(test.read(move |tx| charges_to_send(tx, before, 9)), std::slice::from_ref(&waiting));
     assert_eq!(test.read(|tx| unanswered_charges_of(tx, id(1))), std::slice::from_ref(&waiting));
     answer("invoice-1-1", &declined).unwrap();
     answer("invoice-1-1", &declined).expect("the same answer again");

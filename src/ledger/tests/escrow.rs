@@ -120,6 +120,9 @@ fn events_are_taken_in_as_they_happened_and_wait_together() {
     test.write(|tx| keep_chain_event(tx, &event(1, "last", StoredEventKind::Deposited, 8), NOW)).unwrap();
     assert_eq!(to_take(4), ["charge"]);
     assert_eq!(to_take(5), ["new", "in", "charge", "out", "late", "last"]);
+    // A clock that was wrong has put them off for hours.
+    test.write(move |tx| put_off_chain_events(tx, &owner(), Some(NOW.plus_ms(7_200_000)), None)).unwrap();
+    assert_eq!(to_take(0).len(), 6);
     test.write(move |tx| put_off_chain_events(tx, &owner(), None, None)).unwrap();
     assert_eq!(to_take(1_000_000), ["charge"]);
     assert!(test.read(move |tx| has_waiting_chain_events(tx, &owner())));
