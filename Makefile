@@ -15,13 +15,13 @@ target := $(abspath $(or $(CARGO_TARGET_DIR),target))
 binary := $(target)/release/suiftly
 features := $(if $(FEATURES),--features $(FEATURES))
 scripts := packaging/setup.sh .ci/run $(wildcard bench/*.sh bench/compare/*.sh)
-# The dashboard's journeys are many, and some still depend on what the machine does besides: `make test-dashboard`.
+# The dashboard's journeys are many, and some still depend on what the machine does besides: `make test-pages`.
 dashboard_tests := tests/browser/dashboard.test.mjs
 browser_tests := $(filter-out $(dashboard_tests),$(wildcard tests/browser/*.test.mjs))
 cargo_deny := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/suiftly/tools/bin/cargo-deny
 cargo_fuzz := $(dir $(cargo_deny))cargo-fuzz
 
-.PHONY: help setup web build demo test test-rust test-web test-browser test-dashboard lint deny soak fuzz bench clean
+.PHONY: help setup web build demo test test-rust test-web test-browser test-pages lint deny soak fuzz bench clean
 
 help: ## Lists what can be made
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +51,7 @@ test-browser: build
 	  echo 'make: error: the browser tests did NOT run: Chromium is missing (sudo apt-get install chromium)' >&2; exit 1; }
 	$(if $(browser_tests),SUIFTLY_BIN=$(binary) node --test $(browser_tests),@echo 'make: tests/browser holds no tests')
 
-test-dashboard: build ## Goes through the dashboard in Chromium, with a real HAProxy
+test-pages: build ## Goes through the dashboard in Chromium, with a real HAProxy
 	SUIFTLY_BIN=$(binary) node --test $(dashboard_tests)
 
 lint: setup deny ## Checks formatting, clippy, the dashboard, shell scripts and dependencies
