@@ -24,7 +24,7 @@ cargo_fuzz := $(dir $(cargo_deny))cargo-fuzz
 .PHONY: help setup web build demo test test-rust test-web test-browser test-pages lint deny soak fuzz bench clean
 
 help: ## Lists what can be made
-	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs what is missing on this machine and says so
 	@packaging/setup.sh $(if $(findstring bundled,$(FEATURES)),bundled,all)
