@@ -252,15 +252,6 @@ pub fn stale_drafts(tx: &ReadTx<'_>, limit: u32) -> Result<Vec<StaleDraft>, Ledg
         .map_err(failed("listing", "stale drafts"))
 }
 
-/// The mark of a customer's draft.
-///
-/// # Errors
-/// [`LedgerError::Statement`].
-pub fn stale_draft_of(tx: &ReadTx<'_>, customer: CustomerId) -> Result<Option<StaleDraft>, LedgerError> {
-    tx.first("SELECT * FROM stale_drafts WHERE customer_id = ?1", (customer,), read_stale)
-        .map_err(failed("asking for news of the usage of customer", customer))
-}
-
 /// Takes a mark off. If there was news since, the customer waits again, behind everybody else.
 ///
 /// # Errors

@@ -197,7 +197,10 @@ fn do_one<R: Run>(tx: &WriteTx<'_>, run: &R, customer: CustomerId) -> Result<boo
 }
 
 /// There is no use in going on.
-fn stop_if_closed(failure: &BillingFailure) -> Result<(), BillingFailure> {
+///
+/// # Errors
+/// [`LedgerError::Closed`], if that is what the failure is.
+pub fn stop_if_closed(failure: &BillingFailure) -> Result<(), BillingFailure> {
     match failure {
         BillingFailure::Ledger(LedgerError::Closed) => Err(LedgerError::Closed.into()),
         _ => Ok(()),

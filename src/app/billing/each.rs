@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::batch::stop_if_closed;
 use super::failure::BillingFailure;
-use crate::ledger::{Ledger, LedgerError, WriteTx};
+use crate::ledger::{Ledger, WriteTx};
 
 /// Does the same for each of `all` in one transaction. If it fails for one of them, each gets a transaction of its own,
 /// in the same order, and a failure is noted by `note` in another one before it goes on.
@@ -31,12 +32,4 @@ pub async fn write_each<T: Send + Sync + 'static>(
         }
     }
     Ok(())
-}
-
-/// There is no use in going on.
-fn stop_if_closed(failure: &BillingFailure) -> Result<(), BillingFailure> {
-    match failure {
-        BillingFailure::Ledger(LedgerError::Closed) => Err(LedgerError::Closed.into()),
-        _ => Ok(()),
-    }
 }
