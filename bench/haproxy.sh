@@ -13,12 +13,12 @@ python3 - "$folder" "$customers" "$key" <<'PYTHON'
 import hashlib, sys
 folder, customers, key = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 with open(f"{folder}/keys.map", "w") as keys, open(f"{folder}/limits.map", "w") as limits:
-    keys.write(f"{hashlib.sha256(key.encode()).hexdigest()} 7|1|1|F00D|0\n")
+    keys.write(f"{hashlib.sha256(key.encode()).hexdigest().upper()} 7/1/1/F00D\n")
     for number in range(1, customers + 1):
-        limits.write(f"{number}/1/1 1000000|10|0|2|-|on\n")
+        limits.write(f"{number}/1/1 1000000|1000010|3|on\n")
         for which in range(2):
-            digest = hashlib.sha256(f"{number}/{which}".encode()).hexdigest()
-            keys.write(f"{digest} {number}|1|1|F00D|0\n")
+            digest = hashlib.sha256(f"{number}/{which}".encode()).hexdigest().upper()
+            keys.write(f"{digest} {number}/1/1/F00D\n")
 open(f"{folder}/allowlist.map", "w").close()
 open(f"{folder}/version.map", "w").write("version 1/sma.1\n")
 PYTHON

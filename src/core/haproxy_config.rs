@@ -10,6 +10,7 @@ use std::num::NonZeroU16;
 use crate::core::haproxy_map::{ipv4_prefixes, ipv6_prefixes};
 use crate::core::id::{Network, Service};
 use crate::core::log_line::s1;
+use crate::core::request_id;
 
 pub mod check;
 
@@ -141,7 +142,7 @@ pub fn render(settings: &Settings) -> Result<String, BadSetting> {
 }
 
 fn render_service(settings: &Settings, service: &ServiceSettings) -> String {
-    let served = |word: fn(Network) -> String, between: &str| {
+    let served = |word: &dyn Fn(Network) -> String, between: &str| {
         service.upstreams.keys().map(|network| word(*network)).collect::<Vec<_>>().join(between)
     };
     let backends: String =
@@ -153,12 +154,18 @@ fn render_service(settings: &Settings, service: &ServiceSettings) -> String {
         .replace("@title@", service.service.title())
         .replace("@service@", service.service.name())
         .replace("@number@", &service.service.number().to_string())
-        .replace("@networks@", &served(|network| network.number().to_string(), " "))
-        .replace("@network_names@", &served(|network| network.name().to_owned(), " and "))
+        .replace("@networks@", &served(&|network: Network| network.number().to_string(), " "))
+        .replace(
+            "@scopes@",
+            &served(&|network: Network| format!("{}/{}", service.service.number(), network.number()), " "),
+        )
+        .replace("@network_names@", &served(&|network: Network| network.name().to_owned(), " and "))
         .replace("@listen@", &service.listen.to_string())
         .replace("@log_target@", &settings.log_target)
         .replace("@log_format@", &s1::log_format(settings.gateway, service.service))
+        .replace("@request_id@", &request_id::log_format(settings.gateway))
         .replace("@key_length@", &KEY_LENGTH.to_string())
+        .replace("@key_length_and_one@", &(KEY_LENGTH + 1).to_string())
         .replace("@map_folder@", &settings.map_folder)
 }
 
@@ -183,7 +190,7 @@ fn choice(service: &ServiceSettings) -> String {
     let first = networks.next().map(|network| format!("  default_backend {}\n", backend_name(service, *network)));
     let others = networks.map(|network| {
         let name = backend_name(service, *network);
-        format!("  use_backend {name} if {{ var(txn.net) -m str {} }}\n", network.number())
+        format!("  use_backend {name} if {{ var(txn.key),field(3,/) -m str {} }}\n", network.number())
     });
     others.chain(first).collect()
 }

@@ -1,11 +1,11 @@
 //! The lines of HAProxy's map files: what a gateway knows about keys and customers.
 //!
-//! A map line is a word, a space, and a value of fields separated by `|`. Fields are added at the end only, because a
-//! running HAProxy's configuration reads them by position.
+//! A map line is a word, a space, and a value of fields. Fields are added at the end only, because a running HAProxy's
+//! configuration reads them by position; what hardly anybody has is at the end, and left out where it is not.
 //!
 //! ```text
-//! keys.map      <SHA-256 of the key, lower-case hex> <customer>|<service>|<network>|<fingerprint, hex>|<expiry, s>
-//! limits.map    <customer>/<service>/<network> <guaranteed/s>|<burst/s>|<one address/s>|<burst's priority>|<flags>|<status>
+//! keys.map      <SHA-256 of the key, upper-case hex> <customer>/<service>/<network>/<fingerprint, hex>[/<expiry, s>]
+//! limits.map    <customer>/<service>/<network> <guaranteed/s>|<guaranteed and burst/s>|<burst's priority>|<status>[|<one address/s>|<flags>]
 //! allowlist.map <address>/<prefix>/<customer>/<service>/<network> 1
 //! version.map   version <of what the three were made>
 //! ```
@@ -200,14 +200,14 @@ pub fn sequences_of(version: &str) -> BTreeMap<VaultCode, u64> {
 
 /// The word under which a key is looked up.
 pub fn hash_word(hash: &KeyHash) -> String {
-    data_encoding::HEXLOWER.encode(&hash.0)
+    data_encoding::HEXUPPER.encode(&hash.0)
 }
 
 /// What is found under it. A part of a second more is given rather than taken.
 pub fn key_value(entry: &KeyEntry) -> String {
     let KeyEntry { customer, service, network, fingerprint, expires_at } = entry;
-    let expiry_s = expires_at.map_or(0, |at| at.0.max(1).saturating_add(999) / 1000);
-    format!("{customer}|{}|{}|{fingerprint:X}|{expiry_s}", service.number(), network.number())
+    let expiry = expires_at.map(|at| format!("/{}", at.0.max(1).saturating_add(999) / 1000)).unwrap_or_default();
+    format!("{customer}/{}/{}/{fingerprint:X}{expiry}", service.number(), network.number())
 }
 
 /// The word under which a limit is looked up.
@@ -219,8 +219,14 @@ pub fn limit_word(key: &LimitKey) -> String {
 pub fn limit_value(entry: &LimitEntry) -> String {
     let Limits { guaranteed_per_s, burst_per_s, per_ip_per_s, burst_priority } = entry.limits;
     let guaranteed = if entry.status.is_on() { guaranteed_per_s } else { 0 };
-    let flags = if entry.has_allowlist { "a" } else { "-" };
-    format!("{guaranteed}|{burst_per_s}|{per_ip_per_s}|{burst_priority}|{flags}|{}", entry.status.name())
+    let total = if guaranteed == 0 { 0 } else { u64::from(guaranteed) + u64::from(burst_per_s) };
+    // A class of 0 is that of guaranteed requests.
+    let priority = u16::from(burst_priority) + 1;
+    let special = match (per_ip_per_s, entry.has_allowlist) {
+        (0, false) => String::new(),
+        (per_ip, has_allowlist) => format!("|{per_ip}|{}", if has_allowlist { "a" } else { "-" }),
+    };
+    format!("{guaranteed}|{total}|{priority}|{}{special}", entry.status.name())
 }
 
 fn push_line(text: &mut String, word: &str, value: &str) {

@@ -1,44 +1,44 @@
-//! HAProxy's unique id of a request, rebuilt from the columns that it is made of: it is never stored.
+//! The id of a request, rebuilt from the columns that it is made of: it is never stored.
 //!
 //! ```text
-//! unique-id-format %{+X}o%ci:%cp_%fp_%Ts_%rt:%pid      CB007109:C822_4E22_6922CC98_002A:1267
+//! %Ts%ms-<gateway>-%pid-%rt-%cp      1763919000123-1-4711-42-51234
 //! ```
-//! client address : client port _ listener port _ accept time in s _ request counter : pid, all in hexadecimal.
+//! accept time in ms - gateway - pid - request counter - client port. The first four tell a request of the shipped
+//! configuration from all others; the port does where the log format has no counter. HAProxy's own `unique-id-format` with
+//! addresses in hexadecimal costs a tenth of all that HAProxy does for a request, and this one hardly anything.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// Characters of the longest one: an IPv6 address, two ports, and three numbers of 64 bits.
-const MAX_CHARS: usize = 96;
+use crate::core::calendar::UtcMillis;
+use crate::core::log_line::in_range;
 
-/// What a request is recognised by, within and across processes of HAProxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RequestId {
-    /// IPv4 addresses are mapped into IPv6.
-    pub client_ip: Ipv6Addr,
-    pub client_port: u16,
-    pub listener_port: u16,
-    /// In seconds since the epoch, without the wait before a later request on the same connection.
-    pub accepted_s: u64,
-    pub request_counter: u64,
-    pub pid: u32,
+/// What the shipped configuration sends to the backend as `X-Request-ID`, in HAProxy's log format.
+pub fn log_format(gateway: u8) -> String {
+    format!("%Ts%ms-{gateway}-%pid-%rt-%cp")
 }
 
-/// The text is no unique id in the shipped configuration's format.
+/// What a request is recognised by, within and across gateways and processes of HAProxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId {
+    /// Without the wait before a later request on the same connection.
+    pub accepted: UtcMillis,
+    pub gateway: u8,
+    pub pid: u32,
+    pub request_counter: u64,
+    pub client_port: u16,
+}
+
+/// The text is no request id in the shipped configuration's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a request id looks like CB007109:C822_4E22_6922CC98_002A:1267")]
+#[error("a request id looks like 1763919000123-1-4711-42-51234")]
 pub struct NotARequestId;
 
 /// As HAProxy writes it.
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { client_ip, client_port, listener_port, accepted_s, request_counter, pid } = self;
-        match client_ip.to_ipv4_mapped() {
-            Some(v4) => write!(f, "{:08X}", v4.to_bits())?,
-            None => write!(f, "{:032X}", client_ip.to_bits())?,
-        }
-        write!(f, ":{client_port:04X}_{listener_port:04X}_{accepted_s:04X}_{request_counter:04X}:{pid:04X}")
+        let Self { accepted, gateway, pid, request_counter, client_port } = self;
+        write!(f, "{}-{gateway}-{pid}-{request_counter}-{client_port}", accepted.0)
     }
 }
 
@@ -46,43 +46,26 @@ impl FromStr for RequestId {
     type Err = NotARequestId;
 
     fn from_str(text: &str) -> Result<Self, NotARequestId> {
-        if text.len() > MAX_CHARS {
-            return Err(NotARequestId);
-        }
-        let (address, rest) = text.split_once(':').ok_or(NotARequestId)?;
-        let (middle, pid) = rest.split_once(':').ok_or(NotARequestId)?;
-        let mut parts = middle.split('_');
-        let mut next = || hex(parts.next().unwrap_or_default());
+        let mut parts = text.split('-');
+        let mut next = || parts.next().unwrap_or_default();
         let id = Self {
-            client_ip: client_ip(address)?,
-            client_port: small(next()?)?,
-            listener_port: small(next()?)?,
-            accepted_s: next()?,
-            request_counter: next()?,
-            pid: small(hex(pid)?)?,
+            accepted: in_range(UtcMillis(number(next())?)).map_err(|_| NotARequestId)?,
+            gateway: number(next())?,
+            pid: number(next())?,
+            request_counter: number(next())?,
+            client_port: number(next())?,
         };
         if parts.next().is_some() { Err(NotARequestId) } else { Ok(id) }
     }
 }
 
-fn client_ip(text: &str) -> Result<Ipv6Addr, NotARequestId> {
-    match text.len() {
-        8 => Ok(Ipv4Addr::from_bits(small(hex(text)?)?).to_ipv6_mapped()),
-        32 if is_hex(text) => u128::from_str_radix(text, 16).map(Ipv6Addr::from_bits).map_err(|_| NotARequestId),
-        _ => Err(NotARequestId),
+/// Digits only: no sign.
+fn number<T: FromStr>(text: &str) -> Result<T, NotARequestId> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_err(|_| NotARequestId)
+    } else {
+        Err(NotARequestId)
     }
-}
-
-fn is_hex(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn hex(text: &str) -> Result<u64, NotARequestId> {
-    if is_hex(text) { u64::from_str_radix(text, 16).map_err(|_| NotARequestId) } else { Err(NotARequestId) }
-}
-
-fn small<T: TryFrom<u64>>(number: u64) -> Result<T, NotARequestId> {
-    T::try_from(number).map_err(|_| NotARequestId)
 }
 
 #[cfg(test)]
@@ -91,38 +74,35 @@ mod tests {
 
     #[test]
     fn an_id_is_written_as_haproxy_does_and_read_back() {
-        for (client_ip, text) in [
-            ("::ffff:203.0.113.9", "CB007109:C822_4E22_6922CC98_002A:1267"),
-            ("2001:db8::1", "20010DB8000000000000000000000001:C822_4E22_6922CC98_002A:1267"),
-        ] {
-            let id = RequestId {
-                client_ip: client_ip.parse().unwrap(),
-                client_port: 51_234,
-                listener_port: 20_002,
-                accepted_s: 1_763_888_280,
-                request_counter: 42,
-                pid: 4711,
-            };
-            assert_eq!(id.to_string(), text);
-            assert_eq!(text.parse(), Ok(id));
-            assert_eq!(text.to_lowercase().parse(), Ok(id));
-        }
+        let id = RequestId {
+            accepted: UtcMillis(1_763_919_000_123),
+            gateway: 1,
+            pid: 4711,
+            request_counter: 42,
+            client_port: 51_234,
+        };
+        let text = "1763919000123-1-4711-42-51234";
+        assert_eq!(id.to_string(), text);
+        assert_eq!(text.parse(), Ok(id));
     }
 
     #[test]
     fn other_text_is_refused() {
         for text in [
             "",
-            "CB007109",
-            "CB007109:C822_4E22_6922CC98_002A",
-            "CB007109:C822_4E22_6922CC98_002A:",
-            "CB00710:C822_4E22_6922CC98_002A:1267",
-            "CB007109:1C822_4E22_6922CC98_002A:1267",
-            "CB007109:C822_4E22_6922CC98_002A_1:1267",
-            "CB007109:+822_4E22_6922CC98_002A:1267",
-            "CB007109:C822_4E22_11111111111111111_002A:1267",
-            "CB007109:C822_4E22_6922CC98_002A:1267' OR 1=1 --",
-            "ä",
+            "1763919000123",
+            "1763919000123-1-4711-42",
+            "1763919000123-1-4711-42-",
+            "1763919000123-1-4711-42-51234-1",
+            "1763919000123-256-4711-42-51234",
+            "1763919000123-1-4711-42-65536",
+            "1763919000123-1-4711-+42-51234",
+            "-1763919000123-1-4711-42-51234",
+            "9223372036854775807-1-4711-42-51234",
+            "9223372036854775808-1-4711-42-51234",
+            "1763919000123-1-4711-18446744073709551616-51234",
+            "1763919000123-1-4711-42-51234' OR 1=1 --",
+            "1763919000123-1-4711-4\u{0662}-51234",
         ] {
             assert_eq!(text.parse::<RequestId>(), Err(NotARequestId), "{text}");
         }

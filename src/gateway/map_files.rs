@@ -71,7 +71,7 @@ mod tests {
         for guaranteed in [1, 1000] {
             write_maps(folder.path(), &maps(guaranteed)).unwrap();
             let written = std::fs::read_to_string(folder.path().join(LIMITS_FILE)).unwrap();
-            assert_eq!(written, format!("7/2/1 {guaranteed}|1|0|0|-|on\n"));
+            assert_eq!(written, format!("7/2/1 {guaranteed}|{}|1|on\n", guaranteed + 1));
         }
         let mut names: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -57,16 +57,14 @@ pub struct RequestRow {
 }
 
 impl RequestRow {
-    /// HAProxy's id of it, which its answer had as `X-Request-ID`.
+    /// Its id, which the backend got as `X-Request-ID`.
     pub fn id(&self) -> RequestId {
-        let accepted = self.ts.plus_ms(-i64::from(self.idle_ms));
         RequestId {
-            client_ip: self.client_ip,
-            client_port: self.client_port,
-            listener_port: self.listener_port,
-            accepted_s: u64::try_from(accepted.0.div_euclid(1000)).unwrap_or(0),
-            request_counter: self.request_counter,
+            accepted: self.ts.plus_ms(-i64::from(self.idle_ms)),
+            gateway: self.gateway,
             pid: self.pid,
+            request_counter: self.request_counter,
+            client_port: self.client_port,
         }
     }
 }
@@ -138,21 +136,14 @@ impl Traffic {
         scope: &Scope,
         id: RequestId,
     ) -> Result<Option<RequestRow>, TrafficError> {
-        let Some(accepted) = i64::try_from(id.accepted_s).ok().and_then(|accepted_s| accepted_s.checked_mul(1000))
-        else {
-            return Ok(None);
-        };
-        let from = UtcMillis(accepted);
-        let span = Span { from, to: from.plus_ms(MAX_IDLE_MS + 1000) };
-        let (high, low) = super::columns::halves(id.client_ip.to_bits());
+        let span = Span { from: id.accepted, to: id.accepted.plus_ms(MAX_IDLE_MS + 1) };
         self.read_until(interrupt, |reader| {
             let rows = scope
                 .rows(Relation::Requests, span)
                 .and("request_counter = ?", [Value::UBigInt(id.request_counter)])
                 .and("pid = ?", [Value::UInt(id.pid)])
-                .and("client_ip_high = ? AND client_ip_low = ?", [Value::UBigInt(high), Value::UBigInt(low)])
-                .and("client_port = ?", [Value::USmallInt(id.client_port)])
-                .and("listener_port = ?", [Value::USmallInt(id.listener_port)]);
+                .and("gateway = ?", [Value::UTinyInt(id.gateway)])
+                .and("client_port = ?", [Value::USmallInt(id.client_port)]);
             let rows = read(reader, rows, OLDEST, [])?;
             Ok(rows.into_iter().find(|row| row.id() == id))
         })

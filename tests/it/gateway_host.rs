@@ -252,10 +252,10 @@ fn the_configuration_is_printed_for_this_host_and_checked_wherever_it_is() {
     fs::write(&file, &printed).unwrap();
     let file_name = file.to_str().unwrap();
     assert_eq!(run(&["check", file_name]).0, Some(0));
-    fs::write(&file, printed.replacen("  http-request del-header X-API-Key\n", "", 1)).unwrap();
+    fs::write(&file, printed.replacen("  http-request sc-inc-gpc0(0)", "  http-request sc-inc-gpc1(0)", 1)).unwrap();
     let (code, told, error) = run(&["check", file_name]);
     assert_eq!(code, Some(1));
-    assert!(told.starts_with("frontend seal: missing: http-request del-header X-API-Key\n"), "{told}");
+    assert!(told.starts_with("frontend seal: missing: http-request sc-inc-gpc0(0) if"), "{told}");
     assert!(error.contains("lacks something"), "{error}");
     let (_, told, _) = run(&["check", "--json", file_name]);
     let told: Value = serde_json::from_str(&told).unwrap();

@@ -45,7 +45,7 @@ fn keys_get_into_vaults_and_out_again_and_both_can_be_looked_at() {
     let enabled = person.send("POST", "/api/services/grpc/enable", None);
     assert_eq!(enabled.body["sync"], "pending", "{enabled:?}");
     let created = person.send("POST", "/api/services/grpc/api-keys", Some(json!({})));
-    let sha256 = hash_word(&KeyHash::of(created.body["text"].as_str().unwrap()));
+    let sha256 = hash_word(&KeyHash::of(created.body["text"].as_str().unwrap())).to_lowercase();
     let with_key = await_key(&server, &sha256, true);
     let customer = person.view["customer_id"].to_string();
     let shown = run(&server, &["vault", "show", "rma", "--customer", &customer]);

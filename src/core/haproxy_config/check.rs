@@ -12,6 +12,8 @@ use crate::core::id::{Network, Service};
 
 /// The longest a reference of a line may be in a message.
 const SHOWN_CHARS: usize = 160;
+/// What stands before `<service>/<network>` of the keys that are let in.
+const SCOPES: &str = "var(txn.key),field(2,/,2) -m str ";
 /// Bytes of a log line that fit, at least.
 const LEAST_LOG_LEN: u32 = 8192;
 
@@ -74,7 +76,7 @@ fn looks_keys_up(section: &Section) -> bool {
 /// What all services need.
 fn general(sections: &[Section]) -> Vec<Finding> {
     let reference = render(&Settings::default()).map(|text| read(&text)).unwrap_or_default();
-    let needed = ["tune.http.logurilen ", "unique-id-format ", "option dontlognull", "hard-stop-after "];
+    let needed = ["tune.http.logurilen ", "option dontlognull", "hard-stop-after "];
     let mut findings = Vec::new();
     for section in reference.iter().filter(|section| matches!(section.title.as_str(), "global" | "defaults")) {
         let found: Vec<String> = sections
@@ -116,13 +118,14 @@ fn check_frontend(frontend: &Section, sections: &[Section]) -> Vec<Finding> {
     for section in &reference {
         if section.title.starts_with("frontend ") {
             findings.extend(missing(section, frontend));
-        } else if section.title.starts_with("backend ip_") {
+        } else if ["backend ip_", "backend refuse_"].iter().any(|start| section.title.starts_with(start)) {
             let found = sections.iter().find(|other| other.title == section.title);
             findings.extend(missing(section, found.unwrap_or(&Section::default())));
         }
     }
     findings.extend(check_log(frontend, sections));
     let backends = frontend.directives.iter().filter_map(|directive| backend_of(&directive.text));
+    let backends = backends.filter(|name| !name.starts_with("refuse_"));
     for name in backends {
         let backend = sections.iter().find(|section| section.title == format!("backend {name}"));
         let reference = reference.iter().find(|section| section.title.starts_with("backend be_"));
@@ -192,14 +195,14 @@ fn backend_of(text: &str) -> Option<&str> {
     text.strip_prefix("default_backend ").or_else(|| text.strip_prefix("use_backend "))?.split(' ').next()
 }
 
-/// The second number of the log format, or the one that limits are looked up with.
+/// What the log format calls it, or the one whose keys are let in.
 fn service_of(frontend: &Section) -> Option<Service> {
     let by = |start: &str, end: char| {
         let mut texts = frontend.directives.iter().map(|directive| directive.text.as_str());
         let number = texts.find_map(|text| text.split_once(start)?.1.split(end).next()?.parse().ok());
         number.and_then(Service::from_number)
     };
-    by("%[var(txn.cust)] ", ' ').or_else(|| by("concat(/", '/'))
+    by("%[var(txn.key),field(1,/)] ", ' ').or_else(|| by(SCOPES, '/'))
 }
 
 fn gateway_of(frontend: &Section) -> u8 {
@@ -207,13 +210,12 @@ fn gateway_of(frontend: &Section) -> u8 {
     texts.find_map(|text| text.split_once("s1 %Ts%ms ")?.1.split(' ').next()?.parse().ok()).unwrap_or(1)
 }
 
-/// Those whose keys are not refused; mainnet, if nothing says it.
+/// Those whose keys are let in; mainnet, if nothing says it.
 fn networks_of(frontend: &Section) -> Vec<Network> {
-    let refusal = frontend.directives.iter().find(|directive| directive.text.contains("key_of_other_network"));
-    let numbers = refusal.and_then(|directive| directive.text.split_once("var(txn.net) -m str "));
-    let numbers = numbers.map_or("", |(_, numbers)| numbers.split('}').next().unwrap_or_default());
-    let networks: Vec<Network> =
-        numbers.split_whitespace().filter_map(|word| Network::from_number(word.parse().ok()?)).collect();
+    let scopes = frontend.directives.iter().find_map(|directive| directive.text.split_once(SCOPES));
+    let scopes = scopes.map_or("", |(_, scopes)| scopes.split('}').next().unwrap_or_default());
+    let network = |scope: &str| Network::from_number(scope.split_once('/')?.1.parse().ok()?);
+    let networks: Vec<Network> = scopes.split_whitespace().filter_map(network).collect();
     if networks.is_empty() { vec![Network::Mainnet] } else { networks }
 }
 
@@ -323,8 +325,8 @@ mod tests {
             .replace("size 100k expire 10s", "size 1m expire 60s")
             .replace("This address is not on the allowlist of the account.", "Nein.")
             .replace(
-                "  http-request sc-inc-gpc0(0)\n",
-                "  http-request set-var(txn.mine) int(1)\n  http-request   sc-inc-gpc0(0)\n",
+                "  http-request sc-inc-gpc0(0) if",
+                "  http-request set-var(txn.mine) int(1)\n  http-request   sc-inc-gpc0(0)  if",
             )
             .replace("log /dev/log len 8192 local0 info", "log ring@requests len 9000 local0");
         assert_eq!(missing_of(&text), [""; 0]);
@@ -346,9 +348,10 @@ mod tests {
             let is_told = |finding: &Finding| rule.trim().starts_with(finding.missing.trim_end_matches('…'));
             assert!(found.iter().any(is_told), "{rule}: {found:?}");
         }
-        let swapped = text.replacen("  http-request set-var(txn.class) int(4)\n", "", 1).replacen(
-            "  http-request sc-inc-gpc0(0)\n",
-            "  http-request sc-inc-gpc0(0)\n  http-request set-var(txn.class) int(4)\n",
+        let counted = "  http-request sc-inc-gpc0(0) if { var(txn.class) -m found }\n";
+        let swapped = text.replacen(counted, "", 1).replacen(
+            "  http-request track-sc0",
+            &format!("{counted}  http-request track-sc0"),
             1,
         );
         assert!(!check(&swapped).is_empty());
@@ -361,12 +364,12 @@ mod tests {
             ("level admin", "level user", "global: stats socket … level admin"),
             ("  tune.http.logurilen 2048\n", "", "global: tune.http.logurilen 2048"),
             (" len 8192", "", "frontend seal: log … len 8192"),
-            ("%ci:%cp_%fp_%Ts_%rt:%pid", "%ci", "defaults: unique-id-format %{+X}o%ci:%cp_%fp_%Ts_%rt:%pid"),
             (
                 "backend ip_seal\n",
                 "backend ip_other\n",
                 "backend ip_seal: stick-table type string len 64 size 100k expire 10s store gpc0_rate(1s)",
             ),
+            ("backend refuse_seal\n", "backend other\n", "backend refuse_seal: http-request set-var(txn.class) int(3)"),
             (
                 "deny deny_status 502",
                 "deny deny_status 503",
@@ -376,10 +379,10 @@ mod tests {
             let changed = text.replace(from, to);
             assert!(missing_of(&changed).contains(&expected.to_owned()), "{expected}: {:?}", missing_of(&changed));
         }
-        let without = text.replacen("  http-request del-header Upgrade\n", "", 1);
+        let without = text.replacen("  http-request del-header ^(connection", "  #", 1);
         let findings = check(&without);
         assert_eq!(findings.len(), 1, "{findings:?}");
-        assert!(findings[0].reason.starts_with("The client's connection ends here."), "{}", findings[0]);
+        assert!(findings[0].reason.starts_with("Before the headers that the backend trusts"), "{}", findings[0]);
         assert_eq!(missing_of("global\n  maxconn 1\n"), ["configuration: a frontend that looks keys up in keys.map"]);
         assert_eq!(missing_of("\u{0}"), missing_of(""));
     }

@@ -253,7 +253,7 @@ mod tests {
         let (old, mut new) = (maps("1", &BTreeMap::from([(7, (3, None))])), Maps::default());
         new.version = "2".to_owned();
         new.limits.insert(owner(7), LimitEntry { status: Status::Unpaid, ..LimitEntry::new(3, 0) });
-        let set = MapChange::Set { word: "7/1/1".to_owned(), value: "0|0|0|0|-|unpaid".to_owned() };
+        let set = MapChange::Set { word: "7/1/1".to_owned(), value: "0|0|1|unpaid".to_owned() };
         let remove = MapChange::Remove { word: hash_word(&KeyHash::of("7")) };
         assert_eq!(
             plan(Some(&old), &new),

@@ -17,7 +17,7 @@ fn split_text(network: &str) -> Vec<String> {
 
 #[test]
 fn a_key_is_hashed_as_it_is_sent() {
-    let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let expected = "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD";
     assert_eq!(hash_word(&KeyHash::of("abc")), expected);
 }
 
@@ -38,7 +38,7 @@ fn keys_are_lines_in_the_order_of_their_hashes() {
         ),
     ]);
     let maps = Maps { version: "v".to_owned(), keys, ..Maps::default() };
-    let expected = format!("{} 1|1|1|1005F7C|1795424401\n{} 4294967295|3|0|0|0\n", "0a".repeat(32), "ff".repeat(32));
+    let expected = format!("{} 1/1/1/1005F7C/1795424401\n{} 4294967295/3/0/0\n", "0A".repeat(32), "FF".repeat(32));
     assert_eq!(maps.encode(MapName::Keys), expected);
     assert_eq!(maps.count(MapName::Keys), expected.lines().count());
 }
@@ -59,7 +59,7 @@ fn limits_are_lines_in_the_order_of_customer_service_and_network() {
     let maps = Maps { version: "1/sma.2".to_owned(), limits, ..Maps::default() };
     assert_eq!(
         maps.encode(MapName::Limits),
-        "9/1/1 0|45|0|2|-|spend_cap\n9/2/0 15|45|0|2|a|on\n9/2/1 15|45|5|2|-|on\n10/1/1 3|0|0|0|-|on\n"
+        "9/1/1 0|0|3|spend_cap\n9/2/0 15|60|3|on|0|a\n9/2/1 15|60|3|on|5|-\n10/1/1 3|3|1|on\n"
     );
 }
 
@@ -134,7 +134,7 @@ fn maps_are_made_of_vaults_and_carry_their_sequences() {
         assert_eq!(sequences_of(nonsense), BTreeMap::new(), "{nonsense}");
     }
     let lines = |map| maps.encode(map).lines().map(|line| line[line.len().min(60)..].to_owned()).collect::<Vec<_>>();
-    assert_eq!(lines(MapName::Keys), ["0101 7|2|1|1|0", "0202 7|2|1|2|0", "0303 8|2|1|3|0", "0404 7|2|0|4|0"]);
-    assert_eq!(maps.encode(MapName::Limits), "7/2/0 15|45|0|0|-|on\n7/2/1 15|45|0|0|-|on\n8/2/1 15|45|0|0|a|on\n");
+    assert_eq!(lines(MapName::Keys), ["0101 7/2/1/1", "0202 7/2/1/2", "0303 8/2/1/3", "0404 7/2/0/4"]);
+    assert_eq!(maps.encode(MapName::Limits), "7/2/0 15|60|1|on\n7/2/1 15|60|1|on\n8/2/1 15|60|1|on|0|a\n");
     assert_eq!(maps.encode(MapName::Allowlist), "10.0.0.0/8/8/2/1 1\n11.0.0.0/8/8/2/1 1\n");
 }

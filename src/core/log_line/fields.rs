@@ -87,7 +87,7 @@ pub(super) fn at_most<T: PartialOrd>(limit: T, value: T, column: &'static str) -
 
 /// A clock that is off by centuries is a garbled line, and would not fit the stores' timestamps.
 #[inline]
-pub(super) fn in_range(ts: UtcMillis) -> Result<UtcMillis, Reject> {
+pub fn in_range(ts: UtcMillis) -> Result<UtcMillis, Reject> {
     const YEAR_2000: i64 = 946_684_800_000;
     const YEAR_2200: i64 = 7_258_118_400_000;
     if (YEAR_2000..YEAR_2200).contains(&ts.0) { Ok(ts) } else { Err(Reject::BadColumn("ts")) }

@@ -18,6 +18,7 @@ mod path;
 pub mod s1;
 
 pub use detect::{Detection, Format};
+pub(super) use fields::in_range;
 pub use path::LoggedPath;
 
 use std::fmt;

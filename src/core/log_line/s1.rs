@@ -30,8 +30,8 @@ pub const MARK: &str = "s1 ";
 /// The value of HAProxy's `log-format` for one service. The variables are set by the shipped configuration's rules.
 pub fn log_format(gateway: u8, service: Service) -> String {
     format!(
-        "s1 %Ts%ms {gateway} %pid %lc %rt %[var(txn.cust)] {service} %[var(txn.net)] %[var(txn.class)] \
-         %[var(txn.event)] %[var(txn.fp)] %ci %cp %fp %HM %HPO %ST %U %B %Th/%Ti/%TR/%Tw/%Tc/%Tr/%Ta %tsc %b %s 1",
+        "s1 %Ts%ms {gateway} %pid %lc %rt %[var(txn.key),field(1,/)] {service} %[var(txn.key),field(3,/)] \
+         %[var(txn.class)] %[var(txn.event)] %[var(txn.key),field(4,/)] %ci %cp %fp %HM %HPO %ST %U %B %Th/%Ti/%TR/%Tw/%Tc/%Tr/%Ta %tsc %b %s 1",
         service = service.number()
     )
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::chart::Span;
+use crate::core::request_id::RequestId;
 
 const HOUR: i64 = 3_600_000;
 
@@ -105,15 +106,14 @@ fn a_request_is_found_by_its_id_and_only_by_its_customer() {
     store.append(&[idle, made(0, 6, 42, "/a", 200, 1)]);
     let page = store.traffic.requests(&Interrupt::default(), &scope(5), &query(None, 4, RequestFilter::default()));
     let row = page.unwrap().rows.remove(0);
-    assert_eq!(row.id().to_string(), "20010DB8000000000000000000000007:C822_4E23_6B040090_002A:1267");
+    assert_eq!(row.id().to_string(), format!("{ts}-3-4711-42-51234"));
     let find = |customer, id| store.traffic.request(&Interrupt::default(), &scope(customer), id).unwrap();
     assert_eq!(find(5, row.id()), Some(row.clone()));
     assert_eq!(find(6, row.id()), None);
     let mut other = row.id();
-    other.accepted_s += 1;
+    other.accepted.0 += 1;
     assert_eq!(find(5, other), None);
-    other.accepted_s = u64::MAX;
-    assert_eq!(find(5, other), None);
+    assert_eq!(find(5, RequestId { gateway: 4, ..row.id() }), None);
 }
 
 #[test]
