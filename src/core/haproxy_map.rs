@@ -16,7 +16,7 @@ mod allowlist;
 mod change;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use sha2::{Digest, Sha256};
 
@@ -24,6 +24,7 @@ pub use self::allowlist::{AllowedNetwork, ipv4_prefixes, ipv6_prefixes, split};
 pub use self::change::{MapChange, MapStep, plan};
 use crate::core::calendar::UtcMillis;
 use crate::core::id::{CustomerId, Network, Service};
+use crate::core::vault::sync::Applied;
 use crate::core::vault::{ApiEntry, ApiVault, Limits, Status, VaultCode, VaultKey};
 
 /// Name of the map of keys, in the folder of the maps.
@@ -40,7 +41,7 @@ pub const VERSION_WORD: &str = "version";
 /// The version of maps that were made of no vault.
 const NOTHING: &str = "none";
 /// What every version begins with: other lines are made of the same vaults when the format of lines has changed.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 /// The version while maps are being changed.
 pub const UNFINISHED: &str = "unfinished";
 
@@ -128,12 +129,11 @@ impl LimitEntry {
 }
 
 impl Maps {
-    /// What a gateway knows from the newest vaults that it has: one a code, each with the word that tells its content
-    /// from others', its sequence.
-    pub fn of<'a>(vaults: impl IntoIterator<Item = (VaultCode, u64, &'a ApiVault)>) -> Self {
+    /// What a gateway knows from the newest vaults that it has, one a code.
+    pub fn of<'a>(vaults: impl IntoIterator<Item = (VaultCode, Applied, &'a ApiVault)>) -> Self {
         let mut maps = Self { version: FORMAT.to_owned(), ..Self::default() };
-        for (code, sequence, vault) in vaults {
-            let _ = write!(maps.version, "/{code}.{sequence}");
+        for (code, version, vault) in vaults {
+            let _ = write!(maps.version, "/{code}.{}", Source::of(version));
             for (customer, entry) in vault {
                 let key = LimitKey { customer: *customer, service: code.service(), network: code.network() };
                 maps.add(key, entry);
@@ -176,6 +176,19 @@ impl Maps {
         }
     }
 
+    /// Lines that stand for a whole map: its first, one in the middle, its last.
+    pub fn samples(&self, map: MapName) -> Vec<(String, String)> {
+        let places = [0, self.count(map) / 2, self.count(map).saturating_sub(1)];
+        let (mut number, mut lines) = (0, Vec::new());
+        self.each(map, |word, value| {
+            if places.contains(&number) {
+                lines.push((word.to_owned(), value.to_owned()));
+            }
+            number += 1;
+        });
+        lines
+    }
+
     /// Every word and value of a map.
     fn each(&self, map: MapName, mut line: impl FnMut(&str, &str)) {
         match map {
@@ -186,14 +199,38 @@ impl Maps {
     }
 }
 
-/// The vaults that a version was made of, with their sequences; none of what is no version.
-pub fn sequences_of(version: &str) -> BTreeMap<VaultCode, u64> {
+/// Names a vault in a version of maps. Two vaults can have one sequence, when a ledger was restored from a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    pub sequence: u64,
+    /// The begin of the vault's hash.
+    tag: u32,
+}
+
+impl Source {
+    pub fn of(version: Applied) -> Self {
+        let [a, b, c, d, ..] = version.hash.0;
+        Self { sequence: version.sequence, tag: u32::from_be_bytes([a, b, c, d]) }
+    }
+}
+
+/// Such as `12-9f3c0a17`.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:08x}", self.sequence, self.tag)
+    }
+}
+
+/// The vaults that a version was made of; none of what is no version.
+pub fn sources_of(version: &str) -> BTreeMap<VaultCode, Source> {
     let Some(vaults) = version.strip_prefix(FORMAT).and_then(|rest| rest.strip_prefix('/')) else {
         return BTreeMap::new();
     };
     let read = |part: &str| {
-        let (code, sequence) = part.split_once('.')?;
-        Some((code.parse().ok()?, sequence.parse().ok()?))
+        let (code, source) = part.split_once('.')?;
+        let (sequence, tag) = source.split_once('-')?;
+        let source = Source { sequence: sequence.parse().ok()?, tag: u32::from_str_radix(tag, 16).ok()? };
+        Some((code.parse().ok()?, source))
     };
     vaults.split('/').filter_map(read).collect()
 }

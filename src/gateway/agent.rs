@@ -26,12 +26,12 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::map_files::{MapFileError, write_maps};
+use super::map_files::{MapFileError, Stamp, stamp, write_maps};
 use super::runtime::{Process, Runtime, RuntimeError};
 use super::status::{AgentStatus, HaproxyState, HaproxyStatus, MapCounts, SharedStatus};
 use super::vaults::{self, Held, Mark, Search};
 use crate::clock::Clock;
-use crate::core::haproxy_map::{Maps, VERSION_FILE, VERSION_WORD, plan, sequences_of};
+use crate::core::haproxy_map::{Maps, Source, VERSION_FILE, VERSION_WORD, plan, sources_of};
 use crate::core::vault::VaultCode;
 use crate::core::vault::file::VaultOpener;
 use crate::seal::{SealError, VaultFolder};
@@ -69,6 +69,8 @@ pub struct Agent {
     wanted: Option<Arc<Maps>>,
     /// What this agent has brought into which process.
     applied: Option<(u32, Arc<Maps>)>,
+    /// A process whose maps are never as long as they should be: what it says of them is not asked any more.
+    miscounting: Option<u32>,
     files: Files,
     failures: u32,
 }
@@ -77,9 +79,14 @@ pub struct Agent {
 #[derive(Default)]
 struct Files {
     version: Option<String>,
-    writing: Option<JoinHandle<Result<String, MapFileError>>>,
+    /// As they were written; `None` also of those that an agent before this one wrote.
+    stamp: Option<Stamp>,
+    writing: Option<JoinHandle<Result<Written, MapFileError>>>,
     begun: Option<Instant>,
 }
+
+/// The version of map files, and how they were written.
+type Written = (String, Stamp);
 
 impl Agent {
     /// Reads nothing yet but what the map files say of vaults that were taken before.
@@ -87,10 +94,12 @@ impl Agent {
         let runtime = Runtime::new(&options.haproxy_socket, &options.map_folder);
         let version = std::fs::read_to_string(options.map_folder.join(VERSION_FILE)).ok();
         let version = version.as_deref().and_then(|text| text.trim().strip_prefix(VERSION_WORD)).map(str::trim);
-        let before = version.map(sequences_of).unwrap_or_default();
+        let before = version.map(sources_of).unwrap_or_default();
+        let before = before.into_iter().map(|(code, source)| (code, source.sequence)).collect();
         let files = Files { version: version.map(str::to_owned), ..Files::default() };
         let vaults = BTreeMap::new();
-        Self { options, clock, runtime, status, vaults, before, wanted: None, applied: None, files, failures: 0 }
+        let (wanted, applied, miscounting, failures) = (None, None, None, 0);
+        Self { options, clock, runtime, status, vaults, before, wanted, applied, miscounting, files, failures }
     }
 
     /// Works until `stop`, then lets the map files be finished.
@@ -101,7 +110,10 @@ impl Agent {
             warn!("the folder of vaults cannot be watched: it is looked at every {} ms", TICK.as_millis());
         }
         loop {
-            self.round().await;
+            // A round that is cut off has left maps without a version, which the next agent replaces.
+            if stop.run_until_cancelled(self.round()).await.is_none() {
+                break;
+            }
             let pause = if self.failures == 0 { TICK } else { pause_after(self.failures) };
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -201,7 +213,7 @@ impl Agent {
     /// Makes the maps of all vaults.
     async fn want(&mut self) -> Result<(), JoinError> {
         let vaults = self.vaults.clone();
-        let make = move || Maps::of(vaults.iter().map(|(code, held)| (*code, held.sequence, &held.content)));
+        let make = move || Maps::of(vaults.iter().map(|(code, held)| (*code, held.version(), &held.content)));
         let maps = tokio::task::spawn_blocking(make).await?;
         self.wanted = Some(Arc::new(maps));
         Ok(())
@@ -210,13 +222,27 @@ impl Agent {
     async fn bring_haproxy_to(&mut self, wanted: &Arc<Maps>) -> Result<(), RuntimeError> {
         let process = self.runtime.process().await?;
         let version = self.runtime.version().await?;
-        if version.as_deref() != Some(wanted.version.as_str()) {
-            self.apply(&process, version.as_deref(), wanted).await?;
-        } else {
+        let is_right = version.as_deref() == Some(wanted.version.as_str()) && self.is_filled(&process, wanted).await?;
+        if is_right {
             self.applied = Some((process.pid, wanted.clone()));
+        } else {
+            self.apply(&process, version.as_deref(), wanted).await?;
         }
         self.in_force(wanted, &process);
         Ok(())
+    }
+
+    /// Whether a process with the right version has the lines, too: it may have been started with files that were lost, and
+    /// anybody on this host may have emptied a map.
+    async fn is_filled(&mut self, process: &Process, wanted: &Arc<Maps>) -> Result<bool, RuntimeError> {
+        let is_ours = self.applied.as_ref().is_some_and(|(pid, maps)| *pid == process.pid && Arc::ptr_eq(maps, wanted));
+        let is_whole = (self.miscounting == Some(process.pid) || self.runtime.is_as_long_as(wanted).await?)
+            && (is_ours || self.runtime.has_samples_of(wanted).await?);
+        if !is_whole {
+            warn!(pid = process.pid, "HAProxy's maps have the right version and other lines");
+            self.applied = None;
+        }
+        Ok(is_whole)
     }
 
     async fn apply(
@@ -238,6 +264,10 @@ impl Agent {
         let steps = tokio::task::spawn_blocking(move || plan(known.as_deref(), &target)).await;
         let Ok(steps) = steps else { return Err(RuntimeError::Replaced) };
         self.runtime.apply(&steps).await?;
+        // Every line was taken and some were read back, so it is the count that is wrong.
+        if !self.runtime.is_as_long_as(wanted).await? {
+            self.miscounting = Some(process.pid);
+        }
         self.applied = Some((process.pid, wanted.clone()));
         let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         info!(version = wanted.version, took_ms = took, "HAProxy obeys the newest vaults");
@@ -250,34 +280,36 @@ impl Agent {
 
     /// HAProxy has maps of this version: after it was started anew, perhaps of older vaults than it had.
     fn has(&self, version: &str) {
-        let sequences = sequences_of(version);
+        let sources = sources_of(version);
         self.status.change(|status| {
             for (code, held) in &self.vaults {
                 let vault = status.vaults.entry(code.to_string()).or_default();
-                let applied = sequences.get(code).copied().unwrap_or(0);
-                if vault.applied != applied {
-                    (vault.applied, vault.applied_hash) = (applied, None);
-                }
-                vault.processing = (applied != held.sequence).then_some(held.sequence);
+                let applied = sources.get(code);
+                let is_held = applied == Some(&Source::of(held.version()));
+                vault.applied = applied.map_or(0, |source| source.sequence);
+                vault.applied_hash = is_held.then(|| held.hash.to_string());
+                vault.processing = (!is_held).then_some(held.sequence);
             }
         });
     }
 
     fn in_force(&self, wanted: &Maps, process: &Process) {
         let now = self.clock.now();
-        let sequences = sequences_of(&wanted.version);
+        let sources = sources_of(&wanted.version);
         self.haproxy_is(HaproxyState::InForce, Some(process), None);
         self.status.change(|status| {
             let Maps { keys, limits, allowlist, .. } = wanted;
             status.maps = MapCounts { keys: keys.len(), limits: limits.len(), allowlist: allowlist.len() };
-            let is_in = |(code, held): &(&VaultCode, &Arc<Held>)| sequences.get(code) == Some(&held.sequence);
+            let is_in =
+                |(code, held): &(&VaultCode, &Arc<Held>)| sources.get(code) == Some(&Source::of(held.version()));
             for (code, held) in self.vaults.iter().filter(is_in) {
                 let vault = status.vaults.entry(code.to_string()).or_default();
-                if vault.applied != held.sequence {
+                let hash = Some(held.hash.to_string());
+                if vault.applied_hash != hash {
                     vault.propagation_ms = Some(now.0 - held.created.0);
                 }
                 vault.applied = held.sequence;
-                vault.applied_hash = Some(held.hash.to_string());
+                vault.applied_hash = hash;
                 vault.processing = None;
             }
         });
@@ -311,11 +343,11 @@ impl Agent {
             self.files_written(writing.await);
         }
         let is_resting = self.files.begun.is_some_and(|begun| begun.elapsed() < FILES_PAUSE);
-        if self.files.writing.is_some() || is_resting || self.files.version.as_ref() == Some(&wanted.version) {
+        if self.files.writing.is_some() || is_resting || self.files.are(&wanted.version, &self.options.map_folder) {
             return;
         }
         let (folder, maps) = (self.options.map_folder.clone(), wanted.clone());
-        let write = move || write_maps(&folder, &maps).map(|()| maps.version.clone());
+        let write = move || write_maps(&folder, &maps).map(|stamp| (maps.version.clone(), stamp));
         self.files.writing = Some(tokio::task::spawn_blocking(write));
         self.files.begun = Some(Instant::now());
     }
@@ -334,10 +366,10 @@ impl Agent {
         }
     }
 
-    fn files_written(&mut self, written: Result<Result<String, MapFileError>, JoinError>) {
+    fn files_written(&mut self, written: Result<Result<Written, MapFileError>, JoinError>) {
         let problem = match written {
-            Ok(Ok(version)) => {
-                self.files.version = Some(version);
+            Ok(Ok((version, stamp))) => {
+                (self.files.version, self.files.stamp) = (Some(version), Some(stamp));
                 None
             }
             Ok(Err(error)) => Some(chain(&error)),
@@ -349,6 +381,13 @@ impl Agent {
             }
             status.files_problem = problem;
         });
+    }
+}
+
+impl Files {
+    /// Whether they have this version, and nobody has touched them since.
+    fn are(&self, version: &str, folder: &Path) -> bool {
+        self.version.as_deref() == Some(version) && self.stamp.is_some() && self.stamp == stamp(folder)
     }
 }
 

@@ -15,8 +15,8 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 pub use self::answer::Process;
-use self::answer::{Found, found, new_version, process, said_nothing};
-use crate::core::haproxy_map::{MapChange, MapName, MapStep, VERSION_FILE, VERSION_WORD};
+use self::answer::{Found, found, lines_of, new_version, process, said_nothing};
+use crate::core::haproxy_map::{MapChange, MapName, MapStep, Maps, VERSION_FILE, VERSION_WORD};
 
 /// To be connected, and for the answer to one command. A map of 200,000 lines is committed within half a second by a busy
 /// HAProxy.
@@ -100,21 +100,64 @@ impl Runtime {
         let begun = self.process().await?;
         for step in steps {
             match step {
-                MapStep::Version(version) => {
-                    // What has been changed so far was changed in one process, or the version is not set.
-                    if self.process().await?.pid != begun.pid {
-                        return Err(RuntimeError::Replaced);
-                    }
-                    // An HAProxy that was started with an empty file has no version to set.
-                    let verb = if self.version().await?.is_some() { "set" } else { "add" };
-                    let command = format!("{verb} map {} {VERSION_WORD} {version}\n", self.path(VERSION_FILE));
-                    self.tell("set the version of its maps", &command).await?;
-                }
+                MapStep::Version(version) => self.set_version(version, &begun).await?,
                 MapStep::Change { map, changes } => self.change(*map, changes).await?,
                 MapStep::Replace { map, text } => self.replace(*map, text).await?,
             }
         }
-        if self.process().await?.pid == begun.pid { Ok(()) } else { Err(RuntimeError::Replaced) }
+        Ok(())
+    }
+
+    /// What has been changed so far was changed in the process that these steps began with, or it gets no version: it
+    /// might have been started anew at any moment, also just now, and the new one has what its files had.
+    async fn set_version(&self, version: &str, begun: &Process) -> Result<(), RuntimeError> {
+        let (command, path) = ("set the version of its maps", self.path(VERSION_FILE));
+        if !begun.is(&self.process().await?) {
+            return Err(RuntimeError::Replaced);
+        }
+        // An HAProxy that was started with an empty file has no version to set.
+        let verb = if self.version().await?.is_some() { "set" } else { "add" };
+        let answer = self.ask(command, &format!("{verb} map {path} {VERSION_WORD} {version};show info\n")).await?;
+        // One connection is to one process, so this is the one that has the version now.
+        let (said, info) = answer.split_at(answer.find("Name: ").unwrap_or(answer.len()));
+        let is_set = said_nothing(said);
+        match process(info) {
+            Some(process) if is_set && begun.is(&process) => Ok(()),
+            Some(_) if is_set => {
+                self.ask(command, &format!("del map {path} {VERSION_WORD}\n")).await?;
+                Err(RuntimeError::Replaced)
+            }
+            _ => Err(refused(command, &answer)),
+        }
+    }
+
+    /// Whether the maps are as long as these; an HAProxy that does not tell is believed.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub async fn is_as_long_as(&self, maps: &Maps) -> Result<bool, RuntimeError> {
+        let answer = self.ask("show its maps", "show map\n").await?;
+        let is_right = |map: MapName| {
+            let lines = lines_of(&answer, &self.path(map.file()));
+            lines.is_none_or(|lines| lines == maps.count(map))
+        };
+        Ok(MapName::ALL.into_iter().all(is_right))
+    }
+
+    /// Whether some lines that stand for all are in the maps.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub async fn has_samples_of(&self, maps: &Maps) -> Result<bool, RuntimeError> {
+        for map in MapName::ALL {
+            let samples = maps.samples(map);
+            let expected = samples.iter().map(|(word, value)| (word.as_str(), Some(value.as_str())));
+            match self.verify(map, expected).await {
+                Err(RuntimeError::NotTaken { .. }) => return Ok(false),
+                verified => verified?,
+            }
+        }
+        Ok(true)
     }
 
     async fn change(&self, map: MapName, changes: &[MapChange]) -> Result<(), RuntimeError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::core::calendar::UtcMillis;
 use crate::core::vault::file::{BadFile, Header, VaultHash, VaultOpener};
+use crate::core::vault::sync::Applied;
 use crate::core::vault::{ApiVault, Content, Purpose, VaultCode};
 use crate::seal::{SealError, VaultFile, VaultFolder};
 
@@ -15,6 +16,13 @@ pub struct Held {
     pub hash: VaultHash,
     pub created: UtcMillis,
     pub content: ApiVault,
+}
+
+impl Held {
+    /// Its sequence and hash.
+    pub fn version(&self) -> Applied {
+        Applied { sequence: self.sequence, hash: self.hash }
+    }
 }
 
 /// Up to which vault a gateway has come.

@@ -98,7 +98,7 @@ async fn haproxy_starts_with_the_files_that_the_agent_left() {
     world.restart().await;
     assert_eq!(world.ask(&key("A")).await.0, 200);
     let version = world.runtime().version().await.unwrap();
-    assert_eq!(version.as_deref(), Some("1/sma.1"));
+    assert!(version.unwrap().starts_with("2/sma.1-"));
     // An agent that begins finds everything done.
     let agent = world.agent();
     let status = agent.applied(SEAL, sequence).await;

@@ -22,6 +22,7 @@ mod exactly_once;
 mod firm;
 mod fuzz_seeds;
 mod gateway;
+mod gateway_doubts;
 mod gateway_host;
 mod gateway_refusals;
 mod gateway_world;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::core::tier::Tier;
+use crate::core::vault::VaultHash;
 use ipnet::IpNet;
 use proptest::prelude::*;
 
@@ -127,12 +128,20 @@ fn maps_are_made_of_vaults_and_carry_their_sequences() {
         [(customer(7), entry(&[1, 2], None)), (customer(8), entry(&[3], Some("10.0.0.0/7")))].into();
     let testnet: ApiVault = [(customer(7), entry(&[4], None))].into();
     let code = |network| VaultCode::api(Service::Grpc, network);
-    let maps = Maps::of([(code(Network::Mainnet), 12, &mainnet), (code(Network::Testnet), 3, &testnet)]);
-    assert_eq!(maps.encode_version(), "version 1/rma.12/rta.3\n");
-    assert_eq!(sequences_of(&maps.version), [(code(Network::Mainnet), 12), (code(Network::Testnet), 3)].into());
-    for nonsense in ["", "1", "unfinished", "2/rma.12", "1/rma"] {
-        assert_eq!(sequences_of(nonsense), BTreeMap::new(), "{nonsense}");
+    let version = |sequence, hash| Applied { sequence, hash: VaultHash([hash; 32]) };
+    let (one, other) = (version(12, 0x9f), version(3, 0));
+    let maps = Maps::of([(code(Network::Mainnet), one, &mainnet), (code(Network::Testnet), other, &testnet)]);
+    assert_eq!(maps.encode_version(), "version 2/rma.12-9f9f9f9f/rta.3-00000000\n");
+    let sources = [(code(Network::Mainnet), Source::of(one)), (code(Network::Testnet), Source::of(other))];
+    assert_eq!(sources_of(&maps.version), sources.into());
+    assert_ne!(Source::of(one), Source::of(version(12, 0x9e)));
+    for nonsense in ["", "2", "unfinished", "1/rma.12-00000000", "2/rma", "2/rma.12", "2/rma.12-x"] {
+        assert_eq!(sources_of(nonsense), BTreeMap::new(), "{nonsense}");
     }
+    let first = maps.samples(MapName::Limits).first().map(|(word, value)| format!("{word} {value}"));
+    assert_eq!(first.as_deref(), maps.encode(MapName::Limits).lines().next());
+    assert_eq!(maps.samples(MapName::Keys).len(), 3);
+    assert_eq!(Maps::default().samples(MapName::Keys), []);
     let lines = |map| maps.encode(map).lines().map(|line| line[line.len().min(60)..].to_owned()).collect::<Vec<_>>();
     assert_eq!(lines(MapName::Keys), ["0101 7/2/1/1", "0202 7/2/1/2", "0303 8/2/1/3", "0404 7/2/0/4"]);
     assert_eq!(maps.encode(MapName::Limits), "7/2/0 15|60|1|on\n7/2/1 15|60|1|on\n8/2/1 15|60|1|on|0|a\n");

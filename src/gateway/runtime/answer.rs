@@ -9,6 +9,13 @@ pub struct Process {
     pub version: String,
 }
 
+impl Process {
+    /// Whether a later answer is of the same process: another one may have its number, but not its age.
+    pub(super) fn is(&self, later: &Self) -> bool {
+        self.pid == later.pid && self.uptime_s <= later.uptime_s
+    }
+}
+
 /// One answer to `get map`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
@@ -51,6 +58,12 @@ pub(super) fn found(answer: &str) -> Vec<Found> {
         .collect()
 }
 
+/// Lines of a map, of `show map`; `None` if it is not there, or HAProxy does not say.
+pub(super) fn lines_of(answer: &str, path: &str) -> Option<usize> {
+    let of_map = |line: &&str| line.split_once(' ').is_some_and(|(_, rest)| rest.starts_with(&format!("({path}) ")));
+    answer.lines().find(of_map)?.rsplit_once("entry_cnt=")?.1.trim().parse().ok()
+}
+
 /// Of `prepare map`.
 pub(super) fn new_version(answer: &str) -> Option<u32> {
     answer.trim().strip_prefix("New version created: ")?.parse().ok()
@@ -77,6 +90,10 @@ mod tests {
                    type=str, case=sensitive, found=no\n\n";
         assert_eq!(found(two), [Found::Value("1/sma.2".to_owned()), Found::Nothing]);
         assert_eq!(found("Unknown map identifier. Please use #<id> or <file>.\n\n"), []);
+        let maps = "# id (file) description\n0 (/m/keys.map) pattern loaded from file '/m/keys.map' used by map at file \
+                    '/c' line 10. curr_ver=0 next_ver=0 entry_cnt=2001\n1 (/m/a.map) pattern loaded\n\n";
+        assert_eq!(lines_of(maps, "/m/keys.map"), Some(2001));
+        assert_eq!((lines_of(maps, "/m/a.map"), lines_of(maps, "/keys.map")), (None, None));
         assert_eq!(new_version("New version created: 7\n\n"), Some(7));
         assert_eq!(new_version("Unknown map identifier.\n"), None);
         for (answer, nothing) in [("\n", true), ("\n\n\n", true), ("", false), ("\nentry not found.\n\n", false)] {
