@@ -186,6 +186,8 @@ pub struct GatewayConfig {
     pub number: u8,
     /// Where the agents of other hosts serve their health, by number.
     pub remotes: BTreeMap<u8, PublicUrl>,
+    /// Where gateways are, in words for customers, by number.
+    pub regions: BTreeMap<u8, String>,
 }
 
 /// The periodic tasks.
@@ -242,6 +244,7 @@ impl Default for Config {
                 health_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 22610)),
                 number: 1,
                 remotes: BTreeMap::new(),
+                regions: BTreeMap::new(),
             },
             jobs: JobsConfig { interval_s: 300 },
         }

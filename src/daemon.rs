@@ -8,6 +8,7 @@
 
 mod at_rest;
 mod clock_check;
+mod fleet;
 mod gateway;
 mod held;
 mod import;
@@ -31,7 +32,7 @@ use tracing::{info, warn};
 
 pub use self::at_rest::open_at_rest;
 pub use self::clock_check::{accept_clock, check_clock};
-pub use self::gateway::{GatewayError, start_gateway_host};
+pub use self::gateway::{GatewayError, heard_gateways, start_gateway_host};
 pub use self::held::with_ledger;
 pub use self::import::import_files;
 pub use self::reading::intake_options;
@@ -42,8 +43,8 @@ use crate::admin;
 use crate::app::billing::BillingOptions;
 use crate::app::invoice_document::Issuer;
 use crate::app::{
-    Accounts, AccountsOptions, App, AppError, DemoPage, NoKey, TrafficQueries, VAULTS_FOLDER, Vaults, VaultsOptions,
-    load_config_global,
+    Accounts, AccountsOptions, App, AppError, DemoPage, Fleet, NoKey, TrafficQueries, VAULTS_FOLDER, Vaults,
+    VaultsOptions, load_config_global,
 };
 use crate::chain::{Chain, SimChain, SimError};
 use crate::clock::Clock;
@@ -272,6 +273,8 @@ fn open(
     let ledger_id = ledger.write_blocking(move |tx| ensure_ledger_id(tx, identity))?;
     let chain = Chain::Sim(SimChain::open(&config.data_dir.join(SIMULATED_CHAIN), random()?)?);
     let vaults = Vaults::open(vaults)?;
+    let heard = heard_gateways(&config.gateway);
+    let fleet = Fleet::open(&ledger, &vaults, heard, config.gateway.regions.clone(), clock.now())?;
     Reading::tell_losses(&traffic)?;
     let remote_gateways = gateways.gateways().collect();
     let reading = Reading::start(config, syslog, gateways, &traffic, writer, clock.clone())?;
@@ -293,6 +296,7 @@ fn open(
         outbox: Notify::new(),
         payments: Notify::new(),
         vaults,
+        fleet,
         traffic_queries: TrafficQueries::default(),
     };
     Ok((app, reading))

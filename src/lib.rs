@@ -20,7 +20,7 @@
 //! | [`intake`] | Log bytes in: follows files through rotation, receives syslog and the streams of remote gateways into spools, imports packed files, frames and parses lines, fills batches. The hot path uses `core` and `traffic` directly. |
 //! | [`gateway`] | The agent beside an HAProxy: takes vault files, verifies them, brings what they say into HAProxy's maps through its runtime socket and onto disk, and tells what is in force. |
 //! | [`jobs`] | The periodic manager: tasks without input that may be repeated at any time. |
-//! | [`admin`] | The operator's way into a running process: a unix socket that `suiftly sql`, `suiftly traffic verify`, `suiftly verify-invoice` and `suiftly billing` use. |
+//! | [`admin`] | The operator's way into a running process: a unix socket that `suiftly sql`, `suiftly traffic verify`, `suiftly verify-invoice`, `suiftly billing`, `suiftly gateways` and `suiftly notifications` use. |
 //! | [`http`] | The API, the embedded page, server-sent events. All routes on one screen. |
 //! | [`daemon`] | Wiring: lock, open, start, ready, ordered shutdown. |
 //! | [`demo`] | A real HAProxy, a backend and customers around a daemon with temporary data, and an account at the end; or a year of business within a minute. |
@@ -46,7 +46,8 @@
 //! 5. If vaults show what has changed, triggers have numbered it, whichever statement it was. The commit wakes
 //!    [`jobs::run_vaults`], which 50 ms later reads whom it concerns, lets [`core::vault`] make their entries, and has
 //!    [`seal`] write a file with the next sequence. Until every gateway that is reached says that it works with that
-//!    version, the service is shown as pending.
+//!    version, the service is shown as pending. [`core::gateway_fleet`] makes of the same answers how each gateway is and
+//!    what a person must hear of; both are kept in the ledger.
 //!
 //! # The walk of one payment
 //!

@@ -841,3 +841,31 @@ CREATE INDEX api_keys_in_force ON api_keys
 WHERE revoked_at_ms IS NULL AND deleted_at_ms IS NULL;
 CREATE INDEX customers_not_active ON customers (customer_id, status) WHERE status <> 'active';
 CREATE INDEX spend_caps_stopped ON spend_caps (customer_id, month) WHERE stopped = 1;
+
+-- Gateways as they were when that was noted last: after a restart it is known at once what each one has in force.
+CREATE TABLE gateways (
+    gateway         INTEGER PRIMARY KEY CHECK (gateway BETWEEN 1 AND 255),
+    state           TEXT NOT NULL CHECK (state IN ('ok', 'behind', 'haproxy_down', 'unreachable', 'never_seen')),
+    since_ms        INTEGER NOT NULL,
+    heard_at_ms     INTEGER,      -- when its agent answered last
+    silent_since_ms INTEGER,      -- since when it does not
+    standing        TEXT NOT NULL -- a JSON object: what it said, and since when what is wrong
+) STRICT;
+
+-- What operators must hear of. What has a key is one row until it is over and acknowledged.
+CREATE TABLE notifications (
+    notification_id    INTEGER PRIMARY KEY AUTOINCREMENT,
+    notification_key   TEXT NOT NULL CHECK (notification_key <> ''),
+    code               TEXT NOT NULL CHECK (code <> '' AND code NOT GLOB '*[^a-z_]*'),
+    category           TEXT NOT NULL CHECK (category <> '' AND category NOT GLOB '*[^a-z_]*'),
+    severity           TEXT NOT NULL CHECK (severity IN ('error', 'warning')),
+    text               TEXT NOT NULL,
+    first_at_ms        INTEGER NOT NULL, -- when it began
+    last_at_ms         INTEGER NOT NULL, -- when it began last
+    openings           INTEGER NOT NULL CHECK (openings >= 1),
+    cleared_at_ms      INTEGER,          -- when it was over; none while it is so
+    acknowledged_at_ms INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX notifications_not_done ON notifications (notification_key)
+WHERE cleared_at_ms IS NULL OR acknowledged_at_ms IS NULL;

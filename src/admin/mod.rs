@@ -21,7 +21,10 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::billing::{Order, OrderDone};
-use crate::app::{App, InvoiceCheck, TrafficStatus, ask_sql, verify_traffic};
+use crate::app::{
+    App, AskAcknowledge, AskNotifications, FleetView, InvoiceCheck, NotificationList, NotificationView, TrafficStatus,
+    ask_sql, verify_traffic,
+};
 use crate::telemetry::chain;
 use crate::traffic::{SqlAnswer, VerifyReport};
 
@@ -71,6 +74,9 @@ pub fn listen(data_dir: &Path) -> io::Result<UnixListener> {
 pub async fn serve(listener: UnixListener, app: Arc<App>, stop: CancellationToken) -> io::Result<()> {
     let router = Router::new()
         .route("/billing/order", post(order))
+        .route("/fleet", post(fleet))
+        .route("/notifications", post(notifications))
+        .route("/notifications/acknowledge", post(acknowledge))
         .route("/traffic/sql", post(sql))
         .route("/traffic/status", post(status))
         .route("/traffic/verify", post(verify))
@@ -81,6 +87,18 @@ pub async fn serve(listener: UnixListener, app: Arc<App>, stop: CancellationToke
 
 async fn order(State(app): State<Arc<App>>, Json(order): Json<Order>) -> Answer<OrderDone> {
     answer(app.carry_out_order(order).await)
+}
+
+async fn fleet(State(app): State<Arc<App>>) -> Json<FleetView> {
+    Json(app.fleet())
+}
+
+async fn notifications(State(app): State<Arc<App>>, Json(ask): Json<AskNotifications>) -> Answer<NotificationList> {
+    answer(app.list_notifications(ask).await)
+}
+
+async fn acknowledge(State(app): State<Arc<App>>, Json(ask): Json<AskAcknowledge>) -> Answer<NotificationView> {
+    answer(app.acknowledge_notification(ask.notification).await)
 }
 
 async fn sql(State(app): State<Arc<App>>, Json(ask): Json<AskSql>) -> Answer<SqlAnswer> {

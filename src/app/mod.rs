@@ -15,11 +15,13 @@ mod customer;
 mod customer_billing;
 mod demo_page;
 mod escrow;
+mod fleet;
 mod forgetting;
 mod invoice_check;
 pub mod invoice_document;
 mod key_list;
 mod metering;
+mod notifications;
 mod operator;
 mod readiness;
 mod refusal;
@@ -63,8 +65,15 @@ pub use escrow::{
     EscrowView, NewWalletTransaction, Reconciled, WalletSignature, WalletTransactionList, WalletTransactionView,
     WalletUsdc,
 };
+pub use fleet::{
+    Answers, Fleet, FleetGateway, FleetHaproxy, FleetVault, FleetView, NetworkFreshness, NetworkGateway,
+    NetworkService, NetworkState, NetworkView, fleet_at_rest,
+};
 pub use invoice_check::{CheckError, Difference, HourDifference, InvoiceCheck, LineCheck, Verdict, check_invoice};
 pub use metering::{meter, note_usage_news};
+pub use notifications::{
+    AskAcknowledge, AskNotifications, NotificationList, NotificationView, acknowledge_without_process, notifications_of,
+};
 pub use operator::{GatewayLines, IntakeStatus, TrafficStatus, ask_sql, traffic_status, verify_traffic};
 pub use readiness::{KeptReadiness, Readiness, check_readiness};
 pub use refusal::Refusal;
@@ -140,6 +149,8 @@ pub struct App {
     pub payments: Notify,
     /// Makes vaults, and knows how far they have come.
     pub vaults: Vaults,
+    /// Knows the gateways that apply them.
+    pub fleet: Fleet,
     /// Bounds what customers ask of `traffic`.
     pub traffic_queries: TrafficQueries,
 }

@@ -7,10 +7,12 @@ mod config;
 mod demo;
 mod docs;
 mod gateway;
+mod gateways;
 mod haproxy;
 mod import;
 mod init;
 mod ledger;
+mod notifications;
 mod serve;
 mod traffic;
 mod traffic_status;
@@ -39,6 +41,12 @@ enum Command {
     /// Keeps the HAProxy of this host up to date with the vaults of another host, until stopped
     #[command(after_help = "Example: suiftly gateway --config /etc/suiftly/gateway.toml")]
     Gateway(gateway::GatewayArgs),
+    /// Shows how all gateways are, those of other hosts too
+    #[command(after_help = gateways::HELP)]
+    Gateways(gateways::GatewaysArgs),
+    /// Shows what a person must hear of, and notes that somebody has
+    #[command(subcommand)]
+    Notifications(notifications::NotificationsCommand),
     /// Counts log files that were written before, plain, .gz or .zst, each once
     #[command(after_help = import::HELP)]
     Import(import::ImportArgs),
@@ -112,6 +120,8 @@ pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Serve(args) => serve::serve(&args),
         Command::Gateway(args) => gateway::gateway(&args),
+        Command::Gateways(args) => gateways::gateways(&args),
+        Command::Notifications(command) => notifications::notifications(&command),
         Command::Import(args) => import::import(&args),
         Command::Demo(args) => demo::demo(&args),
         Command::Init(args) => init::init(&args),

@@ -167,22 +167,38 @@ fn read_gateway(fields: &mut Fields<'_>, default: GatewayConfig) -> GatewayConfi
             .text("gateway.health_listen", default.health_listen, LISTEN_ALLOWED, |text| text.parse().ok()),
         number: fields.integer("gateway.number", default.number, 1..=255),
         remotes: fields.text("gateway.remotes", default.remotes, REMOTES_ALLOWED, remotes),
+        regions: fields.text("gateway.regions", default.regions, REGIONS_ALLOWED, regions),
     }
 }
 
 const REMOTES_ALLOWED: &str = "numbers and addresses separated by commas, like \"2=http://10.0.0.2:22610, 3=http://10.0.0.3:22610\", or \"\" for none";
 
+const REGIONS_ALLOWED: &str =
+    "numbers and names of at most 40 characters separated by commas, like \"1=Frankfurt, 2=Tokyo\", or \"\" for none";
+const REGION_CHARS: usize = 40;
+
 fn remotes(text: &str) -> Option<BTreeMap<u8, PublicUrl>> {
-    let mut remotes = BTreeMap::new();
+    by_gateway(text, |url| url.parse().ok())
+}
+
+fn regions(text: &str) -> Option<BTreeMap<u8, String>> {
+    by_gateway(text, |name| {
+        let is_right = (1..=REGION_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        is_right.then(|| name.to_owned())
+    })
+}
+
+/// Pairs of a gateway's number and something, separated by commas. One number is one gateway.
+fn by_gateway<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<BTreeMap<u8, T>> {
+    let mut found = BTreeMap::new();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-        let (number, url) = part.split_once('=')?;
+        let (number, value) = part.split_once('=')?;
         let number = number.trim().parse().ok().filter(|number| *number > 0)?;
-        // One number is one gateway.
-        if remotes.insert(number, url.trim().parse().ok()?).is_some() {
+        if found.insert(number, read(value.trim())?).is_some() {
             return None;
         }
     }
-    Some(remotes)
+    Some(found)
 }
 
 /// A bare word must be a level: the filter itself would take a misspelt level for the name of a module. Spaces around

@@ -91,6 +91,7 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
         ("gateway.health_listen", "[::1]:22610"),
         ("gateway.number", "7"),
         ("gateway.remotes", "2=http://10.0.0.2:22610, 3=https://gw.example.com"),
+        ("gateway.regions", "2=Frankfurt am Main, 3=São Paulo"),
         ("jobs.interval_s", "86400"),
     ];
     assert_eq!(values.map(|(key, _)| key).as_slice(), Config::keys());
@@ -133,11 +134,17 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
         threads: 64,
     };
     assert_eq!(from_file.traffic, traffic);
-    let GatewayConfig { haproxy_socket, map_dir, health_listen, number, remotes } = &from_file.gateway;
+    let GatewayConfig { haproxy_socket, map_dir, health_listen, number, remotes, regions } = &from_file.gateway;
     assert_eq!(haproxy_socket.as_deref(), Some(Path::new("/run/haproxy/admin.sock")));
     assert_eq!((map_dir.as_path(), health_listen.port(), *number), (Path::new("/srv/maps"), 22610, 7));
     let origins: Vec<_> = remotes.values().map(PublicUrl::origin).collect();
     assert_eq!(origins, ["http://10.0.0.2:22610", "https://gw.example.com"]);
+    assert_eq!(*regions, [(2, "Frankfurt am Main".to_owned()), (3, "São Paulo".to_owned())].into());
+    check_mistake(
+        "[gateway]\nregions = \"2=\"\n",
+        "line 2: gateway.regions = \"2=\": must be numbers and names of at most 40 characters separated by commas, like \
+         \"1=Frankfurt, 2=Tokyo\", or \"\" for none",
+    );
     check_mistake(
         "[gateway]\nremotes = \"2=http://a, 2=http://b\"\n",
         "line 2: gateway.remotes = \"2=http://a, 2=http://b\": must be numbers and addresses separated by commas, like \

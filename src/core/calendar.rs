@@ -37,6 +37,12 @@ impl UtcMillis {
         Self(self.0.saturating_add(ms))
     }
 
+    /// What a `Date` header says, such as `Thu, 26 Nov 2026 11:35:18 GMT`; `None` if it is none.
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(instant.as_millisecond()))
+    }
+
     /// Microseconds since the epoch, the unit of DuckDB's `TIMESTAMP`.
     pub fn micros(self) -> i64 {
         self.0.saturating_mul(1000)
@@ -128,6 +134,18 @@ impl FromStr for Month {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_of_answers_are_read() {
+        for (text, expected) in [
+            ("Mon, 23 Nov 2026 09:00:00 GMT", Some(1_795_424_400_000)),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            assert_eq!(UtcMillis::from_http_date(text), expected.map(UtcMillis), "{text}");
+        }
+    }
 
     #[test]
     fn months_have_exact_edges() {

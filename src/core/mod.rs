@@ -28,6 +28,7 @@ pub mod log_line;
 pub mod lost_lines;
 pub mod money;
 pub mod name;
+pub mod notification;
 pub mod rating;
 pub mod request_id;
 pub mod rollup;

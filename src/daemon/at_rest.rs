@@ -1,6 +1,6 @@
 //! The application with its stores and nothing that runs: for whoever does every step by hand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use super::DaemonError;
 use crate::app::billing::BillingOptions;
 use crate::app::invoice_document::Issuer;
 use crate::app::{
-    Accounts, AccountsOptions, App, KeptReadiness, TrafficQueries, VAULTS_FOLDER, Vaults, VaultsOptions,
+    Accounts, AccountsOptions, App, Fleet, KeptReadiness, TrafficQueries, VAULTS_FOLDER, Vaults, VaultsOptions,
     load_config_global,
 };
 use crate::chain::Chain;
@@ -45,6 +45,7 @@ pub fn open_at_rest(folder: &Path, clock: Clock, chain: Chain) -> Result<(App, W
         vault_signing: secrets.vault_signing.clone(),
         seal_network: Network::Mainnet,
     })?;
+    let fleet = Fleet::open(&ledger, &vaults, BTreeSet::new(), BTreeMap::new(), clock.now())?;
     let app = App {
         clock,
         ledger,
@@ -63,6 +64,7 @@ pub fn open_at_rest(folder: &Path, clock: Clock, chain: Chain) -> Result<(App, W
         outbox: Notify::new(),
         payments: Notify::new(),
         vaults,
+        fleet,
         traffic_queries: TrafficQueries::default(),
     };
     Ok((app, writer))

@@ -1,37 +1,26 @@
-//! The gateway agent of this host, and what is heard of the agents of others.
+//! The gateway agent of this host.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::fleet;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{GatewayConfig, GatewayHostConfig, GatewaySecrets, PublicUrl};
-use crate::core::calendar::UtcMillis;
-use crate::core::gateway_fleet::{Alarm, Watched, alarms};
-use crate::core::vault::sync::{Applied, GatewayReport};
-use crate::core::vault::{NotAPublicKey, VaultHash, VaultOpener, VaultPublicKey};
+use crate::core::vault::{NotAPublicKey, VaultOpener, VaultPublicKey};
 use crate::gateway::agent::{Agent, AgentOptions};
 use crate::gateway::health::{self, HealthError};
 use crate::gateway::remote::{Primary, PrimaryError, follow};
-use crate::gateway::status::{AgentStatus, SharedStatus};
+use crate::gateway::status::SharedStatus;
 use crate::seal::{SealError, VaultFolder};
-use crate::telemetry::chain;
-
-/// Between two questions to an agent of another host, and at the latest to the one of this host.
-const POLL: Duration = Duration::from_secs(5);
-/// For an answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Why there is no gateway.
 #[derive(Debug, thiserror::Error)]
@@ -80,14 +69,19 @@ impl Prepared {
             };
             let status = Arc::new(SharedStatus::new(config.number));
             tasks.extend(start_agent(options, listener, app.clock.clone(), &status, stop));
-            tasks.push(spawn_until(stop, report(app.clone(), status.clone())));
+            tasks.push(spawn_until(stop, fleet::report(app.clone(), status.clone())));
             local = Some(status);
         }
-        if local.is_some() || !config.remotes.is_empty() {
-            tasks.push(spawn_until(stop, watch_fleet(app.clone(), config.remotes, local)));
-        }
+        // Also without any gateway: alarms about those that there were are over.
+        tasks.push(spawn_until(stop, fleet::watch(app.clone(), config.remotes, local)));
         all(tasks)
     }
+}
+
+/// The numbers of all gateways whose agents are heard.
+pub fn heard_gateways(config: &GatewayConfig) -> BTreeSet<u8> {
+    let local = config.haproxy_socket.as_ref().map(|_| config.number);
+    config.remotes.keys().copied().chain(local).collect()
 }
 
 /// A host with an HAProxy and no ledger. Returns when everything runs; what is returned ends after `stop`.
@@ -159,78 +153,4 @@ fn all(tasks: Vec<JoinHandle<()>>) -> JoinHandle<()> {
             }
         }
     })
-}
-
-/// Tells what this host's HAProxy obeys as soon as it changes, for ever.
-async fn report(app: Arc<App>, status: Arc<SharedStatus>) {
-    loop {
-        let now = status.read();
-        app.vaults.note_gateway(now.gateway, reached(&now));
-        let _ = timeout(POLL, status.changed()).await;
-    }
-}
-
-fn reached(status: &AgentStatus) -> GatewayReport {
-    let applied = status.vaults.iter().filter_map(|(code, vault)| {
-        let hash = data_encoding::HEXLOWER.decode(vault.applied_hash.as_ref()?.as_bytes()).ok()?;
-        let applied = Applied { sequence: vault.applied, hash: VaultHash(hash.try_into().ok()?) };
-        Some((code.parse().ok()?, applied))
-    });
-    GatewayReport { is_reached: true, applied: applied.collect() }
-}
-
-/// Asks the agents of other hosts and raises alarms about all, for ever.
-async fn watch_fleet(app: Arc<App>, remotes: BTreeMap<u8, PublicUrl>, local: Option<Arc<SharedStatus>>) {
-    let begun = app.clock.now();
-    let mut fleet: BTreeMap<u8, Watched> = BTreeMap::new();
-    let mut raised: Vec<Alarm> = Vec::new();
-    loop {
-        let asking = remotes.iter().map(|(gateway, url)| async { (*gateway, ask(url).await) });
-        for (gateway, answer) in futures_util::future::join_all(asking).await {
-            let known = app.vaults.gateways().remove(&gateway).unwrap_or_default();
-            let report = match &answer {
-                Some(status) => reached(status),
-                None => GatewayReport { is_reached: false, ..known },
-            };
-            app.vaults.note_gateway(gateway, report);
-            note(&mut fleet, gateway, answer, app.clock.now(), begun);
-        }
-        if let Some(status) = &local {
-            let status = status.read();
-            note(&mut fleet, status.gateway, Some(status), app.clock.now(), begun);
-        }
-        let current = alarms(&fleet, VERSION, app.clock.now());
-        for alarm in current.iter().filter(|alarm| !raised.contains(alarm)) {
-            error!(%alarm, "a gateway needs somebody");
-        }
-        for alarm in raised.iter().filter(|alarm| !current.contains(alarm)) {
-            info!(%alarm, "this is over");
-        }
-        raised = current;
-        tokio::time::sleep(POLL).await;
-    }
-}
-
-fn note(fleet: &mut BTreeMap<u8, Watched>, gateway: u8, answer: Option<AgentStatus>, now: UtcMillis, begun: UtcMillis) {
-    let watched = fleet.entry(gateway).or_insert(Watched { answered: begun, lag_ms: 0, version: None });
-    if let Some(status) = answer {
-        *watched = Watched { answered: now, lag_ms: status.lag_ms, version: Some(status.version) };
-    }
-}
-
-/// What an agent says; nothing if it is not the one that is meant.
-async fn ask(url: &PublicUrl) -> Option<AgentStatus> {
-    let PublicUrl { authority, is_secure } = url;
-    let asked = async {
-        let host = Primary::new(authority, *is_secure, Default::default(), None).map_err(|error| chain(&error))?;
-        host.status().await
-    };
-    match timeout(ANSWER_WITHIN, asked).await {
-        Ok(Ok(status)) => Some(status),
-        Ok(Err(problem)) => {
-            tracing::debug!(gateway = authority, problem, "a gateway does not answer");
-            None
-        }
-        Err(_) => None,
-    }
 }

@@ -168,7 +168,14 @@ impl Agent {
             format!("the vault {code} {sequence}, which was in force, is not there: what HAProxy has stays as it is")
         });
         let is_whole = problem.is_none();
-        self.status.change(|status| status.source_problem = problem);
+        let held = self.vaults.iter().map(|(code, held)| (*code, held.sequence));
+        let taken: BTreeMap<_, _> = self.before.clone().into_iter().chain(held).collect();
+        self.status.change(|status| {
+            status.source_problem = problem;
+            for (code, sequence) in taken {
+                status.vaults.entry(code.to_string()).or_default().taken = sequence;
+            }
+        });
         // Without one of the vaults, all its customers would be refused.
         if is_news && is_whole {
             self.want().await.map_err(|error| error.to_string())?;
@@ -189,7 +196,10 @@ impl Agent {
     }
 
     fn take(&mut self, code: VaultCode, search: Search) {
-        let Search { found, highest, refused } = search;
+        let Search { found, highest, refused, parted_after } = search;
+        if let Some(after) = parted_after {
+            warn!(%code, after, "the primary goes on from an older vault: it was restored from a backup");
+        }
         let refused = refused.first().map(|reason| chain(reason));
         let applied = self.status.read().vaults.get(code.as_str()).map_or(0, |vault| vault.applied);
         self.status.change(|status| {

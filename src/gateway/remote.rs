@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, ETAG, HOST, IF_NONE_MATCH, IF_RANGE, RANGE};
+use hyper::header::{AUTHORIZATION, DATE, ETAG, HOST, IF_NONE_MATCH, IF_RANGE, RANGE};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -24,6 +24,7 @@ use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
 use super::status::{AgentStatus, SharedStatus};
+use crate::core::calendar::UtcMillis;
 use crate::core::vault::{MAX_FILE_BYTES, Purpose, VaultCode, VaultOpener};
 use crate::seal::{KEPT_FILES, SealError, VaultFolder};
 use crate::telemetry::chain;
@@ -144,9 +145,11 @@ impl Primary {
         if !matches!(response.status(), StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE) {
             return Err(format!("it answered {}", response.status()));
         }
+        let date = response.headers().get(DATE).and_then(|date| UtcMillis::from_http_date(date.to_str().ok()?));
         let body = Limited::new(response.into_body(), MAX_STATUS_BYTES).collect().await;
         let body = body.map_err(|error| error.to_string())?.to_bytes();
-        serde_json::from_slice(&body).map_err(|error| error.to_string())
+        let status: AgentStatus = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        Ok(AgentStatus { answered_at: date, ..status })
     }
 }
 

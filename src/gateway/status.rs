@@ -1,4 +1,5 @@
-//! What an agent says about itself: to its health endpoint, and to whoever asks all agents.
+//! What an agent says about itself: to its health endpoint, and to whoever asks all agents. What another version does not
+//! say is as if it had nothing to say.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,10 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use crate::core::calendar::UtcMillis;
 use crate::core::vault::VaultCode;
 
 /// How it is with one vault. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct VaultStatus {
     /// In force in HAProxy; 0: none yet.
     pub applied: u64,
@@ -19,6 +22,8 @@ pub struct VaultStatus {
     pub processing: Option<u64>,
     /// The newest that was seen, whether it may be taken or not.
     pub newest: u64,
+    /// The newest that was taken, also by an agent before this one: nothing older is.
+    pub taken: u64,
     /// Customers in the newest that was taken.
     pub entries: usize,
     pub created_ms: Option<i64>,
@@ -47,6 +52,7 @@ pub enum HaproxyState {
 
 /// What is known of HAProxy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct HaproxyStatus {
     pub state: HaproxyState,
     /// Since when, in milliseconds since 1970.
@@ -71,6 +77,7 @@ pub struct MapCounts {
 
 /// Everything that an agent says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AgentStatus {
     /// Number of the gateway, as in log lines.
     pub gateway: u8,
@@ -86,6 +93,9 @@ pub struct AgentStatus {
     pub lag_ms: i64,
     /// The folder of vaults: why nothing of it can be taken.
     pub source_problem: Option<String>,
+    /// Of the answer that this was in, by the clock of that host, in whole seconds; `None` before it is in one.
+    #[serde(skip)]
+    pub answered_at: Option<UtcMillis>,
 }
 
 /// The status of a running agent, written by it and read by anybody.

@@ -48,13 +48,14 @@ pub(super) fn described() -> OpenApiRouter<HttpState> {
     OpenApiRouter::with_openapi(document)
 }
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("auth", "Signing in with a wallet, sessions, and personal API tokens"),
     ("customer", "The account, and everything that was done to it"),
     ("services", "Services, their tiers, states and settings"),
     ("api-keys", "API keys of a service"),
     ("seal-keys", "Seal keys, their packages, and their registration on the chain"),
     ("traffic", "Requests: figures, charts, and the requests themselves"),
+    ("network", "The gateways that serve requests"),
     ("billing", "Invoices, credits, the statement of the account, and what is paid by what"),
     ("escrow", "The account on the chain, and transactions that the wallet signs"),
     ("config", "Public prices and limits"),
@@ -89,7 +90,7 @@ pub(super) fn code_schema() -> Schema {
 }
 
 /// Adds to each operation the errors that every operation of its kind can have.
-pub(super) fn with_errors(mut document: OpenApi) -> OpenApi {
+pub(super) fn add_errors(document: &mut OpenApi) {
     let components = document.components.get_or_insert_default();
     components.schemas.extend(schemas_of::<Document>());
     for (path, item) in &mut document.paths.paths {
@@ -100,7 +101,6 @@ pub(super) fn with_errors(mut document: OpenApi) -> OpenApi {
             }
         }
     }
-    document
 }
 
 fn schemas_of<T: utoipa::ToSchema>() -> Vec<(String, utoipa::openapi::RefOr<Schema>)> {

@@ -21,7 +21,7 @@ enum Needs {
 use Needs::{Nothing, Person, Scope};
 
 /// Method, path as documented, needs, a body that is right, and whether the path names something of a customer.
-const TABLE: [(&str, &str, Needs, Option<&str>, bool); 74] = [
+const TABLE: [(&str, &str, Needs, Option<&str>, bool); 75] = [
     ("post", "/api/auth/connect-wallet", Nothing, Some("{}"), false),
     ("post", "/api/auth/verify-signature", Nothing, Some("{}"), false),
     ("post", "/api/auth/refresh", Nothing, None, false),
@@ -94,6 +94,7 @@ const TABLE: [(&str, &str, Needs, Option<&str>, bool); 74] = [
     ("get", "/api/traffic/requests/{request_id}", Scope("traffic.read"), None, false),
     ("get", "/api/traffic/export", Scope("traffic.read"), None, false),
     ("get", "/api/traffic/live", Scope("traffic.read"), None, false),
+    ("get", "/api/network", Scope("services.read"), None, false),
     ("get", "/api/billing", Scope("billing.read"), None, false),
     ("get", "/api/billing/credits", Scope("billing.read"), None, false),
     ("get", "/api/billing/entries", Scope("billing.read"), None, false),

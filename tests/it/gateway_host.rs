@@ -31,7 +31,7 @@ impl Drop for Running {
     }
 }
 
-async fn until(world: &World, key: &str, status: u16) -> Duration {
+pub async fn until(world: &World, key: &str, status: u16) -> Duration {
     let begun = Instant::now();
     loop {
         let (answered, answer) = world.ask(key).await;
@@ -56,7 +56,7 @@ fn subscribed(server: &Server) -> (SignedIn<'_>, String, String) {
     (person, text("text"), text("api_key_id"))
 }
 
-fn of_world(world: &World, more: &str) -> String {
+pub fn of_world(world: &World, more: &str) -> String {
     let (socket, maps) = (&world.settings.admin_socket, world.folder.path());
     format!("[gateway]\nhaproxy_socket = {socket:?}\nmap_dir = {maps:?}\nhealth_listen = \"127.0.0.1:0\"\n{more}")
 }
@@ -87,13 +87,13 @@ async fn what_a_customer_changes_is_obeyed_by_haproxy() {
 }
 
 /// Where one gateway has its files, and what runs for it.
-struct Host {
-    world: World,
-    health: String,
+pub struct Host {
+    pub world: World,
+    pub health: String,
     _process: Running,
 }
 
-async fn host(number: u8, primary: &str, ca: Option<&Path>, secrets: &Secrets) -> Host {
+pub async fn host(number: u8, primary: &str, ca: Option<&Path>, secrets: &Secrets) -> Host {
     let world = World::start(Kind::Plain).await;
     let folder = world.folder.path();
     let (health, file) = (free_addresses().await.unwrap()[0].1.to_string(), folder.join("gateway-secrets.toml"));

@@ -20,6 +20,7 @@ mod demo;
 mod escrow;
 mod exactly_once;
 mod firm;
+mod fleet;
 mod fuzz_seeds;
 mod gateway;
 mod gateway_doubts;

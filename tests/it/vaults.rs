@@ -18,7 +18,7 @@ use suiftly::core::id::{ApiKeyId, CustomerId, Network, Service};
 use suiftly::core::money::Usd;
 use suiftly::core::service_instance::{ServiceInstance, ServiceState};
 use suiftly::core::tier::Tier;
-use suiftly::core::vault::sync::{Applied, GatewayReport, SyncState};
+use suiftly::core::vault::sync::{Applied, GatewayReport, Hearing, SyncState};
 use suiftly::core::vault::{ApiEntry, Content, Opened, Status, VaultCode};
 use suiftly::ledger::api_key::{StoredApiKey, insert_api_key, save_api_key};
 use suiftly::ledger::customer::insert_customer;
@@ -163,7 +163,7 @@ impl Place {
     /// A gateway that has applied what the folder holds.
     fn applied(&self) -> GatewayReport {
         let newest = self.app.vaults.newest().borrow().clone();
-        GatewayReport { is_reached: true, applied: newest }
+        GatewayReport { hearing: Hearing::Reached, applied: newest, ..GatewayReport::default() }
     }
 }
 
@@ -345,4 +345,8 @@ async fn a_gateway_that_is_ahead_gets_a_version_beyond_its_own() {
     assert_eq!(place.changed(Depth::Changes).await, None, "it need not be done again before the gateway has answered");
     place.app.vaults.note_gateway(1, place.applied());
     assert_eq!(place.sync(1).await, SyncState::Synced);
+    // One that has taken a version which it does not obey, or does not know any more, takes nothing older all the same.
+    let taken = [(CODE, 20)].into();
+    place.app.vaults.note_gateway(1, GatewayReport { taken, ..place.applied() });
+    assert_eq!(place.changed(Depth::Changes).await, Some(21));
 }

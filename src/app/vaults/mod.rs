@@ -109,17 +109,12 @@ impl Vaults {
     /// Takes in what a gateway has said, or that it has not answered.
     pub fn note_gateway(&self, gateway: u8, report: GatewayReport) {
         let mut progress = locked(&self.progress);
-        let is_ahead = report.applied.iter().any(|(code, applied)| progress.beyond(*code, applied) > 0);
+        let is_ahead = VaultCode::ALL.into_iter().any(|code| progress.beyond(code, &report) > 0);
         progress.gateways.insert(gateway, report);
         drop(progress);
         if is_ahead {
             self.wake.notify_one();
         }
-    }
-
-    /// Forgets a gateway that is none any more.
-    pub fn forget_gateway(&self, gateway: u8) {
-        locked(&self.progress).gateways.remove(&gateway);
     }
 
     /// Every gateway with what it said last.
@@ -139,8 +134,7 @@ impl Vaults {
     /// What the next version of a vault has to be higher than, as far as gateways say.
     fn beyond(&self, code: VaultCode) -> u64 {
         let progress = locked(&self.progress);
-        let applied = progress.gateways.values().filter_map(|gateway| gateway.applied.get(&code));
-        applied.map(|applied| progress.beyond(code, applied)).max().unwrap_or(0)
+        progress.gateways.values().map(|gateway| progress.beyond(code, gateway)).max().unwrap_or(0)
     }
 
     /// A version holds everything up to a change.
@@ -151,9 +145,11 @@ impl Vaults {
 }
 
 impl Progress {
-    fn beyond(&self, code: VaultCode, applied: &Applied) -> u64 {
+    fn beyond(&self, code: VaultCode, gateway: &GatewayReport) -> u64 {
         // Before the first look at the folder nothing is known that a gateway could be ahead of.
-        self.coverage.get(&code).map_or(0, |coverage| coverage.beyond(applied))
+        let Some(coverage) = self.coverage.get(&code) else { return 0 };
+        let applied = gateway.applied.get(&code).map_or(0, |applied| coverage.beyond(applied));
+        applied.max(gateway.taken.get(&code).map_or(0, |taken| coverage.beyond_sequence(*taken)))
     }
 }
 

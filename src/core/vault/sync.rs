@@ -65,15 +65,33 @@ impl Coverage {
         let is_older = self.newest().is_some_and(|newest| applied.sequence < newest.sequence);
         if self.knows(applied) || is_older { 0 } else { applied.sequence }
     }
+
+    /// The same for a sequence that a gateway has come to with a version of which it does not say more.
+    pub fn beyond_sequence(&self, taken: u64) -> u64 {
+        if self.newest().is_some_and(|newest| newest.sequence < taken) { taken } else { 0 }
+    }
+}
+
+/// Whether a gateway answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hearing {
+    /// It was asked last, perhaps before a restart, and did not answer.
+    #[default]
+    Silent,
+    /// It has not been asked since the start, and nobody knows that it would not answer.
+    Awaited,
+    /// It answered when it was asked last.
+    Reached,
 }
 
 /// What a gateway said when it was asked last.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GatewayReport {
-    /// Whether it answered.
-    pub is_reached: bool,
+    pub hearing: Hearing,
     /// What its HAProxy works with; a vault that is missing is not applied at all.
     pub applied: BTreeMap<VaultCode, Applied>,
+    /// Up to which sequence of each vault it has come: it takes nothing that is older.
+    pub taken: BTreeMap<VaultCode, u64>,
 }
 
 /// What a customer is shown.
@@ -117,10 +135,10 @@ pub fn sync_state<'a>(
             gateway.applied.get(code).is_some_and(|applied| applied.sequence >= *sequence && coverage.knows(applied))
         })
     };
-    let mut reached = gateways.into_iter().filter(|gateway| gateway.is_reached).peekable();
-    if reached.peek().is_none() {
+    let mut counted = gateways.into_iter().filter(|gateway| gateway.hearing != Hearing::Silent).peekable();
+    if counted.peek().is_none() {
         SyncState::Unknown
-    } else if reached.all(has_all) {
+    } else if counted.all(|gateway| gateway.hearing == Hearing::Reached && has_all(gateway)) {
         SyncState::Synced
     } else {
         SyncState::Pending

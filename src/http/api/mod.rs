@@ -7,6 +7,7 @@ pub(super) mod billing;
 pub(super) mod billing_stream;
 pub(super) mod escrow;
 pub(super) mod invoices;
+pub(super) mod network;
 pub(super) mod page;
 pub(super) mod seal_keys;
 pub(super) mod services;
@@ -18,7 +19,7 @@ use utoipa_axum::routes;
 
 use super::HttpState;
 use super::config;
-use super::openapi::{described, with_errors};
+use super::openapi::{add_errors, described};
 
 /// Every operation that the OpenAPI document describes.
 pub(super) fn routes() -> OpenApiRouter<HttpState> {
@@ -64,6 +65,7 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
         .routes(routes!(traffic::request))
         .routes(routes!(traffic_stream::export))
         .routes(routes!(traffic_stream::live))
+        .routes(routes!(network::network))
         .routes(routes!(billing::overview))
         .routes(routes!(billing::list_credits))
         .routes(routes!(billing::list_entries))
@@ -86,7 +88,6 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
         .routes(routes!(invoices::invoice_usage_csv))
         .routes(routes!(invoices::line_hours))
         .routes(routes!(config::frontend));
-    let document = router.get_openapi_mut();
-    *document = with_errors(std::mem::take(document));
+    add_errors(router.get_openapi_mut());
     router
 }

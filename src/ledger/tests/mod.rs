@@ -13,6 +13,7 @@ use crate::core::usage::HourUsage;
 mod billing;
 mod books;
 mod escrow;
+mod gateways;
 mod nouns;
 mod prepared;
 mod schema;

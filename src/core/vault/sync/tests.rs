@@ -30,35 +30,46 @@ fn a_change_is_in_the_first_version_that_was_built_from_it() {
     {
         assert_eq!(coverage.beyond(&applied), expected, "{applied:?}");
     }
+    for (taken, expected) in [(0, 0), (4, 0), (5, 0), (6, 6)] {
+        assert_eq!(coverage.beyond_sequence(taken), expected, "{taken}");
+    }
+    assert_eq!(Coverage::default().beyond_sequence(6), 0, "before the first look at the folder nothing is known");
 }
 
 #[test]
-fn only_gateways_that_are_reached_are_waited_for() {
+fn only_gateways_that_are_reached_or_were_before_a_restart_are_waited_for() {
+    use Hearing::{Awaited, Reached, Silent};
     let mut coverage = Coverage::default();
     coverage.note(version(4, 4), 10);
     coverage.note(version(5, 5), 12);
     let coverage = BTreeMap::from([(CODE, coverage)]);
-    let gateway = |is_reached, applied: Option<Applied>| GatewayReport {
-        is_reached,
+    let gateway = |hearing, applied: Option<Applied>| GatewayReport {
+        hearing,
         applied: applied.map(|applied| (CODE, applied)).into_iter().collect(),
+        ..GatewayReport::default()
     };
     let (old, new, foreign) = (version(4, 4), version(5, 5), version(5, 9));
     for (change, gateways, expected) in [
-        (12, vec![gateway(true, Some(new))], SyncState::Synced),
-        (12, vec![gateway(true, Some(old))], SyncState::Pending),
-        (10, vec![gateway(true, Some(old)), gateway(true, Some(new))], SyncState::Synced),
-        (12, vec![gateway(true, Some(new)), gateway(true, Some(old))], SyncState::Pending),
-        (12, vec![gateway(true, Some(new)), gateway(false, Some(old))], SyncState::Synced),
-        (12, vec![gateway(true, Some(new)), gateway(true, None)], SyncState::Pending),
-        (12, vec![gateway(true, Some(foreign))], SyncState::Pending),
-        (12, vec![gateway(false, Some(new))], SyncState::Unknown),
+        (12, vec![gateway(Reached, Some(new))], SyncState::Synced),
+        (12, vec![gateway(Reached, Some(old))], SyncState::Pending),
+        (10, vec![gateway(Reached, Some(old)), gateway(Reached, Some(new))], SyncState::Synced),
+        (12, vec![gateway(Reached, Some(new)), gateway(Reached, Some(old))], SyncState::Pending),
+        (12, vec![gateway(Reached, Some(new)), gateway(Silent, Some(old))], SyncState::Synced),
+        (12, vec![gateway(Reached, Some(new)), gateway(Reached, None)], SyncState::Pending),
+        (12, vec![gateway(Reached, Some(foreign))], SyncState::Pending),
+        (12, vec![gateway(Silent, Some(new))], SyncState::Unknown),
+        // Nobody knows whether it still has what it had.
+        (12, vec![gateway(Awaited, Some(new))], SyncState::Pending),
+        (12, vec![gateway(Reached, Some(new)), gateway(Awaited, Some(new))], SyncState::Pending),
+        (12, vec![gateway(Silent, Some(new)), gateway(Awaited, Some(new))], SyncState::Pending),
         (12, vec![], SyncState::Unknown),
-        (13, vec![gateway(true, Some(new))], SyncState::Pending),
+        (13, vec![gateway(Reached, Some(new))], SyncState::Pending),
         (13, vec![], SyncState::Pending),
     ] {
         assert_eq!(sync_state(change, [CODE], &coverage, &gateways), expected, "{change} {gateways:?}");
     }
-    assert_eq!(sync_state(0, [CODE], &BTreeMap::new(), &[gateway(true, Some(new))]), SyncState::Pending);
+    let state = sync_state(0, [CODE], &BTreeMap::new(), &[gateway(Reached, Some(new))]);
+    assert_eq!(state, SyncState::Pending);
 }
 
 /// A content is the number of what it was changed to last; `era` tells apart what restored ledgers count alike.
@@ -73,6 +84,8 @@ struct Fact {
 struct Ledger {
     fact: Fact,
     noted: Option<Version>,
+    /// The gateways that did not answer when they were asked last.
+    silent: [bool; GATEWAYS],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +120,7 @@ struct World {
     coverage: BTreeMap<VaultCode, Coverage>,
     build: Option<Build>,
     gateways: [Gateway; GATEWAYS],
-    reports: Vec<GatewayReport>,
+    reports: [GatewayReport; GATEWAYS],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +137,7 @@ enum Act {
     Apply(usize),
     Cut(usize),
     Connect(usize),
-    Poll,
+    Poll(usize),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -140,13 +153,13 @@ fn act() -> impl Strategy<Value = Act> {
         4 => (0..GATEWAYS).prop_map(Act::Apply),
         1 => (0..GATEWAYS).prop_map(Act::Cut),
         1 => (0..GATEWAYS).prop_map(Act::Connect),
-        4 => Just(Act::Poll),
+        4 => (0..GATEWAYS).prop_map(Act::Poll),
     ]
 }
 
 impl World {
     fn new() -> Self {
-        let ledger = Ledger { fact: Fact { era: 0, change: 0, content: 0 }, noted: None };
+        let ledger = Ledger { fact: Fact { era: 0, change: 0, content: 0 }, noted: None, silent: [false; GATEWAYS] };
         Self {
             ledger,
             backups: Vec::new(),
@@ -157,7 +170,7 @@ impl World {
             coverage: BTreeMap::new(),
             build: None,
             gateways: [Gateway { is_connected: true, applied: None }; GATEWAYS],
-            reports: Vec::new(),
+            reports: unheard([false; GATEWAYS]),
         }
     }
 
@@ -195,14 +208,14 @@ impl World {
             Act::Apply(gateway) => self.apply(gateway),
             Act::Cut(gateway) => self.gateways[gateway].is_connected = false,
             Act::Connect(gateway) => self.gateways[gateway].is_connected = true,
-            Act::Poll => self.poll(),
+            Act::Poll(gateway) => self.poll(gateway),
         }
     }
 
     /// Nothing in memory survives.
     fn restart(&mut self) {
         self.coverage.clear();
-        self.reports.clear();
+        self.reports = unheard(self.ledger.silent);
         self.build = None;
     }
 
@@ -255,8 +268,9 @@ impl World {
         }
     }
 
-    fn poll(&mut self) {
-        self.reports = self.gateways.iter().map(Gateway::report).collect();
+    fn poll(&mut self, gateway: usize) {
+        self.reports[gateway] = self.gateways[gateway].report();
+        self.ledger.silent[gateway] = !self.gateways[gateway].is_connected;
     }
 
     fn state(&self) -> SyncState {
@@ -270,7 +284,8 @@ impl World {
         }
         for (gateway, report) in self.gateways.iter().zip(&self.reports) {
             let applied = gateway.applied.map(|file| file.fact.content);
-            let is_right = !report.is_reached || applied == Some(self.ledger.fact.content);
+            assert_ne!(report.hearing, Hearing::Awaited, "synced before a gateway was heard: {history:?}");
+            let is_right = report.hearing == Hearing::Silent || applied == Some(self.ledger.fact.content);
             assert!(is_right, "{:?} is shown as synced, and a gateway has {applied:?}: {history:?}", self.ledger.fact);
         }
     }
@@ -280,11 +295,11 @@ impl World {
         let reachable = self.gateways.iter().any(|gateway| gateway.is_connected);
         // Gateways tell of versions that the manager does not know; the next build goes beyond them.
         for _ in 0..2 {
-            self.poll();
+            (0..GATEWAYS).for_each(|gateway| self.poll(gateway));
             (0..8).for_each(|_| self.work());
             (0..GATEWAYS).for_each(|gateway| self.apply(gateway));
         }
-        self.poll();
+        (0..GATEWAYS).for_each(|gateway| self.poll(gateway));
         let expected = if reachable { SyncState::Synced } else { SyncState::Unknown };
         assert_eq!(self.state(), expected, "{history:?}");
         self.check(history);
@@ -297,8 +312,17 @@ impl Gateway {
             let Version { sequence, hash, .. } = file.version;
             (CODE, Applied { sequence, hash })
         });
-        GatewayReport { is_reached: self.is_connected, applied: applied.into_iter().collect() }
+        let hearing = if self.is_connected { Hearing::Reached } else { Hearing::Silent };
+        GatewayReport { hearing, applied: applied.into_iter().collect(), ..GatewayReport::default() }
     }
+}
+
+/// What is known after a start.
+fn unheard(silent: [bool; GATEWAYS]) -> [GatewayReport; GATEWAYS] {
+    silent.map(|is_silent| GatewayReport {
+        hearing: if is_silent { Hearing::Silent } else { Hearing::Awaited },
+        ..GatewayReport::default()
+    })
 }
 
 proptest! {

@@ -7,6 +7,7 @@ import { api, ask } from '../../server/api';
 import { useReachable } from '../../server/connection';
 import { SERVICE_LABEL, isServiceName } from '../../server/names';
 import { servicesQuery } from '../../server/queries';
+import type { Tone } from '../../ui/Badge';
 import { Badge } from '../../ui/Badge';
 import { Empty } from '../../ui/Empty';
 import { Loaded } from '../../ui/Loaded';
@@ -18,29 +19,32 @@ import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 
-type Gateway = Schemas['TrafficGateway'];
+type Gateway = Schemas['NetworkGateway'];
+type Freshness = Schemas['NetworkService'];
+type Share = Schemas['TrafficGateway'];
 
 const ASK_EVERY_MS = 10_000;
 
 export function NetworkPage() {
   const { range = '24h' } = useSearch({ from: '/account/network' });
   const navigate = useNavigate({ from: '/network' });
-  const gateways = useQuery({
+  const shares = useQuery({
     queryKey: ['traffic', 'gateways', range],
     queryFn: ({ signal }) => ask(api.GET('/api/traffic/gateways', { params: { query: { range } }, signal })),
   });
   return (
-    <Page eyebrow="Help" title="Network status" about="Whether the control plane answers, your services are on, and which gateways have served you.">
+    <Page eyebrow="Help" title="Network status" about="Whether the control plane answers, your services are on, and how the gateways are that serve you.">
       <div className="grid gap-6 lg:grid-cols-2">
         <ControlPlane />
         <Services />
       </div>
-      <Panel title="Gateways" aside={<RangePicker value={range} onChange={(next) => void navigate({ search: { range: next }, replace: true })} />}>
-        <Loaded query={gateways}>
+      <Gateways />
+      <Panel title="Your requests by gateway" aside={<RangePicker value={range} onChange={(next) => void navigate({ search: { range: next }, replace: true })} />}>
+        <Loaded query={shares}>
           {({ items }) => (
             <Table
-              caption="Gateways"
-              columns={COLUMNS}
+              caption="Your requests by gateway"
+              columns={SHARES}
               rows={items}
               rowKey={({ gateway }) => String(gateway)}
               empty={
@@ -56,7 +60,74 @@ export function NetworkPage() {
   );
 }
 
-const COLUMNS: Column<Gateway>[] = [
+function Gateways() {
+  const network = useQuery({
+    queryKey: ['network'],
+    queryFn: ({ signal }) => ask(api.GET('/api/network', { signal })),
+    refetchInterval: ASK_EVERY_MS,
+  });
+  return (
+    <Panel title="Gateways">
+      <Loaded query={network}>
+        {({ gateways }) => (
+          <Table
+            caption="Gateways"
+            columns={GATEWAYS}
+            rows={gateways}
+            rowKey={({ gateway }) => String(gateway)}
+            empty={
+              <Empty Icon={Globe} title="No gateway is watched">
+                The operator has connected none yet.
+              </Empty>
+            }
+          />
+        )}
+      </Loaded>
+    </Panel>
+  );
+}
+
+const STATE: Record<string, { tone: Tone; label: string }> = {
+  healthy: { tone: 'good', label: 'Healthy' },
+  degraded: { tone: 'warn', label: 'Degraded' },
+  unreachable: { tone: 'bad', label: 'Unreachable' },
+};
+
+const GATEWAYS: Column<Gateway>[] = [
+  { name: 'Gateway', by: ({ gateway }) => gateway, cell: ({ gateway }) => `Gateway ${gateway}` },
+  { name: 'Region', by: ({ region = '' }) => region, cell: ({ region }) => region ?? '–' },
+  {
+    name: 'State',
+    by: ({ state }) => state,
+    cell: ({ state }) => <Badge tone={STATE[state]?.tone ?? 'idle'}>{STATE[state]?.label ?? state}</Badge>,
+  },
+  { name: 'Since', wide: true, by: ({ since }) => since, cell: ({ since }) => <Time at={since} /> },
+  { name: 'Keys and limits', cell: ({ services }) => <Limits services={services} /> },
+];
+
+/** Whether the gateway works with every change, and with those of which services it does not. */
+function Limits({ services }: { services: Freshness[] }) {
+  const late = services.filter(({ limits }) => limits === 'updating');
+  if (services.some(({ limits }) => limits === 'unknown')) return <span className="text-muted">Not known</span>;
+  if (late.length === 0) return 'All in force';
+  return (
+    <span className="flex flex-col">
+      {late.map(({ service, updating_since: since }) => (
+        <span key={service}>
+          {isServiceName(service) ? SERVICE_LABEL[service] : service}: updating
+          {since !== undefined && (
+            <>
+              {' '}
+              since <Time at={since} show="second" />
+            </>
+          )}
+        </span>
+      ))}
+    </span>
+  );
+}
+
+const SHARES: Column<Share>[] = [
   { name: 'Gateway', by: ({ gateway }) => gateway, cell: ({ gateway }) => `Gateway ${gateway}` },
   { name: 'Requests', right: true, by: ({ requests }) => requests, cell: ({ requests }) => formatCount(requests) },
   { name: 'Success rate', right: true, cell: ({ requests, errors }) => formatShare(requests - errors, requests) },
