@@ -91,7 +91,7 @@ async fn ask(app: &App, gateway: u8, url: &PublicUrl) -> Result<GatewayStatus, S
     let heard_at = app.clock.now();
     answer.map(|status| {
         let ahead = status.answered_at.map(|date| clock_ahead_ms(date, asked_at, heard_at));
-        fleet_status(&status, ahead)
+        fleet_status(&status, ahead).believed(app.vaults.opener())
     })
 }
 
@@ -123,6 +123,7 @@ mod tests {
             applied_hash: text("ab"),
             processing: Some(5),
             taken: 6,
+            proof: text("q"),
             entries: 7,
             propagation_ms: Some(8),
             refused: text("r"),
@@ -149,6 +150,7 @@ mod tests {
             applied_hash: text("ab"),
             processing: Some(5),
             taken: 6,
+            proof: text("q"),
             entries: 7,
             propagation_ms: Some(8),
             refused: text("r"),

@@ -213,6 +213,7 @@ impl Agent {
                 vault.processing = (held.sequence != applied).then_some(held.sequence);
                 vault.entries = held.content.len();
                 vault.created_ms = Some(held.created.0);
+                vault.proof = Some(held.proof.to_string());
             }
         });
         if let Some(held) = found {

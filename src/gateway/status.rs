@@ -24,6 +24,9 @@ pub struct VaultStatus {
     pub newest: u64,
     /// The newest that was taken, also by an agent before this one: nothing older is.
     pub taken: u64,
+    /// That the primary has made that one: a [`VaultProof`](crate::core::vault::VaultProof). `None` of one that an agent
+    /// before this one took and that is not there any more.
+    pub proof: Option<String>,
     /// Customers in the newest that was taken.
     pub entries: usize,
     pub created_ms: Option<i64>,

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use crate::core::calendar::UtcMillis;
 use crate::core::vault::file::{BadFile, Header, VaultHash, VaultOpener};
 use crate::core::vault::sync::Applied;
-use crate::core::vault::{ApiVault, Content, Purpose, VaultCode};
+use crate::core::vault::{ApiVault, Content, Purpose, VaultCode, VaultProof};
 use crate::seal::{SealError, VaultFile, VaultFolder};
 
 /// A vault that was verified and read.
@@ -27,6 +27,8 @@ pub struct Held {
     pub sequence: u64,
     pub hash: VaultHash,
     pub created: UtcMillis,
+    /// That the primary has made it.
+    pub proof: VaultProof,
     pub content: ApiVault,
 }
 
@@ -141,7 +143,8 @@ fn open(
     let (header, hash) = (opened.header, opened.hash);
     match opened.content {
         Content::Api(content) if header.code == code && header.sequence == sequence => {
-            Ok((Held { sequence, hash, created: header.created, content }, header))
+            let proof = VaultProof::of(&bytes).map_err(|source| NotTaken::Bad { path, source })?;
+            Ok((Held { sequence, hash, created: header.created, proof, content }, header))
         }
         _ => Err(NotTaken::Misnamed { path }),
     }

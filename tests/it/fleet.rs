@@ -18,7 +18,7 @@ use suiftly::clock::Clock;
 use suiftly::config::Secrets;
 use suiftly::core::calendar::UtcMillis;
 use suiftly::core::gateway_fleet::{GatewayState, GatewayStatus};
-use suiftly::core::vault::{Purpose, VaultOpener};
+use suiftly::core::vault::{Purpose, VaultOpener, VaultProof};
 use suiftly::demo::haproxy::free_addresses;
 use suiftly::random::random;
 use suiftly::seal::VaultFolder;
@@ -163,6 +163,7 @@ fn status(number: u8, version: &str, vaults: &VaultFolder, opener: &VaultOpener)
             "applied": file.sequence,
             "applied_hash": hash.to_string(),
             "taken": file.sequence,
+            "proof": VaultProof::of(&bytes).unwrap().to_string(),
             "entries": header.entries,
         });
         said.insert(file.code.to_string(), vault);

@@ -6,7 +6,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use crate::core::vault::sync::Applied;
-use crate::core::vault::{VaultCode, VaultHash};
+use crate::core::vault::{VaultCode, VaultHash, VaultOpener};
 
 /// The agent's answer. What is not in it, as that of another version, is as if it had said nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -39,6 +39,8 @@ pub struct VaultStanding {
     pub processing: Option<u64>,
     /// The newest that was ever taken: nothing that is older is.
     pub taken: u64,
+    /// That the primary has made it. It is looked at when it comes, and not kept.
+    pub proof: Option<String>,
     /// Customers in the newest that was taken.
     pub entries: u64,
     /// From when the vault was created until HAProxy obeyed it.
@@ -89,6 +91,21 @@ pub struct HaproxyStanding {
 }
 
 impl GatewayStatus {
+    /// Without what is not proven about sequences: a gateway that is ahead has the primary write higher ones, and they
+    /// come to an end. So an agent that lies, or whoever answers in its place, can hold up nothing but itself.
+    pub fn believed(mut self, opener: &VaultOpener) -> Self {
+        for (code, vault) in &mut self.vaults {
+            let proof = vault.proof.take().and_then(|text| text.parse().ok());
+            let header = proof.and_then(|proof| opener.verify_proof(&proof).ok()).map(|(header, _)| header);
+            let proven = header.filter(|header| header.code.as_str() == code).map_or(0, |header| header.sequence);
+            vault.taken = vault.taken.min(proven);
+            if vault.applied > proven {
+                vault.applied_hash = None;
+            }
+        }
+        self
+    }
+
     /// The versions that HAProxy works with.
     pub fn applied(&self) -> BTreeMap<VaultCode, Applied> {
         let applied = self.vaults.iter().filter_map(|(code, vault)| Some((code.parse().ok()?, vault.version()?)));

@@ -4,6 +4,7 @@ use super::*;
 use crate::core::id::{Network, Service};
 use crate::core::notification::Notification;
 use crate::core::vault::VaultHash;
+use crate::core::vault::{NewVault, Picture, VaultOpener, VaultProof, VaultSealer};
 
 const BEGUN: UtcMillis = UtcMillis(1_795_424_400_000);
 const CODE: VaultCode = VaultCode::api(Service::Grpc, Network::Mainnet);
@@ -227,4 +228,31 @@ fn states_have_words() {
         assert_eq!(serde_json::to_value(state).unwrap(), state.name());
     }
     assert_eq!(GatewayState::from_name("fine"), None);
+}
+
+#[test]
+fn what_a_gateway_says_of_sequences_is_believed_as_far_as_it_is_signed() {
+    let code = VaultCode::api(Service::Seal, Network::Mainnet);
+    let sealer = VaultSealer::new((1, [7; 32]), &[8; 32]);
+    let opener = VaultOpener::new([], sealer.public_key());
+    let proof_of = |sequence| {
+        let new = NewVault { code, sequence, created: UtcMillis(1), previous: VaultHash::NONE };
+        let (file, _) = sealer.seal(&new, Picture::new(code).pack().unwrap(), [9; 12]).unwrap();
+        VaultProof::of(&file).unwrap().to_string()
+    };
+    let believed = |name: &str, applied, taken, proof: Option<String>| {
+        let applied_hash = Some("09".repeat(32));
+        let vault = VaultStanding { applied, applied_hash, taken, proof, ..VaultStanding::default() };
+        let status = GatewayStatus { vaults: [(name.to_owned(), vault)].into(), ..GatewayStatus::default() };
+        let vault = status.believed(&opener).vaults[name].clone();
+        assert_eq!(vault.proof, None);
+        (vault.taken, vault.applied_hash.is_some())
+    };
+    assert_eq!(believed("sma", 11, 12, Some(proof_of(12))), (12, true));
+    assert_eq!(believed("sma", 12, 12, Some(proof_of(12))), (12, true));
+    // More than is proven, what another vault proves, and nothing.
+    assert_eq!(believed("sma", 999_999_998, 999_999_998, Some(proof_of(12))), (12, false));
+    assert_eq!(believed("sta", 12, 12, Some(proof_of(12))), (0, false));
+    assert_eq!(believed("sma", 12, 12, None), (0, false));
+    assert_eq!(believed("sma", 12, 12, Some("00".repeat(224))), (0, false));
 }

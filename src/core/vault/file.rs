@@ -38,6 +38,7 @@ use zeroize::Zeroizing;
 
 use super::code::{CODE_BYTES, VaultCode};
 use super::content::Content;
+use super::proof::VaultProof;
 use super::text::{self, BadContent, MAX_CONTENT_BYTES};
 use crate::core::calendar::UtcMillis;
 
@@ -259,7 +260,7 @@ impl VaultSealer {
         let head = write_header(&header, nonce, sealed_bytes);
         let encrypted = cipher(key).encrypt_in_place(&nonce.into(), &head, &mut sealed);
         encrypted.map_err(|_| NotSealed::TooLong(code))?;
-        let hash = hash_of(&head, &sealed);
+        let hash = hash_of(&head, &Sha256::digest(&sealed).into());
         let mut file = Vec::with_capacity(HEADER_BYTES + sealed.len() + SIGNATURE_LENGTH);
         file.extend_from_slice(&head);
         file.append(&mut sealed);
@@ -280,11 +281,11 @@ impl VaultOpener {
     /// # Errors
     /// [`BadFile`].
     pub fn verify(&self, file: &[u8]) -> Result<(Header, VaultHash), BadFile> {
-        let parts = take_apart(file)?;
-        let hash = hash_of(parts.head, parts.sealed);
-        let right = self.public.0.verify_strict(&signed(hash), &parts.signature);
-        right.map_err(|_| BadFile::Signature)?;
-        Ok((parts.header, hash))
+        self.verify_proof(&VaultProof::of(file)?)
+    }
+
+    pub(super) fn verify_signature(&self, hash: VaultHash, signature: &Signature) -> Result<(), BadFile> {
+        self.public.0.verify_strict(&signed(hash), signature).map_err(|_| BadFile::Signature)
     }
 
     /// The text of a file's content, after everything was verified that can be without reading the text.
@@ -330,25 +331,24 @@ pub fn claimed_header(file: &[u8]) -> Result<Header, BadFile> {
     read_header(head).map(|(header, _, _)| header)
 }
 
-struct Parts<'a> {
-    head: &'a [u8; HEADER_BYTES],
-    header: Header,
+pub(super) struct Parts<'a> {
+    pub(super) head: &'a [u8; HEADER_BYTES],
     nonce: Nonce,
-    sealed: &'a [u8],
-    signature: Signature,
+    pub(super) sealed: &'a [u8],
+    pub(super) signature: Signature,
 }
 
-fn take_apart(file: &[u8]) -> Result<Parts<'_>, BadFile> {
+pub(super) fn take_apart(file: &[u8]) -> Result<Parts<'_>, BadFile> {
     if u64::try_from(file.len()).unwrap_or(u64::MAX) > MAX_FILE_BYTES {
         return Err(BadFile::TooLong);
     }
     let (head, rest) = file.split_first_chunk::<HEADER_BYTES>().ok_or(BadFile::TooShort)?;
-    let (header, nonce, sealed_bytes) = read_header(head)?;
+    let (_, nonce, sealed_bytes) = read_header(head)?;
     let (sealed, signature) = rest.split_last_chunk::<SIGNATURE_LENGTH>().ok_or(BadFile::TooShort)?;
     if u64::try_from(sealed.len()) != Ok(sealed_bytes) {
         return Err(BadFile::Length);
     }
-    Ok(Parts { head, header, nonce, sealed, signature: Signature::from_bytes(signature) })
+    Ok(Parts { head, nonce, sealed, signature: Signature::from_bytes(signature) })
 }
 
 fn write_header(header: &Header, nonce: Nonce, sealed_bytes: u64) -> [u8; HEADER_BYTES] {
@@ -372,7 +372,7 @@ fn write_header(header: &Header, nonce: Nonce, sealed_bytes: u64) -> [u8; HEADER
 }
 
 /// The header, the nonce and the length of what is sealed.
-fn read_header(head: &[u8; HEADER_BYTES]) -> Result<(Header, Nonce, u64), BadFile> {
+pub(super) fn read_header(head: &[u8; HEADER_BYTES]) -> Result<(Header, Nonce, u64), BadFile> {
     let mut rest = head.as_slice();
     if take(&mut rest)? != MAGIC {
         return Err(BadFile::NotAVault);
@@ -413,8 +413,8 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], BadFile> {
     Ok(*taken)
 }
 
-fn hash_of(head: &[u8; HEADER_BYTES], sealed: &[u8]) -> VaultHash {
-    VaultHash(Sha256::new().chain_update(head).chain_update(Sha256::digest(sealed)).finalize().into())
+pub(super) fn hash_of(head: &[u8; HEADER_BYTES], sealed_sha256: &[u8; 32]) -> VaultHash {
+    VaultHash(Sha256::new().chain_update(head).chain_update(sealed_sha256).finalize().into())
 }
 
 fn signed(hash: VaultHash) -> Vec<u8> {

@@ -14,6 +14,7 @@ pub mod content;
 pub mod decide;
 pub mod file;
 pub mod picture;
+mod proof;
 pub mod sequence;
 pub mod sync;
 pub mod text;
@@ -28,3 +29,4 @@ pub use file::{
     VaultSealer, claimed_header,
 };
 pub use picture::Picture;
+pub use proof::{NotAProof, VaultProof};

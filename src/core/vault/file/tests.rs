@@ -60,7 +60,7 @@ fn signed_file(change: impl FnOnce(&mut [u8; HEADER_BYTES]), mut frames: Vec<u8>
     let mut head = write_header(&header, [7; 12], u64::try_from(frames.len() + TAG_BYTES).unwrap());
     change(&mut head);
     cipher(&[1; 32]).encrypt_in_place(&[7; 12].into(), &head, &mut frames).unwrap();
-    let signature = sealer().signing.sign(&signed(hash_of(&head, &frames)));
+    let signature = sealer().signing.sign(&signed(hash_of(&head, &Sha256::digest(&frames).into())));
     [head.as_slice(), &frames, &signature.to_bytes()].concat()
 }
 
