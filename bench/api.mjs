@@ -1,45 +1,13 @@
 // Signs in to a running server and makes a key, or measures sign-ins:
 //   node bench/api.mjs prepare URL                    prints the Cookie header of a customer with a service and two keys
 //   node bench/api.mjs sign-ins URL SECONDS CLIENTS   prints {"sign_ins_per_s": …}
-import { createRequire } from 'node:module';
-import http from 'node:http';
-
-const require = createRequire(new URL('../assets/web/package.json', import.meta.url));
-const { Ed25519Keypair } = await import(require.resolve('@mysten/sui/keypairs/ed25519'));
+import { Ed25519Keypair, clientOf, sign } from './client.mjs';
 
 const [command, url, seconds = '5', clients = '64'] = process.argv.slice(2);
-const agent = new http.Agent({ keepAlive: true, maxSockets: Number(clients) });
-
-function send(method, path, body, headers = {}) {
-  return new Promise((resolve, reject) => {
-    const text = body === undefined ? undefined : JSON.stringify(body);
-    const json = text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-    const request = http.request(new URL(path, url), { method, agent, headers: { ...json, ...headers } }, (response) => {
-      let answer = '';
-      response.on('data', (part) => (answer += part));
-      response.on('end', () => {
-        if (response.statusCode >= 300) reject(new Error(`${method} ${path}: ${response.statusCode} ${answer}`));
-        else resolve({ headers: response.headers, body: answer === '' ? undefined : JSON.parse(answer) });
-      });
-    });
-    request.on('error', reject);
-    request.end(text);
-  });
-}
-
-const connect = (address) => send('POST', '/api/auth/connect-wallet', { address });
-const verify = (address, nonce, signature) => send('POST', '/api/auth/verify-signature', { address, nonce, signature });
-const sign = async (keypair, message) => (await keypair.signPersonalMessage(new TextEncoder().encode(message))).signature;
-
-async function signIn(keypair) {
-  const address = keypair.toSuiAddress();
-  const { body } = await connect(address);
-  return verify(address, body.nonce, await sign(keypair, body.message));
-}
+const { send, connect, verify, signIn, end } = clientOf(url, Number(clients));
 
 async function prepare() {
-  const { headers } = await signIn(new Ed25519Keypair());
-  const cookie = headers['set-cookie'].map((value) => value.split(';')[0]).find((value) => value.includes('access'));
+  const cookie = await signIn(new Ed25519Keypair());
   await send('POST', '/api/services/grpc/subscribe', { tier: 'pro' }, { cookie });
   for (let number = 0; number < 2; number++) await send('POST', '/api/services/grpc/api-keys', {}, { cookie });
   console.log(`Cookie: ${cookie}`);
@@ -70,4 +38,4 @@ async function measureSignIns() {
 }
 
 await (command === 'prepare' ? prepare() : measureSignIns());
-agent.destroy();
+end();

@@ -124,6 +124,9 @@ pub(super) struct VaultArgs {
     /// Where the ledger and the vaults are made, and removed again; by default the system's folder for temporary files
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// A data directory to make, which stays there: `suiftly serve` can be started with it
+    #[arg(long, value_name = "DIR", conflicts_with = "folder")]
+    keep: Option<PathBuf>,
     /// Prints one JSON object
     #[arg(long)]
     json: bool,
@@ -310,7 +313,10 @@ fn ledger(args: &LedgerArgs) -> Result<()> {
 }
 
 fn vault(args: &VaultArgs) -> Result<()> {
-    let report = measure_vaults(folder_in(args.folder.as_ref())?.path(), args.customers, args.changes)?;
+    let report = match &args.keep {
+        Some(folder) => measure_vaults(folder, args.customers, args.changes)?,
+        None => measure_vaults(folder_in(args.folder.as_ref())?.path(), args.customers, args.changes)?,
+    };
     if args.json {
         return super::print_json(&report);
     }
