@@ -18,7 +18,7 @@ import { StateBadge } from '../../ui/StateBadge';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
-import { lineText, quantityText } from './InvoiceLines';
+import { Quantity, lineText } from './InvoiceLines';
 import { purposeText } from './InvoiceTable';
 import { LineHours } from './LineHours';
 import { invoiceQuery } from './queries';
@@ -77,16 +77,16 @@ function InvoiceBody({ detail }: { detail: Detail }) {
       <Panel title="Lines" aside={<StateBadge state={detail.state} />}>
         <LinesTable detail={detail} />
         <div className="border-t border-line px-4 py-4 text-[13px] sm:px-5">
-        <dl className="ml-auto grid max-w-sm gap-1.5">
-          <Sum label="Charges" micros={detail.charges_micros} />
-          {detail.credits_micros > 0 && <Sum label="Credit used" micros={-detail.credits_micros} />}
-          <div className="flex justify-between gap-6 border-t border-line pt-2 text-base font-semibold">
-            <dt>{detail.state === 'paid' ? 'Paid' : 'To pay'}</dt>
-            <dd>
-              <Money micros={detail.amount_micros} />
-            </dd>
-          </div>
-        </dl>
+          <dl className="ml-auto grid max-w-sm gap-1.5">
+            <Sum label="Charges" micros={detail.charges_micros} />
+            {detail.credits_micros > 0 && <Sum label="Credit used" micros={-detail.credits_micros} />}
+            <div className="flex justify-between gap-6 border-t border-line pt-2 text-base font-semibold">
+              <dt>{detail.state === 'paid' ? 'Paid' : 'To pay'}</dt>
+              <dd>
+                <Money micros={detail.amount_micros} />
+              </dd>
+            </div>
+          </dl>
           {detail.remainder_micros > 0 && (
             <p className="mt-1.5 text-right text-xs text-muted">
               <Money micros={detail.remainder_micros} /> rounded off, and not charged
@@ -177,13 +177,12 @@ function lineColumns(open: (line: Line) => void): Column<Line>[] {
       cell: (line) => (
         <div>
           <p>{lineText(line)}</p>
-          <p className="text-xs text-muted">{quantityText(line)}</p>
+          <Quantity line={line} />
         </div>
       ),
     },
-    { name: 'Month', wide: true, cell: ({ month }) => formatMonth(month) },
     {
-      name: 'From what',
+      name: 'Counted from',
       wide: true,
       cell: (line) =>
         line.from === undefined ? (

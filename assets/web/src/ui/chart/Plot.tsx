@@ -13,6 +13,8 @@ interface PlotProps {
 
 const AXIS_WIDTH = 52;
 const TIP_GAP = 14;
+/** A label that is nearer to the right edge would be cut off. */
+const LABEL_ROOM = 12;
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif';
 
 /** Keeps one uPlot in its element, and only feeds and resizes it. */
@@ -105,7 +107,8 @@ function timeSplits(chart: uPlot, stepS: number): number[] {
   const room = Math.max(2, Math.floor(chart.bbox.width / uPlot.pxRatio / 84));
   const every = TICK_STEPS_S.find((step) => step >= stepS && (max - min) / step <= room) ?? 2_592_000;
   const first = Math.ceil(min / every) * every;
-  return Array.from({ length: Math.max(0, Math.floor((max - first) / every) + 1) }, (_, tick) => first + tick * every);
+  const last = max - (LABEL_ROOM * uPlot.pxRatio * (max - min)) / Math.max(1, chart.bbox.width);
+  return Array.from({ length: Math.max(0, Math.floor((last - first) / every) + 1) }, (_, tick) => first + tick * every);
 }
 
 function hoverOf(chart: uPlot): ChartHover | null {
