@@ -133,7 +133,7 @@ test('a request is found in the logs, with its trace, by an address that can be 
   await dialog.getByRole('button', { name: 'Close' }).click();
 
   await page.getByRole('button', { name: 'Live', exact: true }).click();
-  await page.getByText('Waiting for requests').waitFor();
+  await page.getByText('Following').waitFor();
   await send('/v1/live');
   await page.getByRole('row', { name: /GET \/v1\/live/ }).waitFor();
   assert.deepEqual(problems, []);

@@ -31,6 +31,7 @@ const PAGES = {
   billing: '/billing',
   invoices: '/billing/invoices',
   invoice: '/billing/invoices/INV-000001',
+  'invoice-print': { path: '/billing/invoices/draft', after: (page) => page.emulateMedia({ media: 'print' }), done: (page) => page.emulateMedia({ media: 'screen' }) },
   draft: '/billing/invoices/draft',
   'draft-hours': { path: '/billing/invoices/draft', after: click('Hours'), whole: false },
   escrow: '/billing/escrow',
@@ -42,8 +43,13 @@ const PAGES = {
   network: '/network',
   support: '/support',
   settings: '/settings',
+  'settings-toast': { path: '/settings', after: (page) => page.getByRole('button', { name: 'End all others' }).click().then(() => page.getByText('Every other session ended').waitFor()), whole: false },
+  'wallet-menu': { path: '/', after: (page) => page.getByTestId('wallet-balance').click(), whole: false },
+  notices: { path: '/', after: (page) => page.getByRole('button', { name: /^Notices/ }).click(), whole: false },
   'settings-token': { path: '/settings', after: click('Create token'), whole: false },
   nowhere: '/nowhere',
+  terms: '/terms',
+  login: '/login',
   'home-loading': { path: '/', before: (page) => page.route('**/api/traffic/**', () => undefined), whole: true },
   'home-error': { path: '/', before: (page) => page.route('**/api/traffic/s*', (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', json: { type: 'about:blank', title: 'Busy', status: 503, code: 'query_timeout' } })) },
   'home-grace': { path: '/', before: pretend('/api/billing', { standing: 'grace', owed_micros: 29_000_000, suspends_at: '2030-01-02T03:04:05Z' }) },
@@ -61,8 +67,9 @@ const PAGES = {
     after: async (page) => {
       await page.getByTestId('requests').waitFor();
       await page.context().setOffline(true);
-      await page.getByText('Connection lost').waitFor({ timeout: 60_000 }).finally(() => page.context().setOffline(false));
+      await page.getByText('Connection lost').waitFor({ timeout: 60_000 });
     },
+    done: (page) => page.context().setOffline(false),
     whole: false,
   },
 };
@@ -96,8 +103,8 @@ try {
     services: { seal: 'pro', grpc: 'starter' },
     keys: { seal: ['production', 'staging'], grpc: ['indexer'] },
   });
-  const lines = writeHistory(server, account);
-  await until(async () => (await account.ask('GET', '/api/traffic/summary?range=30d')).current.requests > lines * 0.95, 'the history to be counted');
+  const lines = writeHistory(server, account, { days: new Date().getUTCDate() - 1 });
+  await until(async () => (await account.ask('GET', '/api/traffic/summary?range=90d')).current.requests === lines, 'the history to be counted');
   const fresh = await openAccount(server.origin, { dollars: 0 });
   for (const [theme, width] of [['light', 1280], ['dark', 1280], ['light', 375], ['dark', 375]]) {
     await take(account, theme, width, PAGES, '');
@@ -115,15 +122,16 @@ async function take(account, theme, width, states, prefix) {
   for (const [name, state] of Object.entries(states)) {
     const file = `${prefix}${name}-${theme}-${width}`;
     if (!file.includes(wanted)) continue;
-    const { path, before, after, whole = true } = typeof state === 'string' ? { path: state } : state;
+    const { path, before, after, done, whole = true } = typeof state === 'string' ? { path: state } : state;
     try {
       await before?.(page);
       await page.goto(server.origin + path, { waitUntil: 'commit' });
       await page.getByRole('heading', { level: 1 }).waitFor();
-      if (before === undefined) await page.waitForFunction(() => document.querySelector('[aria-label=Loading], .animate-pulse') === null && ![...document.querySelectorAll('[role=status]')].some((one) => one.textContent === 'Loading'));
+      if (before === undefined && path !== '/login') await page.waitForFunction(() => document.querySelector('[aria-label=Loading], .animate-pulse') === null && ![...document.querySelectorAll('[role=status]')].some((one) => one.textContent === 'Loading'));
       await after?.(page);
       await page.waitForTimeout(350);
       await page.screenshot({ path: `${folder}${file}.png`, fullPage: whole });
+      await done?.(page);
     } catch (error) {
       console.error(`${file}: ${String(error).split('\n')[0]}`);
     }

@@ -48,6 +48,7 @@ const PAGES = [
   '/network',
   '/support',
   '/settings',
+  '/terms',
   '/nowhere',
 ];
 

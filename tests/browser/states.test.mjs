@@ -80,6 +80,25 @@ test('what a person types is kept when the wallet refuses, and the reason is sho
   await context.close();
 });
 
+test('the demo wallet is offered only where money is play money, and commands go where the operator says', async () => {
+  const { context, page } = await open(browser, 'about:blank');
+  const site = { is_simulated_chain: false, service_urls: { seal: 'https://seal.example.com' }, terms_url: 'https://example.com/terms' };
+  await pretend(page, '/api/config/frontend', site);
+  await page.goto(`${origin}/login`);
+  await page.getByText('No Sui wallet in this browser').waitFor();
+  assert.equal(await page.getByRole('button', { name: /Demo wallet/ }).count(), 0);
+  assert.equal(await page.getByRole('link', { name: 'Terms of service' }).getAttribute('href'), 'https://example.com/terms');
+  await context.close();
+
+  const inside = await signedIn('/support');
+  await pretend(inside.page, '/api/config/frontend', { service_urls: site.service_urls });
+  await inside.page.goto(`${origin}/services/seal/keys`);
+  await inside.page.getByRole('button', { name: 'Create key' }).click();
+  await inside.page.getByRole('dialog').getByRole('button', { name: 'Create key' }).click();
+  await inside.page.getByText(/^curl .* https:\/\/seal\.example\.com\/v1\/service$/).waitFor();
+  await inside.context.close();
+});
+
 test('an overdue payment, a stop for it and a suspended account are told on every page', async () => {
   const { context, page } = await signedIn('/support');
   await pretend(page, '/api/billing', { standing: 'grace', owed_micros: 9_000_000, suspends_at: '2030-01-02T03:04:05Z' });

@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { formatMonth } from '../../format';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
+import { customerQuery } from '../../server/queries';
 import { Banner } from '../../ui/Banner';
 import { Button, buttonClass } from '../../ui/Button';
 import { Copy } from '../../ui/Copy';
@@ -15,6 +16,7 @@ import { Panel } from '../../ui/Panel';
 import { Problem } from '../../ui/Problem';
 import { Boxes } from '../../ui/Skeleton';
 import { StateBadge } from '../../ui/StateBadge';
+import { stateLabel } from '../../ui/states';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
@@ -73,6 +75,7 @@ function Actions({ detail }: { detail: Detail }) {
 function InvoiceBody({ detail }: { detail: Detail }) {
   return (
     <>
+      <PrintHead detail={detail} />
       <StateNote detail={detail} />
       <Panel title="Lines" aside={<StateBadge state={detail.state} />}>
         <LinesTable detail={detail} />
@@ -107,6 +110,29 @@ function InvoiceBody({ detail }: { detail: Detail }) {
         {detail.is_simulated_chain && 'Simulated chain: this is play money.'}
       </p>
     </>
+  );
+}
+
+/** Whose invoice it is and when it was issued: on the screen that is around it, on paper it is not. */
+function PrintHead({ detail }: { detail: Detail }) {
+  const customer = useQuery(customerQuery).data;
+  return (
+    <dl className="hidden grid-cols-[10rem_1fr] gap-x-4 gap-y-1 text-[13px] print:grid">
+      <dt>Issued</dt>
+      <dd>{detail.issued_at === undefined || detail.issued_at === null ? 'Not yet: a draft' : <Time at={detail.issued_at} show="day" />}</dd>
+      <dt>State</dt>
+      <dd>{stateLabel(detail.state)}</dd>
+      {customer !== undefined && (
+        <>
+          <dt>Customer</dt>
+          <dd>
+            {customer.name === '' ? '' : `${customer.name}, `}number {customer.customer_id}
+          </dd>
+          <dt>Wallet</dt>
+          <dd className="font-mono text-xs break-all">{customer.wallet_address}</dd>
+        </>
+      )}
+    </dl>
   );
 }
 
@@ -183,7 +209,6 @@ function lineColumns(open: (line: Line) => void): Column<Line>[] {
     },
     {
       name: 'Counted from',
-      wide: true,
       cell: (line) =>
         line.from === undefined ? (
           <span className="text-muted">–</span>

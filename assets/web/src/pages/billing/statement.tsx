@@ -103,7 +103,7 @@ const COLUMNS: Column<Entry>[] = [
       <div>
         <p>{(Object.hasOwn(REASON, reason) ? REASON[reason] : undefined) ?? <span className="inline-block first-letter:uppercase">{reason.replaceAll('_', ' ')}</span>}</p>
         {invoice !== undefined && (
-          <Link to="/billing/invoices/$invoice" params={{ invoice }} className="text-xs text-link hover:underline">
+          <Link to="/billing/invoices/$invoice" params={{ invoice }} className="text-xs whitespace-nowrap text-link hover:underline">
             {invoice}
           </Link>
         )}
@@ -111,7 +111,7 @@ const COLUMNS: Column<Entry>[] = [
     ),
   },
   { name: 'Amount', right: true, cell: (entry) => <Amount entry={entry} /> },
-  { name: 'Escrow after', right: true, cell: ({ after }) => <Money micros={after.escrow_micros} /> },
+  { name: 'Escrow after', right: true, wide: true, cell: ({ after }) => <Money micros={after.escrow_micros} /> },
   { name: 'Credit after', right: true, wide: true, cell: ({ after }) => <Money micros={after.credits_micros} /> },
   { name: 'Owed after', right: true, wide: true, cell: ({ after }) => <Money micros={after.owed_micros} /> },
 ];

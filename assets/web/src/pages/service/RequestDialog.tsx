@@ -37,7 +37,7 @@ function Trace({ request }: { request: LoggedRequest }) {
   const config = useQuery(configQuery).data;
   const price = config === undefined ? undefined : Math.floor(dollars(config, 'freqs_usd') / Math.max(1, count(config, 'freqs_count')));
   return (
-    <div className="grid gap-5">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-5">
       <p className="font-mono text-[13px] break-all">
         <span className="text-muted">{request.method}</span> {request.path}
       </p>
@@ -75,7 +75,7 @@ function Trace({ request }: { request: LoggedRequest }) {
       </dl>
       <Times times={request.times} />
       <p className="flex items-center gap-1 border-t border-line pt-3 text-xs text-muted">
-        X-Request-ID <span className="truncate font-mono">{request.request_id}</span>
+        <span className="shrink-0">X-Request-ID</span> <span className="truncate font-mono">{request.request_id}</span>
         <Copy text={request.request_id} what="request id" />
       </p>
     </div>
@@ -115,7 +115,7 @@ function Times({ times }: { times: Schemas['TrafficTimes'] }) {
           const ms = times[field];
           const begin = phases.slice(0, index).reduce((sum, before) => sum + (times[before.field] ?? 0), 0);
           return (
-            <li key={field} className="grid grid-cols-[10rem_minmax(0,1fr)_4rem] items-center gap-3">
+            <li key={field} className="grid grid-cols-[8.5rem_minmax(0,1fr)_3.5rem] items-center gap-3 sm:grid-cols-[10rem_minmax(0,1fr)_4rem]">
               <span className="text-muted">{label}</span>
               <span aria-hidden="true" className="h-1.5 overflow-hidden rounded-sm bg-line">
                 <span className="block h-full bg-link" style={{ marginLeft: `${Math.min(100, (100 * begin) / total)}%`, width: `${Math.min(100, (100 * (ms ?? 0)) / total)}%` }} />

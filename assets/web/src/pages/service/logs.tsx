@@ -233,7 +233,7 @@ const COLUMNS: Column<LoggedRequest>[] = [
         search={(before) => ({ ...before, request: id })}
         replace
         resetScroll={false}
-        className="block max-w-[380px] truncate font-mono text-xs hover:underline"
+        className="block max-w-[44vw] truncate md:max-w-[380px] font-mono text-xs hover:underline"
         title={`${method} ${path}`}
       >
         <span className="text-muted">{method}</span> {path}
@@ -253,7 +253,7 @@ const COLUMNS: Column<LoggedRequest>[] = [
       );
     },
   },
-  { name: 'Time', right: true, cell: ({ times }) => formatDuration(times.total_ms ?? null) },
+  { name: 'Time', right: true, wide: true, cell: ({ times }) => formatDuration(times.total_ms ?? null) },
   { name: 'Sent', right: true, wide: true, cell: ({ bytes_out: bytes }) => formatBytes(bytes) },
   { name: 'Client', wide: true, cell: ({ client_ip: ip }) => <span className="font-mono text-xs">{ip}</span> },
 ];

@@ -104,7 +104,7 @@ const TICK_STEPS_S = [300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600, 4
 /** Ticks where UTC's minutes, hours or days are round, as many as there is room for. */
 function timeSplits(chart: uPlot, stepS: number): number[] {
   const { min = 0, max = 1 } = chart.scales['x'] ?? {};
-  const room = Math.max(2, Math.floor(chart.bbox.width / uPlot.pxRatio / 84));
+  const room = Math.max(2, Math.floor(chart.bbox.width / uPlot.pxRatio / 68));
   const every = TICK_STEPS_S.find((step) => step >= stepS && (max - min) / step <= room) ?? 2_592_000;
   const first = Math.ceil(min / every) * every;
   const last = max - (LABEL_ROOM * uPlot.pxRatio * (max - min)) / Math.max(1, chart.bbox.width);
