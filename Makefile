@@ -15,13 +15,11 @@ target := $(abspath $(or $(CARGO_TARGET_DIR),target))
 binary := $(target)/release/suiftly
 features := $(if $(FEATURES),--features $(FEATURES))
 scripts := packaging/setup.sh .ci/run $(wildcard bench/*.sh bench/compare/*.sh)
-# The dashboard's journeys are many, and some still depend on what the machine does besides: `make test-pages`.
-dashboard_tests := tests/browser/dashboard.test.mjs
-browser_tests := $(filter-out $(dashboard_tests),$(wildcard tests/browser/*.test.mjs))
+browser_tests := $(wildcard tests/browser/*.test.mjs)
 cargo_deny := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/suiftly/tools/bin/cargo-deny
 cargo_fuzz := $(dir $(cargo_deny))cargo-fuzz
 
-.PHONY: help setup web build demo test test-rust test-web test-browser test-pages lint deny soak fuzz bench clean
+.PHONY: help setup web build demo test test-rust test-web test-browser pictures lint deny soak fuzz bench clean
 
 help: ## Lists what can be made
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,8 +49,8 @@ test-browser: build
 	  echo 'make: error: the browser tests did NOT run: Chromium is missing (sudo apt-get install chromium)' >&2; exit 1; }
 	$(if $(browser_tests),SUIFTLY_BIN=$(binary) node --test $(browser_tests),@echo 'make: tests/browser holds no tests')
 
-test-pages: build ## Goes through the dashboard in Chromium, with a real HAProxy
-	SUIFTLY_BIN=$(binary) node --test $(dashboard_tests)
+pictures: build ## Takes pictures of the dashboard's pages and states: NAME=dark-375
+	SUIFTLY_BIN=$(binary) node tests/browser/gallery.mjs $(NAME)
 
 lint: setup deny ## Checks formatting, clippy, the dashboard, shell scripts and dependencies
 	cargo fmt --check
@@ -87,7 +85,7 @@ fuzz: setup ## Fuzzes each target for FUZZ_SECONDS=60: TARGET=name for one
 	done
 
 bench: build ## Runs the benchmarks, a few minutes: RUNS=1 for one run of each
-	for benchmark in parse intake import demo idle api accounts query billing vault propagation haproxy; do SUIFTLY_BIN=$(binary) bench/$$benchmark.sh; done
+	for benchmark in parse intake import demo idle api accounts query billing vault propagation haproxy dashboard; do SUIFTLY_BIN=$(binary) bench/$$benchmark.sh; done
 
 clean: ## Removes what was built; downloads in the cache folder stay
 	cargo clean

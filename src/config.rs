@@ -19,7 +19,7 @@ use std::str::FromStr;
 use self::fields::Fields;
 pub use self::gateway_host::{DEFAULT_GATEWAY_PATH, GatewayHostConfig, GatewaySecrets, GatewaySecretsError};
 pub use self::secrets::{NewSecrets, Secrets, SecretsError};
-use crate::core::id::Network;
+use crate::core::id::{Network, Service};
 
 /// Where the configuration is read from unless `--config` names another file.
 pub const DEFAULT_PATH: &str = "/etc/suiftly/suiftly.toml";
@@ -83,6 +83,10 @@ pub struct HttpConfig {
     pub listen: SocketAddr,
     /// What customers see in their browser's address bar; none is `http://` and the address listened on.
     pub public_url: Option<PublicUrl>,
+    /// Where customers send the requests of each service; what is missing, the dashboard does not know.
+    pub service_urls: BTreeMap<Service, PublicUrl>,
+    /// The operator's own terms of service; without it the dashboard shows its own.
+    pub terms_url: Option<String>,
     /// Who may say in `X-Forwarded-For` whom a request came from.
     pub trusted_proxies: Vec<IpAddr>,
     /// Connections at once; more wait to be accepted.
@@ -206,6 +210,8 @@ impl Default for Config {
             http: HttpConfig {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 22700)),
                 public_url: None,
+                service_urls: BTreeMap::new(),
+                terms_url: None,
                 trusted_proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
                 max_connections: 1024,
             },

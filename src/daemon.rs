@@ -52,7 +52,8 @@ use crate::config::{BillingConfig, Config, HttpConfig, PublicUrl, Secrets, Traff
 use crate::core::calendar::UtcMillis;
 use crate::core::challenge::Site;
 use crate::core::gateway_token::GatewayTokens;
-use crate::http::{self, Feed, GateOptions, HttpState, Quotas};
+use crate::core::id::Service;
+use crate::http::{self, Feed, GateOptions, HttpState, PageFacts, Quotas};
 use crate::intake::{IntakeError, SyslogReceivers};
 use crate::jobs;
 use crate::ledger::identity::ensure_ledger_id;
@@ -203,8 +204,9 @@ impl Daemon {
                 warn!(%error, "there is no socket for `suiftly sql`, which works when this process has stopped")
             }
         }
-        let state =
-            HttpState::new(app.clone(), gate(config, &public_url), reading.gateways().clone(), demo, stop.clone());
+        let gateways = reading.gateways().clone();
+        let gate = gate(config, &public_url);
+        let state = HttpState::new(app.clone(), gate, gateways, demo, page_facts(&config.http), stop.clone());
         tokio::spawn(stop.clone().run_until_cancelled_owned(state.clone().forget_quiet_clients()));
         let router = http::router(state);
         let http = tokio::spawn(http::serve(listener, router, config.http.max_connections, stop.clone()));
@@ -350,6 +352,11 @@ fn gate(config: &Config, public_url: &PublicUrl) -> GateOptions {
             sign_in_address_per_min: limits.sign_in_address_per_min,
         },
     }
+}
+
+fn page_facts(config: &HttpConfig) -> PageFacts {
+    let url = |(service, url): (&Service, &PublicUrl)| (service.name().to_owned(), url.origin());
+    PageFacts { service_urls: config.service_urls.iter().map(url).collect(), terms_url: config.terms_url.clone() }
 }
 
 fn kept_for(config: &TrafficConfig) -> KeptFor {

@@ -11,7 +11,7 @@ use super::{
     BillingConfig, ChainConfig, Config, GatewayConfig, HttpConfig, IntakeConfig, JobsConfig, LedgerConfig,
     LimitsConfig, LogConfig, LogFormat, PublicUrl, TrafficConfig,
 };
-use crate::core::id::Network;
+use crate::core::id::{Network, Service};
 
 /// Reads every key, in the order of the shipped file.
 pub(super) fn read(fields: &mut Fields<'_>) -> Config {
@@ -53,9 +53,37 @@ fn read_http(fields: &mut Fields<'_>, default: HttpConfig) -> HttpConfig {
     HttpConfig {
         listen: fields.text("http.listen", default.listen, LISTEN_ALLOWED, |text| text.parse().ok()),
         public_url: fields.text("http.public_url", default.public_url, PublicUrl::ALLOWED, url),
+        service_urls: fields.text("http.service_urls", default.service_urls, SERVICE_URLS_ALLOWED, service_urls),
+        terms_url: fields.text("http.terms_url", default.terms_url, TERMS_ALLOWED, terms_url),
         trusted_proxies: fields.text("http.trusted_proxies", default.trusted_proxies, PROXIES_ALLOWED, addresses),
         max_connections: fields.integer("http.max_connections", default.max_connections, 16..=65_536),
     }
+}
+
+const SERVICE_URLS_ALLOWED: &str = "services and addresses separated by commas, like \"seal=https://seal.example.com, grpc=https://grpc.example.com\", or \"\" for none";
+const TERMS_ALLOWED: &str = "an address that begins with https://, of at most 300 characters, or \"\" for none";
+
+fn service_urls(text: &str) -> Option<BTreeMap<Service, PublicUrl>> {
+    let mut urls = BTreeMap::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (service, url) = part.split_once('=')?;
+        if urls.insert(Service::from_name(service.trim())?, url.trim().parse().ok()?).is_some() {
+            return None;
+        }
+    }
+    Some(urls)
+}
+
+/// Characters of the address of the terms.
+const TERMS_URL_CHARS: usize = 300;
+
+fn terms_url(text: &str) -> Option<Option<String>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    let is_right =
+        text.starts_with("https://") && text.len() <= TERMS_URL_CHARS && text.chars().all(|one| one.is_ascii_graphic());
+    is_right.then(|| Some(text.to_owned()))
 }
 
 fn addresses(text: &str) -> Option<Vec<IpAddr>> {

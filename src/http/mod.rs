@@ -18,6 +18,7 @@ mod router;
 mod seats;
 mod server;
 
+pub use config::PageFacts;
 pub use feed::Feed;
 pub use gate::GateOptions;
 pub use limits::Quotas;
@@ -45,6 +46,7 @@ pub struct HttpState {
     gateways: Arc<GatewayStreams>,
     /// Only in a demo: what its page shows.
     demo: Option<Feed>,
+    facts: Arc<PageFacts>,
     streams: Arc<Streams>,
     watchers: Arc<Watchers>,
     /// Ends answers that go on.
@@ -57,6 +59,7 @@ impl HttpState {
         gate: GateOptions,
         gateways: Arc<GatewayStreams>,
         demo: Option<Feed>,
+        facts: PageFacts,
         stop: CancellationToken,
     ) -> Self {
         Self {
@@ -64,6 +67,7 @@ impl HttpState {
             gate: Arc::new(Gate::new(gate)),
             gateways,
             demo,
+            facts: Arc::new(facts),
             streams: Arc::default(),
             watchers: Arc::default(),
             stop,

@@ -146,12 +146,6 @@ async function answered(url, errors) {
   throw new Error(`HAProxy does not answer: ${errors()}`);
 }
 
-/** A new key of a wallet, as the demo wallet keeps it. */
-export async function walletKey() {
-  const { Ed25519Keypair } = await import(require.resolve('@mysten/sui/keypairs/ed25519'));
-  return Ed25519Keypair.generate().getSecretKey();
-}
-
 export function launch() {
   mkdirSync(artefacts, { recursive: true });
   return chromium.launch({ executablePath: process.env.SUIFTLY_CHROMIUM ?? '/usr/bin/chromium', args: flags });
@@ -163,12 +157,25 @@ export async function open(browser, url, options = {}) {
   const page = await context.newPage();
   const problems = [];
   const requests = [];
-  page.on('request', (request) => requests.push(request));
+  const unanswered = new Set();
+  inFlight.set(page, unanswered);
+  page.on('request', (request) => requests.push(request) && unanswered.add(request));
+  for (const end of ['requestfinished', 'requestfailed']) page.on(end, (request) => unanswered.delete(request));
   page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
   page.on('response', (response) => response.status() >= 400 && problems.push(`${response.status()} ${response.url()}`));
   page.on('pageerror', (error) => problems.push(String(error)));
   await page.goto(url);
   return { context, page, problems, requests };
+}
+
+const inFlight = new WeakMap();
+
+/** Opens an address; says what it waits for if it does not come. */
+export async function visit(page, url) {
+  await page.goto(url).catch((error) => {
+    const waiting = [...inFlight.get(page)].map((request) => `${request.method()} ${request.url()}`);
+    throw new Error(`${error.message}\nunanswered: ${waiting.join(', ')}`);
+  });
 }
 
 /** The origins that a page has asked. */

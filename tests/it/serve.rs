@@ -56,6 +56,8 @@ fn prices_are_public_and_cached_by_their_tag() {
     assert_eq!(status, 200);
     let values: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!(values["values"]["freqs_usd"], "1.00");
+    assert_eq!(values["is_simulated_chain"], true);
+    assert_eq!(values["service_urls"], serde_json::json!({}));
     assert!(values["values"].get("bglim_pro").is_none(), "keys of the backend are not public");
     let etag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
     let (status, _, body) = server.request(&format!("GET /api/config/frontend HTTP/1.1\r\nIf-None-Match: {etag}"));

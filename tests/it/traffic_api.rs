@@ -94,6 +94,33 @@ fn counted(server: &Server) -> Counted<'_> {
 }
 
 #[test]
+fn an_answer_from_before_a_batch_is_not_given_after_it() {
+    let server = Server::start();
+    let Counted { person, now, .. } = counted(&server);
+    let customer = number(&person);
+    let mut log = OpenOptions::new().append(true).open(server.folder.path().join("ha.log")).unwrap();
+    for round in 0..5 {
+        let path = format!("/fresh-{round}");
+        let line = Line { ts: now, counter: 500 + round, customer, class: 1, status: 200, total_ms: 1, path };
+        let mut text = String::new();
+        line.write(&mut text);
+        log.write_all(text.as_bytes()).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let before = person.get("/api/traffic/summary").body["current"]["requests"].as_u64().unwrap();
+            let newest = person.get(&format!("/api/traffic/requests?path={}", line.path)).body;
+            if newest["items"].as_array().is_some_and(|items| !items.is_empty()) {
+                let after = person.get("/api/traffic/summary").body["current"]["requests"].as_u64().unwrap();
+                assert_eq!(after, 101 + round, "{before} a moment before");
+                break;
+            }
+            assert!(Instant::now() < deadline, "the line was not counted");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
 fn figures_and_charts_tell_what_was_logged() {
     let server = Server::start();
     let Counted { person, stranger, now } = counted(&server);

@@ -104,7 +104,7 @@ test('instants are UTC, and ticks as fine as their steps', () => {
 
 test('sizes have units, and changes a direction', () => {
   expect([0, 999, 1_000, 12_531_554, 3.2e15].map(formatBytes)).toEqual(['0 B', '999 B', '1.0 kB', '12.5 MB', '3.2 PB']);
-  expect([0, 0.5, 999, 1_000, 1_250, 2e6, 3.1e9].map(formatShort)).toEqual(['0', '0.5', '999', '1 k', '1.3 k', '2 M', '3.1 G']);
+  expect([0, 0.5, 999, 1_000, 1_250, 2e6, 3.1e9].map(formatShort)).toEqual(['0', '0.5', '999', '1 k', '1.25 k', '2 M', '3.1 G']);
   expect([formatChange(110, 100), formatChange(50, 100), formatChange(2_500, 100), formatChange(1, 0)]).toEqual(['+10.0 %', '−50.0 %', '× 25', '–']);
   expect(shortAddress(`0x${'ab'.repeat(32)}`)).toBe('0xabab…abab');
 });

@@ -1,10 +1,12 @@
 /** One formatter for each kind of figure. None of them rounds money: what is shown is what is charged. */
 
 const MICROS_PER_DOLLAR = 1_000_000;
+const MICROS_PER_CENT = 10_000;
 export const NOT_MEASURED = '–';
 
 const count = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const rate = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1, minimumFractionDigits: 1 });
+const short = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
 const month = new Intl.DateTimeFormat('en-US', { month: 'long', year: 'numeric', timeZone: 'UTC' });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
 const minute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' });
@@ -55,11 +57,16 @@ export function formatMonth(value: string): string {
   return Number.isNaN(ms) ? value : month.format(ms);
 }
 
-/** Cents apart from the digits below a cent, which are shown smaller: "$1,234.56" and "78". */
-export function splitMoney(micros: number): { cents: string; below: string } {
+/** Cents apart from the digits below a cent, which are shown smaller: "$1,234.56" and "78"; of them at least so many, so that a column stays even. */
+export function splitMoney(micros: number, belowDigits = 0): { cents: string; below: string } {
   const text = formatMoney(micros);
   const dot = text.indexOf('.');
-  return { cents: text.slice(0, dot + 3), below: text.slice(dot + 3) };
+  return { cents: text.slice(0, dot + 3), below: text.slice(dot + 3).padEnd(belowDigits, '0') };
+}
+
+/** For what is a guess: whole cents, "≈ $0.26". */
+export function formatAboutMoney(micros: number): string {
+  return `≈ ${formatMoney(Math.round(micros / MICROS_PER_CENT) * MICROS_PER_CENT)}`;
 }
 
 /** What a person types as an amount: "12", "12.5", "$1,250.00". `undefined` if it is none, or finer than a micro-dollar. */
@@ -102,11 +109,11 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? count.format(value) : rate.format(value)} ${BYTE_UNITS[unit]}`;
 }
 
-/** "1.2 k", "3.4 M": for axes, where exactness is elsewhere. */
+/** "1.25 k", "3.4 M": for axes. */
 export function formatShort(value: number): string {
   if (Math.abs(value) < 1000) return Number.isInteger(value) ? count.format(value) : rate.format(value);
   const [size, unit] = Math.abs(value) < 1e6 ? [1e3, 'k'] : Math.abs(value) < 1e9 ? [1e6, 'M'] : [1e9, 'G'];
-  return `${(value / size).toFixed(1).replace(/\.0$/, '')} ${unit}`;
+  return `${short.format(value / size)} ${unit}`;
 }
 
 /** How much more or less than before: "+12.3 %", or "× 25" beyond tenfold. Without a before there is no change. */

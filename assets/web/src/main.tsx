@@ -5,9 +5,11 @@ import { createRoot } from 'react-dom/client';
 import { makeQueryClient } from './queryClient';
 import { makeRouter } from './router';
 import './styles.css';
-import { registerDemoWallet } from './wallet/demo';
+import { DEMO_WALLET, registerDemoWallet } from './wallet/demo';
+import { storedWallet } from './wallet/session';
 
-registerDemoWallet();
+// Whoever signed in with it signs with it again; it is offered on the sign-in page only.
+if (storedWallet() === DEMO_WALLET) registerDemoWallet();
 const queryClient = makeQueryClient();
 const router = makeRouter(queryClient);
 

@@ -5,6 +5,9 @@ import { forget } from './wallet/session';
 /** What a second question may answer differently. */
 const WORTH_ASKING_AGAIN = new Set(['queries_busy', 'request_timeout', 'not_ready', 'internal', 'unreachable']);
 
+/** Between two questions that failed for a reason that passes. */
+const ASK_AGAIN_MS = 5_000;
+
 export function makeQueryClient(): QueryClient {
   return new QueryClient({
     queryCache: new QueryCache({ onError }),
@@ -16,6 +19,8 @@ export function makeQueryClient(): QueryClient {
         staleTime: 2_000,
         retry: (failures, error) => failures < 2 && WORTH_ASKING_AGAIN.has(codeOf(error) ?? ''),
         retryDelay: (failures) => 500 * 2 ** failures,
+        // What could not be asked is asked again without a click, and without an end.
+        refetchInterval: ({ state }) => (state.error !== null && WORTH_ASKING_AGAIN.has(codeOf(state.error) ?? '') ? ASK_AGAIN_MS : false),
       },
       mutations: { networkMode: 'always', retry: false },
     },

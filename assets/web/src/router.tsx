@@ -24,7 +24,9 @@ const root = createRootRouteWithContext<{ client: QueryClient }>()({ notFoundCom
 
 const login = createRoute({ getParentRoute: () => root, path: '/login', component: LoginPage, validateSearch: loginSearch });
 
-/** Everything but the sign-in page. */
+const terms = createRoute({ getParentRoute: () => root, path: '/terms', component: lazyRouteComponent(() => import('./pages/terms/route'), 'TermsPage') });
+
+/** Everything but the sign-in page and the terms. */
 const account = createRoute({
   getParentRoute: () => root,
   id: 'account',
@@ -116,6 +118,7 @@ const statement = createRoute({
 
 const tree = root.addChildren([
   login,
+  terms,
   account.addChildren([
     dashboard,
     welcome,

@@ -42,13 +42,13 @@ const WAIT_WITHIN: Duration = Duration::from_secs(2);
 const QUERY_WITHIN: Duration = Duration::from_secs(5);
 /// Seconds after which a query that was refused may be tried again.
 const RETRY_AFTER_S: u64 = 5;
-/// For how long an answer is given again. Batches come about as often.
+/// For how long an answer is given again, unless a batch is committed: times pass also without requests.
 const FRESH_MS: i64 = 1_000;
 /// Answers that are kept, at most; a chart is a few kilobytes.
 const ANSWERS: usize = 512;
 
-/// Whose answer it is, the moment in units of [`FRESH_MS`], and what was asked.
-type AnswerKey = (CustomerId, i64, String);
+/// Whose answer it is, the moment in units of [`FRESH_MS`], the newest batch that it has in it, and what was asked.
+type AnswerKey = (CustomerId, i64, u64, String);
 
 /// What bounds customers' queries.
 pub struct TrafficQueries {
@@ -72,7 +72,9 @@ impl App {
         find: impl Future<Output = Result<T, AppError>>,
     ) -> Result<Arc<str>, AppError> {
         let moment = self.clock.now().0.div_euclid(FRESH_MS);
-        let key = (caller.customer, moment, asked);
+        // Whoever is told of a batch and asks for its numbers must not get those of before.
+        let batch = self.committed.borrow().batch;
+        let key = (caller.customer, moment, batch, asked);
         let write = async {
             let view = find.await?;
             Ok(serde_json::to_string(&view).map_err(|source| AppError::Json { source })?.into())

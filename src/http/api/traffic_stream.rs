@@ -160,6 +160,7 @@ async fn follow(
     let mut committed = state.app.committed.clone();
     let (mut news, mut position) = first;
     let mut is_first = true;
+    let mut is_behind = false;
     loop {
         if is_first || !news.items.is_empty() {
             let Ok(data) = serde_json::to_string(&news) else { return };
@@ -170,13 +171,19 @@ async fn follow(
         }
         is_first = false;
         tokio::time::sleep(TAIL_INTERVAL).await;
-        if committed.changed().await.is_err() {
+        if !is_behind && committed.changed().await.is_err() {
             return;
         }
         match state.app.live_news(scope, position).await {
-            Ok(next) => (news, position) = next,
-            // Others ask for much: what was missed comes with the next piece.
-            Err(AppError::Refused(_)) => news.items.clear(),
+            Ok(next) => {
+                (news, position) = next;
+                is_behind = false;
+            }
+            // Others ask for much: what was missed comes with the next piece, whether or not there is more by then.
+            Err(AppError::Refused(_)) => {
+                news.items.clear();
+                is_behind = true;
+            }
             Err(error) => {
                 error!(error = %chain(&error), "a tail of requests cannot go on");
                 return;

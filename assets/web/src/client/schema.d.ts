@@ -1120,7 +1120,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Gives the public prices and limits. The `ETag` changes when one of them does. */
+        /** Gives the public prices and limits, and what this server is. The `ETag` changes when something of it does. */
         get: operations["frontend"];
         put?: never;
         post?: never;
@@ -1572,12 +1572,20 @@ export interface components {
             /** @description A sentence that says what to change. */
             message: string;
         };
-        /** @description Public prices and limits. */
+        /** @description Public prices and limits, and what this server is. */
         FrontendConfig: {
             /** @description Every key that begins with `f`, with its value as text. Load the page again when `fver` changes. */
             values: {
                 [key: string]: string;
             };
+            /** @description The chain is simulated: money is play money, and the dashboard offers a demo wallet. */
+            is_simulated_chain: boolean;
+            /** @description Where requests are sent, by service; a service whose address is not configured is missing. */
+            service_urls: {
+                [key: string]: string;
+            };
+            /** @description The operator's terms of service; absent: the dashboard has a text of its own. */
+            terms_url?: string | null;
         };
         /** @description An hour of a line. `from` and `to` are what `GET /api/traffic/requests` takes, beside the line's `service`. */
         HourOfLine: {

@@ -18,10 +18,11 @@ export function useLive(): void {
     // Browsers allow few connections to a server that speaks HTTP/1.1, and pages that nobody sees would take them all.
     if (!visible) return undefined;
     const traffic = atMostEvery(TRAFFIC_EVERY_MS, () => void client.invalidateQueries({ queryKey: ['traffic'] }));
-    const closeBilling = openStream(client, '/api/billing/events', 'billing', () => {
+    const askForMoney = () => {
       for (const part of ['billing', 'customer', 'services']) void client.invalidateQueries({ queryKey: [part] });
-    });
-    const closeTraffic = openStream(client, '/api/traffic/live', 'requests', traffic.call);
+    };
+    const closeBilling = openStream(client, '/api/billing/events', 'billing', { onEvent: askForMoney, onReopen: askForMoney });
+    const closeTraffic = openStream(client, '/api/traffic/live', 'requests', { onEvent: traffic.call, onReopen: traffic.call });
     return () => {
       closeBilling();
       closeTraffic();
@@ -46,11 +47,20 @@ function onVisibility(listener: () => void): () => void {
   return () => document.removeEventListener('visibilitychange', listener);
 }
 
+interface StreamEars {
+  onEvent: (data: string) => void;
+  /** The stream goes on after a break: what happened meanwhile was not told. */
+  onReopen?: () => void;
+  /** Whether events would be heard. */
+  onState?: (isOpen: boolean) => void;
+}
+
 /** Returns the function that closes the stream. */
-export function openStream(client: QueryClient, url: string, event: string, onEvent: (data: string) => void): () => void {
+export function openStream(client: QueryClient, url: string, event: string, { onEvent, onReopen, onState }: StreamEars): () => void {
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
+  let wasOpen = false;
   let closed = false;
 
   const connect = () => {
@@ -59,10 +69,14 @@ export function openStream(client: QueryClient, url: string, event: string, onEv
     source = new EventSource(url);
     source.addEventListener('open', () => {
       failures = 0;
+      if (wasOpen) onReopen?.();
+      wasOpen = true;
+      onState?.(true);
     });
     source.addEventListener(event, (message: MessageEvent<string>) => onEvent(message.data));
     source.addEventListener('error', () => {
       suspect();
+      onState?.(false);
       // While it is CONNECTING the browser retries by itself; CLOSED (an answer other than a stream) it never does.
       if (source?.readyState !== EventSource.CLOSED) return;
       timer = setTimeout(again, retryDelayMs(failures));

@@ -42,12 +42,16 @@ export const noticesQuery = queryOptions({
   queryFn: ({ signal }) => ask(api.GET('/api/billing/notices', { params: { query: { limit: 20 } }, signal })),
 });
 
-export const configQuery = queryOptions({
+/** What this server is: whether its money is play money, where requests are sent, where the terms are. */
+export const siteQuery = queryOptions({
   queryKey: ['config'],
-  queryFn: async ({ signal }) => (await ask(api.GET('/api/config/frontend', { signal }))).values as Record<string, string>,
+  queryFn: ({ signal }) => ask(api.GET('/api/config/frontend', { signal })),
   staleTime: 60_000,
   refetchInterval: 60_000,
 });
+
+/** Public prices and limits, of the same answer. */
+export const configQuery = queryOptions({ ...siteQuery, select: ({ values }): Record<string, string> => values });
 
 /** What is looked at: a service or all, up to now. */
 export interface Stretch {

@@ -17,8 +17,8 @@ const LOOK: Record<Tone, string> = {
 export function Badge({ tone, children }: { tone: Tone; children: ReactNode }) {
   const Icon = ICON[tone];
   return (
-    <span className={`inline-flex items-center gap-1.5 text-[13px] font-medium whitespace-nowrap ${LOOK[tone]}`}>
-      <Icon aria-hidden="true" className="size-3.5 shrink-0" strokeWidth={2} />
+    <span className={`inline-flex items-baseline gap-1.5 text-[13px] font-medium whitespace-nowrap ${LOOK[tone]}`}>
+      <Icon aria-hidden="true" className="size-3.5 shrink-0 self-center" strokeWidth={2} />
       {children}
     </span>
   );

@@ -17,19 +17,20 @@ export function Dialog({ title, onClose, children, wide = false }: DialogProps) 
   useLayoutEffect(() => {
     const dialog = element.current;
     if (dialog !== null && !dialog.open) dialog.showModal();
-    // The button to close comes first, and is rarely what somebody came for.
-    dialog?.querySelector<HTMLElement>('input, select, textarea')?.focus();
+    // The button to close comes first, and is rarely what somebody came for; without a field the dialog itself is read out.
+    (dialog?.querySelector<HTMLElement>('input, select, textarea') ?? dialog)?.focus();
     return () => dialog?.close();
   }, []);
   return (
     <dialog
       ref={element}
       aria-labelledby={id}
+      tabIndex={-1}
       onCancel={(event) => {
         event.preventDefault();
         onClose();
       }}
-      className={`m-auto max-h-[calc(100dvh-2rem)] w-[calc(100vw-2rem)] overflow-auto rounded-md border border-line bg-raised p-0 text-ink shadow-xl backdrop:bg-black/45 ${wide ? 'max-w-3xl' : 'max-w-lg'}`}
+      className={`m-auto max-h-[calc(100dvh-2rem)] w-[calc(100vw-2rem)] overflow-auto rounded-md border border-line bg-raised p-0 text-ink shadow-xl outline-none backdrop:bg-black/45 ${wide ? 'max-w-3xl' : 'max-w-lg'}`}
     >
       <div className="flex items-center justify-between gap-4 border-b border-line px-5 py-3">
         <h2 id={id} className="text-base font-semibold">

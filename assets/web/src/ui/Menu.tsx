@@ -10,12 +10,15 @@ interface MenuProps {
   width?: string;
 }
 
+/** Under the button, or above it where there is more room; never beyond the edge, where it would have to be scrolled to. */
 interface Place {
-  top: number;
+  top?: number;
+  bottom?: number;
   right: number;
+  maxHeight: number;
 }
 
-/** A button that opens a panel under it. Escape, scrolling, a click elsewhere or leaving it with Tab closes it. */
+/** A button that opens a panel at it. Escape, scrolling, a click elsewhere or leaving it with Tab closes it. */
 export function Menu({ label, button, buttonClass = '', children, width = 'w-72' }: MenuProps) {
   const [place, setPlace] = useState<Place>();
   const open = place !== undefined;
@@ -53,12 +56,12 @@ export function Menu({ label, button, buttonClass = '', children, width = 'w-72'
         if (event.relatedTarget instanceof Node && !event.currentTarget.contains(event.relatedTarget)) close();
       }}
     >
-      <button ref={toggle} type="button" aria-label={label} aria-expanded={open} onClick={(event) => setPlace(open ? undefined : placeUnder(event.currentTarget))} className={buttonClass}>
+      <button ref={toggle} type="button" aria-label={label} aria-expanded={open} onClick={(event) => setPlace(open ? undefined : placeAt(event.currentTarget))} className={buttonClass}>
         {button}
       </button>
       {open && (
         // Fixed, so that a table that scrolls sideways does not cut it off.
-        <div style={place} className={`fixed z-30 max-w-[calc(100vw-2rem)] rounded-md border border-line bg-raised py-1 shadow-lg ${width}`}>
+        <div style={place} className={`fixed z-30 max-w-[calc(100vw-2rem)] overflow-y-auto rounded-md border border-line bg-raised py-1 shadow-lg ${width}`}>
           {children(close)}
         </div>
       )}
@@ -69,9 +72,17 @@ export function Menu({ label, button, buttonClass = '', children, width = 'w-72'
 const GAP_PX = 6;
 const EDGE_PX = 16;
 
-function placeUnder(button: HTMLElement): Place {
-  const { bottom, right } = button.getBoundingClientRect();
-  return { top: bottom + GAP_PX, right: Math.max(EDGE_PX, document.documentElement.clientWidth - right) };
+/** What most menus need. */
+const ENOUGH_PX = 320;
+
+function placeAt(button: HTMLElement): Place {
+  const { top, bottom, right: end } = button.getBoundingClientRect();
+  const { clientWidth, clientHeight } = document.documentElement;
+  const right = Math.max(EDGE_PX, clientWidth - end);
+  const below = clientHeight - bottom - GAP_PX - EDGE_PX;
+  const above = top - GAP_PX - EDGE_PX;
+  if (below >= ENOUGH_PX || below >= above) return { top: bottom + GAP_PX, right, maxHeight: below };
+  return { bottom: clientHeight - top + GAP_PX, right, maxHeight: above };
 }
 
 export const MENU_ITEM = 'flex h-8 w-full items-center gap-2.5 px-3 text-left text-[13px] hover:bg-selected disabled:opacity-50';

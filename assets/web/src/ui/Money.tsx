@@ -1,8 +1,8 @@
 import { splitMoney } from '../format';
 
 /** An amount in whole micro-dollars, exactly; digits below a cent stand back. */
-export function Money({ micros, className = '' }: { micros: number; className?: string }) {
-  const { cents, below } = splitMoney(micros);
+export function Money({ micros, belowDigits = 0, className = '' }: { micros: number; belowDigits?: number; className?: string }) {
+  const { cents, below } = splitMoney(micros, belowDigits);
   return (
     <span className={`whitespace-nowrap ${className}`}>
       {cents}

@@ -10,6 +10,41 @@ export function Lines({ rows = 4, className = '' }: { rows?: number; className?:
   );
 }
 
+/** Where a row of large numbers will be, and a chart under it. */
+export function FigureLines({ chartHeight }: { chartHeight?: number }) {
+  return (
+    <div role="status">
+      <span className="sr-only">Loading</span>
+      <div aria-hidden="true" className="figures grid grid-cols-2 lg:grid-cols-4">
+        {Array.from({ length: 4 }, (_, cell) => (
+          <div key={cell} className="h-27 px-4 py-5 sm:px-5">
+            <div className="h-3 w-20 rounded bg-line motion-safe:animate-pulse" />
+            <div className="mt-4 h-6 w-28 max-w-full rounded bg-line motion-safe:animate-pulse" />
+            <div className="mt-3 h-2.5 w-24 rounded bg-line motion-safe:animate-pulse" />
+          </div>
+        ))}
+      </div>
+      {chartHeight !== undefined && <ChartLines height={chartHeight} />}
+    </div>
+  );
+}
+
+/** Bars of a chart that is to come. */
+function ChartLines({ height }: { height: number }) {
+  return (
+    <div aria-hidden="true" className="flex items-end gap-1 border-t border-line px-5 pb-10 pt-5" style={{ height }}>
+      {Array.from({ length: 32 }, (_, bar) => (
+        <div key={bar} className="flex-1 rounded-xs bg-line opacity-60 motion-safe:animate-pulse" style={{ height: `${28 + 22 * Math.sin(bar / 5) + ((bar * 37) % 13)}%` }} />
+      ))}
+    </div>
+  );
+}
+
+/** A grey number. */
+export function NumberLine() {
+  return <span aria-hidden="true" className="mt-1.5 block h-4 w-16 rounded bg-line motion-safe:animate-pulse" />;
+}
+
 /** Grey boxes where cards will be. */
 export function Boxes({ count = 3, height = 160, className = 'grid gap-4 md:grid-cols-3' }: { count?: number; height?: number; className?: string }) {
   return (

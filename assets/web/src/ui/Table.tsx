@@ -22,6 +22,8 @@ interface TableProps<T> {
   rowKey: (row: T) => string;
   onOpen?: (row: T) => void;
   empty?: ReactNode;
+  /** Rows of one line, closer together: for logs. */
+  dense?: boolean;
 }
 
 interface Sort {
@@ -32,6 +34,7 @@ interface Sort {
 /** From so many rows on, only those in sight are drawn. */
 const DRAW_ALL_UP_TO = 120;
 const ROW_PX = 44;
+const DENSE_ROW_PX = 36;
 const WINDOW_PX = 560;
 
 export function Table<T>(props: TableProps<T>) {
@@ -57,7 +60,7 @@ function ShortTable<T>(props: SortedProps<T>) {
         <Head {...props} />
         <tbody>
           {props.rows.map((row) => (
-            <Row key={props.rowKey(row)} row={row} columns={props.columns} onOpen={props.onOpen} />
+            <Row key={props.rowKey(row)} row={row} columns={props.columns} onOpen={props.onOpen} dense={props.dense} />
           ))}
         </tbody>
       </table>
@@ -66,11 +69,11 @@ function ShortTable<T>(props: SortedProps<T>) {
 }
 
 function LongTable<T>(props: SortedProps<T>) {
-  const { rows, rowKey, columns } = props;
+  const { rows, rowKey, columns, dense } = props;
   const box = useRef<HTMLDivElement>(null);
   // The compiler of React is not used here, so what it cannot look into does no harm.
   // oxlint-disable-next-line react/incompatible-library
-  const rowsInSight = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => ROW_PX, overscan: 12 });
+  const rowsInSight = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => (dense === true ? DENSE_ROW_PX : ROW_PX), overscan: 12 });
   const items = rowsInSight.getVirtualItems();
   const above = items[0]?.start ?? 0;
   const below = rowsInSight.getTotalSize() - (items.at(-1)?.end ?? 0);
@@ -82,7 +85,7 @@ function LongTable<T>(props: SortedProps<T>) {
           <Gap height={above} columns={columns.length} />
           {items.map(({ index }) => {
             const row = rows[index];
-            return row === undefined ? null : <Row key={rowKey(row)} row={row} columns={columns} onOpen={props.onOpen} />;
+            return row === undefined ? null : <Row key={rowKey(row)} row={row} columns={columns} onOpen={props.onOpen} dense={dense} />;
           })}
           <Gap height={below} columns={columns.length} />
         </tbody>
@@ -136,16 +139,17 @@ interface RowProps<T> {
   row: T;
   columns: readonly Column<T>[];
   onOpen: ((row: T) => void) | undefined;
+  dense: boolean | undefined;
 }
 
 /** Drawn again only for another row or other columns: a list that scrolls has many. */
 const Row = memo(RowCells) as typeof RowCells;
 
-function RowCells<T>({ row, columns, onOpen }: RowProps<T>) {
+function RowCells<T>({ row, columns, onOpen, dense }: RowProps<T>) {
   return (
     <tr onClick={onOpen === undefined ? undefined : () => onOpen(row)} className={`border-b border-line last:border-b-0 ${onOpen === undefined ? '' : 'cursor-pointer hover:bg-sunken'}`}>
       {columns.map(({ name, right, cell, wide }) => (
-        <td key={name} className={`h-11 px-3 py-1.5 first:pl-4 last:pr-4 sm:first:pl-5 sm:last:pr-5 ${right ? 'text-right whitespace-nowrap' : ''} ${wide ? 'max-md:hidden' : ''}`}>
+        <td key={name} className={`${dense === true ? 'h-9 py-1' : 'h-11 py-1.5'} px-3 first:pl-4 last:pr-4 sm:first:pl-5 sm:last:pr-5 ${right ? 'text-right whitespace-nowrap' : ''} ${wide ? 'max-md:hidden' : ''}`}>
           {cell(row)}
         </td>
       ))}

@@ -15,7 +15,12 @@ const ICON = `data:image/svg+xml;base64,${btoa(
 
 let pair: Promise<Ed25519Keypair> | undefined;
 
+let isRegistered = false;
+
+/** It is for a simulated chain: its key is unprotected, so no other money may be in reach of it. */
 export function registerDemoWallet(): void {
+  if (isRegistered) return;
+  isRegistered = true;
   registerWallet(wallet);
 }
 

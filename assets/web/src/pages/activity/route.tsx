@@ -99,7 +99,7 @@ const COLUMNS: Column<Entry>[] = [
     cell: (entry) => (
       <div>
         <p className="font-medium">{actionText(entry.action)}</p>
-        <p className="max-w-[420px] truncate text-xs text-muted" title={detailText(entry)}>
+        <p className="max-w-[48vw] truncate md:max-w-[420px] text-xs text-muted" title={detailText(entry)}>
           {detailText(entry)}
         </p>
       </div>

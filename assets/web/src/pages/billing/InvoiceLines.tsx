@@ -1,5 +1,5 @@
 import type { Schemas } from '../../server/api';
-import { formatCount } from '../../format';
+import { formatCount, formatMonth } from '../../format';
 import { Money } from '../../ui/Money';
 
 type Line = Schemas['InvoiceLine'];
@@ -12,13 +12,19 @@ export function InvoiceLines({ lines }: { lines: readonly Line[] }) {
         <li key={line.position} className="flex items-baseline justify-between gap-4 px-3 py-2">
           <div>
             <p>{lineText(line)}</p>
-            <p className="text-xs text-muted">{quantityText(line)}</p>
+            <Quantity line={line} />
           </div>
           <Money micros={line.amount_micros} />
         </li>
       ))}
     </ul>
   );
+}
+
+/** Nothing for what is one piece. */
+export function Quantity({ line }: { line: Line }) {
+  const text = quantityText(line);
+  return text === '' ? null : <p className="text-xs text-muted">{text}</p>;
 }
 
 const CREDIT_REASON: Record<string, string> = {
@@ -34,11 +40,12 @@ export function creditReason(reason: string): string {
 }
 
 export function lineText({ kind, text, credit_reason: reason }: Line): string {
-  return kind === 'credit' && reason !== undefined ? `Credit: ${creditReason(reason)}` : text;
+  if (kind === 'credit' && reason !== undefined) return `Credit: ${creditReason(reason)}`;
+  return text.replace(/\b\d{4}-\d{2}$/, formatMonth);
 }
 
-/** "5,442 × $1.00 per 10,000"; nothing for what is one piece. */
-export function quantityText({ quantity, price, price_per: per, kind }: Line): string {
+/** "5,442 × $1.00 per 10,000". */
+function quantityText({ quantity, price, price_per: per, kind }: Line): string {
   if (kind === 'credit' || (quantity === 1 && per === 1)) return '';
   return `${formatCount(quantity)} × ${price}${per === 1 ? '' : ` per ${formatCount(per)}`}`;
 }

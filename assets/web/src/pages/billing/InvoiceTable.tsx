@@ -61,5 +61,5 @@ const COLUMNS: Column<Invoice>[] = [
   },
   { name: 'State', by: ({ state }) => state, cell: ({ state }) => <StateBadge state={state} /> },
   { name: 'Charges', right: true, wide: true, by: (row) => row.charges_micros, cell: (row) => <Money micros={row.charges_micros} /> },
-  { name: 'To pay', right: true, by: (row) => row.amount_micros, cell: (row) => <Money micros={row.amount_micros} /> },
+  { name: 'After credit', right: true, by: (row) => row.amount_micros, cell: (row) => <Money micros={row.amount_micros} /> },
 ];

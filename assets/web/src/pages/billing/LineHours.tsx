@@ -10,6 +10,7 @@ import { Money } from '../../ui/Money';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
+import { lineText } from './InvoiceLines';
 
 type Hours = Schemas['LineHours'];
 type Hour = Schemas['HourOfLine'];
@@ -26,7 +27,7 @@ export function LineHours({ invoice, position, onClose }: { invoice: string; pos
         {(hours) => (
           <div className="grid gap-4">
             <p className="text-[13px] text-muted">
-              {hours.line.text}: {formatCount(hours.line.quantity)} in {formatCount(hours.items.length)} hours. Requests are kept since <Time at={hours.requests_kept_since} show="day" />.
+              {lineText(hours.line)}: {formatCount(hours.line.quantity)} in {formatCount(hours.items.length)} hours. Requests are kept since <Time at={hours.requests_kept_since} show="day" />.
             </p>
             <div className="-mx-5 border-t border-line">
               <Table caption="Hours" columns={columnsOf(hours)} rows={hours.items} rowKey={({ from }) => from} empty={<p className="px-5 py-6 text-[13px] text-muted">Nothing was used.</p>} />
@@ -47,7 +48,7 @@ function columnsOf({ line, requests_kept_since: kept }: Hours): Column<Hour>[] {
     { name: 'Hour', by: ({ from }) => from, cell: ({ from }) => <Time at={from} /> },
     { name: 'Billable requests', right: true, by: (hour) => hour.billable_requests, cell: (hour) => formatCount(hour.billable_requests) },
     { name: 'Sent', right: true, wide: true, by: (hour) => hour.billable_bytes, cell: (hour) => formatBytes(hour.billable_bytes) },
-    { name: 'Adds', right: true, cell: ({ amount_micros: micros }) => (micros === undefined ? '–' : <Money micros={micros} />) },
+    { name: 'Adds', right: true, cell: ({ amount_micros: micros }) => (micros === undefined ? '–' : <Money micros={micros} belowDigits={4} />) },
     {
       name: 'Requests',
       hideName: true,

@@ -5,7 +5,6 @@ import { formatMoney, formatShare } from '../../format';
 import type { Schemas } from '../../server/api';
 import type { EscrowSearch } from '../../search';
 import { billingQuery, customerQuery, escrowQuery, transactionsQuery, walletUsdcQuery } from '../../server/queries';
-import { Badge } from '../../ui/Badge';
 import { Button } from '../../ui/Button';
 import { Copy } from '../../ui/Copy';
 import { Dialog } from '../../ui/Dialog';
@@ -64,7 +63,7 @@ function Account({ escrow }: { escrow: Schemas['Escrow'] }) {
   const customer = useQuery(customerQuery).data;
   const { spending_limit_micros: limit, period_charged_micros: charged } = escrow;
   return (
-    <Panel title="Account on the chain" aside={escrow.is_simulated ? <Badge tone="warn">Simulated chain: play money</Badge> : undefined}>
+    <Panel title="Account on the chain" aside={escrow.is_simulated ? <span className="text-xs text-muted">Simulated chain: play money</span> : undefined}>
       <Figures columns={3}>
         <Figure label="Balance" note="Withdrawable at any time">
           <Money micros={escrow.balance_micros} />

@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { formatMonth } from '../../format';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
+import { customerQuery } from '../../server/queries';
 import { Banner } from '../../ui/Banner';
 import { Button, buttonClass } from '../../ui/Button';
 import { Copy } from '../../ui/Copy';
@@ -15,10 +16,11 @@ import { Panel } from '../../ui/Panel';
 import { Problem } from '../../ui/Problem';
 import { Boxes } from '../../ui/Skeleton';
 import { StateBadge } from '../../ui/StateBadge';
+import { stateLabel } from '../../ui/states';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
-import { lineText, quantityText } from './InvoiceLines';
+import { Quantity, lineText } from './InvoiceLines';
 import { purposeText } from './InvoiceTable';
 import { LineHours } from './LineHours';
 import { invoiceQuery } from './queries';
@@ -73,20 +75,21 @@ function Actions({ detail }: { detail: Detail }) {
 function InvoiceBody({ detail }: { detail: Detail }) {
   return (
     <>
+      <PrintHead detail={detail} />
       <StateNote detail={detail} />
       <Panel title="Lines" aside={<StateBadge state={detail.state} />}>
         <LinesTable detail={detail} />
         <div className="border-t border-line px-4 py-4 text-[13px] sm:px-5">
-        <dl className="ml-auto grid max-w-sm gap-1.5">
-          <Sum label="Charges" micros={detail.charges_micros} />
-          {detail.credits_micros > 0 && <Sum label="Credit used" micros={-detail.credits_micros} />}
-          <div className="flex justify-between gap-6 border-t border-line pt-2 text-base font-semibold">
-            <dt>{detail.state === 'paid' ? 'Paid' : 'To pay'}</dt>
-            <dd>
-              <Money micros={detail.amount_micros} />
-            </dd>
-          </div>
-        </dl>
+          <dl className="ml-auto grid max-w-sm gap-1.5">
+            <Sum label="Charges" micros={detail.charges_micros} />
+            {detail.credits_micros > 0 && <Sum label="Credit used" micros={-detail.credits_micros} />}
+            <div className="flex justify-between gap-6 border-t border-line pt-2 text-base font-semibold">
+              <dt>{detail.state === 'paid' ? 'Paid' : 'To pay'}</dt>
+              <dd>
+                <Money micros={detail.amount_micros} />
+              </dd>
+            </div>
+          </dl>
           {detail.remainder_micros > 0 && (
             <p className="mt-1.5 text-right text-xs text-muted">
               <Money micros={detail.remainder_micros} /> rounded off, and not charged
@@ -107,6 +110,29 @@ function InvoiceBody({ detail }: { detail: Detail }) {
         {detail.is_simulated_chain && 'Simulated chain: this is play money.'}
       </p>
     </>
+  );
+}
+
+/** Whose invoice it is and when it was issued: on the screen that is around it, on paper it is not. */
+function PrintHead({ detail }: { detail: Detail }) {
+  const customer = useQuery(customerQuery).data;
+  return (
+    <dl className="hidden grid-cols-[10rem_1fr] gap-x-4 gap-y-1 text-[13px] print:grid">
+      <dt>Issued</dt>
+      <dd>{detail.issued_at === undefined || detail.issued_at === null ? 'Not yet: a draft' : <Time at={detail.issued_at} show="day" />}</dd>
+      <dt>State</dt>
+      <dd>{stateLabel(detail.state)}</dd>
+      {customer !== undefined && (
+        <>
+          <dt>Customer</dt>
+          <dd>
+            {customer.name === '' ? '' : `${customer.name}, `}number {customer.customer_id}
+          </dd>
+          <dt>Wallet</dt>
+          <dd className="font-mono text-xs break-all">{customer.wallet_address}</dd>
+        </>
+      )}
+    </dl>
   );
 }
 
@@ -177,14 +203,12 @@ function lineColumns(open: (line: Line) => void): Column<Line>[] {
       cell: (line) => (
         <div>
           <p>{lineText(line)}</p>
-          <p className="text-xs text-muted">{quantityText(line)}</p>
+          <Quantity line={line} />
         </div>
       ),
     },
-    { name: 'Month', wide: true, cell: ({ month }) => formatMonth(month) },
     {
-      name: 'From what',
-      wide: true,
+      name: 'Counted from',
       cell: (line) =>
         line.from === undefined ? (
           <span className="text-muted">–</span>

@@ -2,7 +2,7 @@ import type { UseQueryResult } from '@tanstack/react-query';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Receipt } from 'lucide-react';
-import { formatMonth } from '../../format';
+import { formatAboutMoney, formatMonth } from '../../format';
 import type { Schemas } from '../../server/api';
 import { billingQuery } from '../../server/queries';
 import { Badge } from '../../ui/Badge';
@@ -101,7 +101,7 @@ function Standing({ billing }: { billing: Billing }) {
           <Money micros={credits} />
         </Figure>
         <Figure label="Usage a day" note={runway?.ends_at === undefined ? 'By the last seven days' : <>Lasts until <Time at={runway.ends_at} show="day" /></>}>
-          {runway === undefined ? '–' : <Money micros={runway.per_day_micros} />}
+          {runway === undefined ? '–' : formatAboutMoney(runway.per_day_micros)}
         </Figure>
       </Figures>
     </Panel>

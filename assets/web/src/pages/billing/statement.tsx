@@ -82,6 +82,19 @@ const REASON: Record<string, string> = {
   credit_expired: 'Credit expired',
 };
 
+/** What is more for the customer, and what is less; an invoice that is issued moves nothing yet. */
+const SIGN: Record<string, string> = { deposit: '+', credit_granted: '+', withdrawal: '−', invoice_paid: '−', credits_used: '−', credit_expired: '−' };
+
+function Amount({ entry }: { entry: Entry }) {
+  const sign = Object.hasOwn(SIGN, entry.reason) ? SIGN[entry.reason] : '';
+  return (
+    <span className={sign === '+' ? 'text-good' : ''}>
+      {sign}
+      <Money micros={amountOf(entry)} />
+    </span>
+  );
+}
+
 const COLUMNS: Column<Entry>[] = [
   { name: 'When', cell: ({ at }) => <Time at={at} /> },
   {
@@ -90,15 +103,15 @@ const COLUMNS: Column<Entry>[] = [
       <div>
         <p>{(Object.hasOwn(REASON, reason) ? REASON[reason] : undefined) ?? <span className="inline-block first-letter:uppercase">{reason.replaceAll('_', ' ')}</span>}</p>
         {invoice !== undefined && (
-          <Link to="/billing/invoices/$invoice" params={{ invoice }} className="text-xs text-link hover:underline">
+          <Link to="/billing/invoices/$invoice" params={{ invoice }} className="text-xs whitespace-nowrap text-link hover:underline">
             {invoice}
           </Link>
         )}
       </div>
     ),
   },
-  { name: 'Amount', right: true, cell: (entry) => <Money micros={amountOf(entry)} /> },
-  { name: 'Escrow after', right: true, cell: ({ after }) => <Money micros={after.escrow_micros} /> },
+  { name: 'Amount', right: true, cell: (entry) => <Amount entry={entry} /> },
+  { name: 'Escrow after', right: true, wide: true, cell: ({ after }) => <Money micros={after.escrow_micros} /> },
   { name: 'Credit after', right: true, wide: true, cell: ({ after }) => <Money micros={after.credits_micros} /> },
   { name: 'Owed after', right: true, wide: true, cell: ({ after }) => <Money micros={after.owed_micros} /> },
 ];

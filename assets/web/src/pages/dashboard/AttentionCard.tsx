@@ -8,6 +8,7 @@ import { isServiceName, serviceLabel, tierLabel } from '../../server/names';
 import { buttonClass } from '../../ui/Button';
 import { Money } from '../../ui/Money';
 import { Time } from '../../ui/Time';
+import { TermsLink } from '../terms/TermsLink';
 import { AcceptTerms } from './AcceptTerms';
 
 interface AttentionProps {
@@ -50,7 +51,12 @@ export function AttentionCard(props: AttentionProps) {
 function termsItems({ customer }: AttentionProps): Item[] {
   if (customer === undefined || (customer.terms_version ?? 0) >= customer.current_terms_version) return [];
   const version = customer.current_terms_version;
-  return [{ key: 'terms', text: `Version ${version} of the terms of service waits for you to accept it.`, action: <AcceptTerms version={version} /> }];
+  const text = (
+    <>
+      Version {version} of the <TermsLink>terms of service</TermsLink> waits for you to accept it.
+    </>
+  );
+  return [{ key: 'terms', text, action: <AcceptTerms version={version} /> }];
 }
 
 function beginItems({ services }: AttentionProps): Item[] {

@@ -1,12 +1,12 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { formatCount, formatMonth } from '../../format';
+import { formatAboutMoney, formatCount, formatMonth } from '../../format';
 import type { Schemas } from '../../server/api';
 import { Figure, Figures } from '../../ui/Figures';
 import { Loaded } from '../../ui/Loaded';
 import { Money } from '../../ui/Money';
 import { Panel } from '../../ui/Panel';
-import { Boxes } from '../../ui/Skeleton';
+import { FigureLines } from '../../ui/Skeleton';
 import { Time } from '../../ui/Time';
 import { daysLeft, forecast } from './forecast';
 
@@ -20,7 +20,7 @@ export function MoneyPanel({ query }: { query: UseQueryResult<Billing> }) {
         <span className="text-xs text-muted">{query.data?.is_simulated_chain === true ? 'Simulated chain: play money' : 'USDC on Sui'}</span>
       }
     >
-      <Loaded query={query} skeleton={<Boxes count={1} height={100} className="p-5" />}>
+      <Loaded query={query} skeleton={<FigureLines />}>
         {(billing) => <MoneyFigures billing={billing} />}
       </Loaded>
     </Panel>
@@ -39,7 +39,7 @@ function MoneyFigures({ billing }: { billing: Billing }) {
             'Nothing is billed yet'
           ) : (
             <Link to="/billing/invoices/$invoice" params={{ invoice: 'draft' }} className="text-link hover:underline">
-              {formatMonth(draft.month)} and the renewal, line by line
+              {formatMonth(draft.month)}, line by line
             </Link>
           )
         }
@@ -49,14 +49,20 @@ function MoneyFigures({ billing }: { billing: Billing }) {
         </span>
       </Figure>
       <Figure label="Expected at month end" note={expected === undefined ? 'Not enough is known' : `At the present rate, ${formatCount(daysLeft(billing.as_of))} days to go`}>
-        {expected === undefined ? '–' : <>≈ <Money micros={expected} /></>}
+        {expected === undefined ? '–' : formatAboutMoney(expected)}
       </Figure>
       <Figure
-        label="Escrow balance"
+        label="Balance"
         note={
-          <Link to="/billing/credits" className="text-link hover:underline">
-            and <Money micros={credits} /> of credit
-          </Link>
+          <>
+            <Link to="/billing/escrow" className="text-link hover:underline">
+              Escrow
+            </Link>
+            , and{' '}
+            <Link to="/billing/credits" className="text-link hover:underline">
+              <Money micros={credits} /> of credit
+            </Link>
+          </>
         }
       >
         <Money micros={escrow?.balance_micros ?? 0} />

@@ -10,7 +10,7 @@ import { dollars } from '../../server/config';
 import { allRequests } from '../../server/traffic';
 import { buttonClass } from '../../ui/Button';
 import { Loaded } from '../../ui/Loaded';
-import { Boxes } from '../../ui/Skeleton';
+import { Boxes, NumberLine } from '../../ui/Skeleton';
 import { Sparkline } from '../../ui/Sparkline';
 import { Updating } from '../../ui/Updating';
 import { StateBadge } from '../../ui/StateBadge';
@@ -73,7 +73,10 @@ function Offer({ name }: { name: ServiceName }) {
 
 function Use({ name, service, tier }: { name: ServiceName; service: Service; tier: string }) {
   const stretch = { range: '24h', service: name } as const;
-  const summary = useQuery(summaryQuery(stretch)).data?.current;
+  const query = useQuery(summaryQuery(stretch));
+  const summary = query.data?.current;
+  const known = summary !== undefined;
+  const waiting = query.isError ? '–' : <NumberLine />;
   const series = useQuery(seriesQuery(stretch, 'class')).data;
   return (
     <>
@@ -83,11 +86,11 @@ function Use({ name, service, tier }: { name: ServiceName; service: Service; tie
       <dl className="mt-4 grid grid-cols-2 gap-3">
         <div>
           <dt className="text-xs text-muted">Requests, 24 h</dt>
-          <dd className="text-xl font-semibold">{summary === undefined ? '–' : formatCount(summary.requests)}</dd>
+          <dd className="text-xl font-semibold">{known ? formatCount(summary.requests) : waiting}</dd>
         </div>
         <div>
           <dt className="text-xs text-muted">Success rate</dt>
-          <dd className="text-xl font-semibold">{summary === undefined ? '–' : formatShare(summary.requests - summary.errors, summary.requests)}</dd>
+          <dd className="text-xl font-semibold">{known ? formatShare(summary.requests - summary.errors, summary.requests) : waiting}</dd>
         </div>
       </dl>
       <div className="mt-auto pt-3">

@@ -9,7 +9,7 @@ import { Empty } from '../../ui/Empty';
 import { Figure, Figures } from '../../ui/Figures';
 import { Loaded } from '../../ui/Loaded';
 import { Panel } from '../../ui/Panel';
-import { Boxes } from '../../ui/Skeleton';
+import { FigureLines } from '../../ui/Skeleton';
 
 const DAY = { range: '24h' } as const;
 
@@ -18,7 +18,7 @@ export function TrafficPanel() {
   const series = useQuery(seriesQuery(DAY, 'class'));
   return (
     <Panel title="Traffic, last 24 hours" aside={<span className="text-xs text-muted">All services, UTC</span>}>
-      <Loaded query={summary} skeleton={<Boxes count={1} height={420} className="p-5" />}>
+      <Loaded query={summary} skeleton={<FigureLines chartHeight={306} />}>
         {({ current, previous }) => (
           <>
             <TrafficFigures current={current} previous={previous} />

@@ -1,7 +1,7 @@
 import type { ServiceName } from '../../server/names';
 import { Banner } from '../../ui/Banner';
 import { CopyBox } from '../../ui/Copy';
-import { curlLine } from './curl';
+import { TryIt } from './TryIt';
 
 /** A key's text, when it is shown, and a command that uses it. */
 export function KeyText({ service, text, once }: { service: ServiceName; text: string; once: boolean }) {
@@ -18,7 +18,7 @@ export function KeyText({ service, text, once }: { service: ServiceName; text: s
       </div>
       <div>
         <p className="mb-1 text-[13px] font-medium">Try it</p>
-        <CopyBox text={curlLine(service, text)} what="command" />
+        <TryIt service={service} text={text} />
       </div>
     </div>
   );

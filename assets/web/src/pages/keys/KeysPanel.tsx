@@ -7,7 +7,8 @@ import type { Schemas } from '../../server/api';
 import type { ServiceName } from '../../server/names';
 import type { Service } from '../../server/queries';
 import { SERVICE_LABEL } from '../../server/names';
-import { keyUseQuery, keysQuery } from '../../server/queries';
+import { isUpdating, keyUseQuery, keysQuery } from '../../server/queries';
+import { Badge } from '../../ui/Badge';
 import { Button, buttonClass } from '../../ui/Button';
 import { Empty } from '../../ui/Empty';
 import { MENU_ITEM, Menu } from '../../ui/Menu';
@@ -18,6 +19,7 @@ import { StateBadge } from '../../ui/StateBadge';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
+import { Updating } from '../../ui/Updating';
 import { CreateKey } from './CreateKey';
 import type { KeyDialog } from './KeyDialogs';
 import { OpenKeyDialog } from './KeyDialogs';
@@ -61,6 +63,7 @@ export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps)
       title={title}
       aside={
         <div className="flex items-center gap-3">
+          {rows.length > 0 && <Propagation sync={service.sync} />}
           {first !== undefined && <Allowance count={rows.length} included={first.included} max={first.max} />}
           {rows.length > 0 && create}
         </div>
@@ -96,6 +99,16 @@ export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps)
       {creating && <CreateKey service={name} extra={first !== undefined && rows.length >= first.included} onClose={() => setCreating(false)} />}
       {opened !== undefined && <OpenKeyDialog dialog={opened.dialog} service={name} apiKey={opened.key} onClose={() => setOpened(undefined)} />}
     </Panel>
+  );
+}
+
+/** Whether gateways work with the keys as they are listed; the network's page says it gateway by gateway. */
+function Propagation({ sync }: Pick<Service, 'sync'>) {
+  if (isUpdating({ sync })) return <Updating />;
+  return (
+    <Link to="/network" className="hover:underline max-sm:hidden" title="See each gateway">
+      {sync === 'synced' ? <Badge tone="good">In force</Badge> : <Badge tone="idle">No gateway reached</Badge>}
+    </Link>
   );
 }
 
@@ -154,6 +167,7 @@ function columnsOf(
     {
       name: 'Requests, 24 h',
       right: true,
+      wide: true,
       by: (key) => useOf(key)?.requests_24h ?? 0,
       cell: (key) => (
         <Link to="/services/$service/logs" params={{ service: name }} search={{ key: String(key.fingerprint >>> 0) }} className="text-link hover:underline">

@@ -8,10 +8,23 @@ const GATEWAY: Record<ServiceName, { port: number; path: string }> = {
   graphql: { port: 20_004, path: '/graphql' },
 };
 
-export function curlLine(service: ServiceName, key: string): string {
-  const { port, path } = GATEWAY[service];
-  const address = `http://${window.location.hostname}:${port}${path}`;
+/** Scheme, host and port that requests to a service are sent to. */
+export interface Address {
+  url: string;
+  /** The operator has not said it: it is this page's host and the port of the shipped configuration. */
+  isGuess: boolean;
+}
+
+export function addressOf(service: ServiceName, configured: Record<string, string>, host: string): Address {
+  const url = Object.hasOwn(configured, service) ? configured[service] : undefined;
+  return url === undefined ? { url: `http://${host}:${GATEWAY[service].port}`, isGuess: true } : { url, isGuess: false };
+}
+
+export function curlLine(service: ServiceName, key: string, { url }: Address): string {
+  const address = url + GATEWAY[service].path;
   const header = `-H 'X-API-Key: ${key}'`;
   if (service === 'graphql') return `curl ${header} -H 'Content-Type: application/json' \\\n  -d '{"query":"{ chainIdentifier }"}' ${address}`;
-  return `curl ${header} ${service === 'grpc' ? '--http2-prior-knowledge ' : ''}${address}`;
+  if (service === 'seal') return `curl ${header} ${address}`;
+  // Without TLS nothing tells the two sides to speak HTTP/2.
+  return `curl ${header} ${url.startsWith('https:') ? '--http2' : '--http2-prior-knowledge'} ${address}`;
 }

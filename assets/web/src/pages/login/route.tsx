@@ -1,4 +1,4 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import type { Wallet, WalletAccount } from '@wallet-standard/base';
 import { FlaskConical, LoaderCircle, ShieldCheck } from 'lucide-react';
@@ -6,8 +6,10 @@ import { useEffect, useState } from 'react';
 import { shortAddress } from '../../format';
 import { Brand } from '../../ui/Brand';
 import { Problem } from '../../ui/Problem';
+import { TermsLink } from '../terms/TermsLink';
 import { ThemeSwitch } from '../../ui/ThemeSwitch';
-import { DEMO_WALLET } from '../../wallet/demo';
+import { siteQuery } from '../../server/queries';
+import { DEMO_WALLET, registerDemoWallet } from '../../wallet/demo';
 import { signIn } from '../../wallet/session';
 import { WalletRefusal, connect, useWallets } from '../../wallet/standard';
 
@@ -30,6 +32,9 @@ export function LoginPage() {
             <ShieldCheck aria-hidden="true" className="size-4 shrink-0" strokeWidth={1.5} />
             No password and no personal data. The wallet signs a text with this site’s address and the time; it is good once and for five minutes.
           </p>
+          <p className="mt-3 pl-6 text-xs text-muted">
+            <TermsLink>Terms of service</TermsLink>
+          </p>
         </div>
       </main>
     </div>
@@ -46,6 +51,11 @@ function SignIn() {
   const client = useQueryClient();
   const navigate = useNavigate();
   const wallets = useWallets();
+  const site = useQuery(siteQuery);
+  const isSimulated = site.data?.is_simulated_chain === true;
+  useEffect(() => {
+    if (isSimulated) registerDemoWallet();
+  }, [isSimulated]);
   const [choice, setChoice] = useState<Choice>();
   const sign = useMutation({
     mutationFn: ({ wallet, account }: { wallet: Wallet; account: WalletAccount }) => signIn(wallet, account),
@@ -66,7 +76,7 @@ function SignIn() {
   const busy = open.isPending || sign.isPending;
   const opened = open.variables;
   const real = wallets.filter(({ name }) => name !== DEMO_WALLET);
-  const demo = wallets.find(({ name }) => name === DEMO_WALLET);
+  const demo = isSimulated ? wallets.find(({ name }) => name === DEMO_WALLET) : undefined;
   const start = (wallet: Wallet) => {
     sign.reset();
     setChoice(undefined);
@@ -81,7 +91,8 @@ function SignIn() {
           {real.map((wallet) => (
             <WalletRow key={wallet.name} wallet={wallet} busy={busy && opened === wallet} disabled={busy} onStart={start} />
           ))}
-          {real.length === 0 && (
+          {real.length === 0 && site.isPending && <li className="h-19" />}
+          {real.length === 0 && !site.isPending && (
             <li className="px-4 py-4 text-[13px] text-pretty text-muted">
               <p className="font-medium text-ink">No Sui wallet in this browser</p>
               <p className="mt-0.5">Install one, such as Slush, Suiet or Phantom, and it appears here by itself.</p>

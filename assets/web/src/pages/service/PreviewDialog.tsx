@@ -73,6 +73,8 @@ function Now({ preview, asked }: { preview: Preview; asked: Asked }) {
       </Banner>
     );
   }
+  // Credit that is used is a line of the invoice.
+  const methods = preview.paid_by.filter(({ method }) => method !== 'credits');
   return (
     <section aria-label="Charged today">
       <div className="flex items-baseline justify-between gap-4">
@@ -85,9 +87,9 @@ function Now({ preview, asked }: { preview: Preview; asked: Asked }) {
         <InvoiceLines lines={invoice.lines} />
       </div>
       <ul className="mt-2 grid gap-1 text-[13px] text-muted">
-        {preview.paid_by.map(({ method, amount_micros: amount }) => (
+        {methods.map(({ method, amount_micros: amount }) => (
           <li key={method} className="flex justify-between gap-4">
-            <span>Paid from {method === 'credits' ? 'credit' : method}</span>
+            <span>Paid from {method}</span>
             <Money micros={amount} />
           </li>
         ))}
@@ -109,7 +111,8 @@ function Next({ preview }: { preview: Preview }) {
       <div>
         <h3 className="font-semibold">Next invoice, on the 1st</h3>
         <p className="text-muted">
-          Usage so far and the next month, less <Money micros={next.credits_micros} /> of credit
+          Usage so far and the next month
+          {next.credits_micros > 0 && <>, less <Money micros={next.credits_micros} /> of credit</>}
         </p>
       </div>
       <p className="text-base font-semibold">

@@ -7,6 +7,7 @@ import { useKeyNames } from '../../server/keyNames';
 import { isServiceName, serviceLabel } from '../../server/names';
 import { configQuery } from '../../server/queries';
 import { count, dollars } from '../../server/config';
+import { CLEAN, endText, eventText } from '../../server/trace';
 import { classOf } from '../../server/traffic';
 import { Dot } from '../../ui/chart/Chart';
 import { Copy } from '../../ui/Copy';
@@ -36,7 +37,7 @@ function Trace({ request }: { request: LoggedRequest }) {
   const config = useQuery(configQuery).data;
   const price = config === undefined ? undefined : Math.floor(dollars(config, 'freqs_usd') / Math.max(1, count(config, 'freqs_count')));
   return (
-    <div className="grid gap-5">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-5">
       <p className="font-mono text-[13px] break-all">
         <span className="text-muted">{request.method}</span> {request.path}
       </p>
@@ -53,7 +54,7 @@ function Trace({ request }: { request: LoggedRequest }) {
         </Fact>
         <Fact label="Billed">{request.is_billable ? <>Yes{price !== undefined && <>, <Money micros={price * request.repeat} /></>}</> : 'No'}</Fact>
         <Fact label="Service">{serviceLabel(request.service)}</Fact>
-        <Fact label="Network">{request.network ?? 'Not told'}</Fact>
+        <Fact label="Network">{networkText(request.network)}</Fact>
         <Fact label="Key">{request.key_fingerprint === undefined ? 'None' : keyName(String(request.key_fingerprint >>> 0))}</Fact>
         <Fact label="Client">
           <span className="font-mono text-xs">{request.client_ip}</span>
@@ -67,17 +68,23 @@ function Trace({ request }: { request: LoggedRequest }) {
         <Fact label="Received">{formatBytes(request.bytes_in)}</Fact>
         <Fact label="Sent">{formatBytes(request.bytes_out)}</Fact>
         <Fact label="How it ended">
-          <span className="font-mono text-xs">{request.termination}</span>
+          {endText(request.termination)}
+          {request.termination !== CLEAN && <span className="ml-1.5 font-mono text-xs text-muted">{request.termination}</span>}
         </Fact>
-        <Fact label="Gateway event">{request.event === 0 ? 'None' : request.event}</Fact>
+        <Fact label="Reason">{eventText(request.event)}</Fact>
       </dl>
       <Times times={request.times} />
       <p className="flex items-center gap-1 border-t border-line pt-3 text-xs text-muted">
-        X-Request-ID <span className="truncate font-mono">{request.request_id}</span>
+        <span className="shrink-0">X-Request-ID</span> <span className="truncate font-mono">{request.request_id}</span>
         <Copy text={request.request_id} what="request id" />
       </p>
     </div>
   );
+}
+
+function networkText(network: string | undefined | null): string {
+  if (network === undefined || network === null) return 'Not told';
+  return network.charAt(0).toUpperCase() + network.slice(1);
 }
 
 function Fact({ label, children }: { label: string; children: ReactNode }) {
@@ -104,13 +111,14 @@ function Times({ times }: { times: Schemas['TrafficTimes'] }) {
         Where the time went <span>{formatDuration(times.total_ms ?? null)}</span>
       </h3>
       <ul className="mt-2 grid gap-1.5 text-xs">
-        {PHASES.map(({ field, label }) => {
+        {PHASES.map(({ field, label }, index, phases) => {
           const ms = times[field];
+          const begin = phases.slice(0, index).reduce((sum, before) => sum + (times[before.field] ?? 0), 0);
           return (
-            <li key={field} className="grid grid-cols-[10rem_minmax(0,1fr)_4rem] items-center gap-3">
+            <li key={field} className="grid grid-cols-[8.5rem_minmax(0,1fr)_3.5rem] items-center gap-3 sm:grid-cols-[10rem_minmax(0,1fr)_4rem]">
               <span className="text-muted">{label}</span>
               <span aria-hidden="true" className="h-1.5 overflow-hidden rounded-sm bg-line">
-                <span className="block h-full bg-link" style={{ width: `${Math.min(100, (100 * (ms ?? 0)) / total)}%` }} />
+                <span className="block h-full bg-link" style={{ marginLeft: `${Math.min(100, (100 * begin) / total)}%`, width: `${Math.min(100, (100 * (ms ?? 0)) / total)}%` }} />
               </span>
               <span className="text-right">{formatDuration(ms ?? null)}</span>
             </li>

@@ -2,8 +2,9 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useParams } from '@tanstack/react-router';
 import type { ServiceName } from '../../server/names';
 import { SERVICE_LABEL, tierLabel } from '../../server/names';
-import { isUpdating, serviceQuery } from '../../server/queries';
+import { billingQuery, isUpdating, serviceQuery } from '../../server/queries';
 import { Banner } from '../../ui/Banner';
+import { buttonClass } from '../../ui/Button';
 import { Page } from '../../ui/Page';
 import { StateBadge } from '../../ui/StateBadge';
 import { Updating } from '../../ui/Updating';
@@ -20,6 +21,8 @@ const ABOUT: Record<ServiceName, string> = {
 export function ServiceFrame() {
   const { service: name } = useParams({ from: '/account/services/$service' });
   const service = useQuery(serviceQuery(name)).data;
+  const owed = useQuery(billingQuery).data?.owed_micros ?? 0;
+  const isUnpaid = service?.state === 'suspended_no_payment' || (service?.state === 'disabled' && owed > 0);
   const subscribed = service !== undefined && service.state !== 'not_provisioned';
   return (
     <Page
@@ -40,10 +43,18 @@ export function ServiceFrame() {
       tabs={<ServiceTabs name={name} />}
     >
       {service?.banner !== undefined && (
-        <Banner tone={service.state === 'suspended_no_payment' ? 'bad' : 'warn'} title={service.banner} />
+        <Banner tone={service.state === 'suspended_no_payment' ? 'bad' : 'warn'} title={service.banner} action={isUnpaid ? <Deposit /> : undefined} />
       )}
       <Outlet />
     </Page>
+  );
+}
+
+function Deposit() {
+  return (
+    <Link to="/billing/escrow" search={{ action: 'deposit' }} className={buttonClass('primary')}>
+      Deposit
+    </Link>
   );
 }
 

@@ -5,7 +5,6 @@ import { useState } from 'react';
 import { formatBytes, formatDuration } from '../../format';
 import type { LogsSearch } from '../../search';
 import { api, ask } from '../../server/api';
-import { useReachable } from '../../server/connection';
 import type { ServiceName } from '../../server/names';
 import { useKeyNames } from '../../server/keyNames';
 import { CLASS_FILTERS, classOf } from '../../server/traffic';
@@ -79,6 +78,7 @@ export function ServiceLogs() {
           ) : (
             <Table
               caption="Requests"
+              dense
               columns={COLUMNS}
               rows={rows}
               rowKey={keyOf}
@@ -184,16 +184,15 @@ function Chip({ text, onRemove }: { text: React.ReactNode; onRemove: () => void 
 }
 
 function TailPanel({ name, onStop, onOpen }: { name: ServiceName; onStop: () => void; onOpen: (row: LoggedRequest) => void }) {
-  const { rows, dropped } = useTail(name);
-  const reachable = useReachable();
+  const { rows, dropped, isOpen } = useTail(name);
   return (
     <Panel
       title="Requests, live"
       aside={
         <div className="flex items-center gap-3">
           <span className="flex items-center gap-2 text-[13px] text-muted">
-            <span aria-hidden="true" className={`size-2 rounded-full ${reachable ? 'bg-good motion-safe:animate-pulse' : 'border-2 border-warn'}`} />
-            {reachable ? 'Following' : 'Reconnecting'}
+            <span aria-hidden="true" className={`size-2 rounded-full ${isOpen ? 'bg-good motion-safe:animate-pulse' : 'border-2 border-warn'}`} />
+            {isOpen ? 'Following' : 'Connecting'}
           </span>
           <Button icon={<Pause aria-hidden="true" className="size-3.5" strokeWidth={1.75} />} onClick={onStop}>
             Stop
@@ -204,12 +203,13 @@ function TailPanel({ name, onStop, onOpen }: { name: ServiceName; onStop: () => 
       {dropped > 0 && <p className="border-b border-line px-5 py-2 text-xs text-muted">There are more than can be shown: {dropped} were left out. They are all in the list when you stop.</p>}
       <Table
         caption="Requests as they come"
+        dense
         columns={COLUMNS}
         rows={rows}
         rowKey={keyOf}
         onOpen={onOpen}
         empty={
-          <Empty Icon={Play} title="Waiting for requests">
+          <Empty Icon={Play} title={isOpen ? 'Waiting for requests' : 'Connecting'}>
             Each appears here within two seconds. Filters do not apply here.
           </Empty>
         }
@@ -233,7 +233,7 @@ const COLUMNS: Column<LoggedRequest>[] = [
         search={(before) => ({ ...before, request: id })}
         replace
         resetScroll={false}
-        className="block max-w-[380px] truncate font-mono text-xs hover:underline"
+        className="block max-w-[44vw] truncate md:max-w-[380px] font-mono text-xs hover:underline"
         title={`${method} ${path}`}
       >
         <span className="text-muted">{method}</span> {path}
@@ -253,7 +253,7 @@ const COLUMNS: Column<LoggedRequest>[] = [
       );
     },
   },
-  { name: 'Time', right: true, cell: ({ times }) => formatDuration(times.total_ms ?? null) },
+  { name: 'Time', right: true, wide: true, cell: ({ times }) => formatDuration(times.total_ms ?? null) },
   { name: 'Sent', right: true, wide: true, cell: ({ bytes_out: bytes }) => formatBytes(bytes) },
   { name: 'Client', wide: true, cell: ({ client_ip: ip }) => <span className="font-mono text-xs">{ip}</span> },
 ];

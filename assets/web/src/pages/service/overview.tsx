@@ -9,7 +9,7 @@ import { Chart } from '../../ui/chart/Chart';
 import { Figure, Figures } from '../../ui/Figures';
 import { Loaded } from '../../ui/Loaded';
 import { Panel } from '../../ui/Panel';
-import { Boxes } from '../../ui/Skeleton';
+import { Boxes, FigureLines } from '../../ui/Skeleton';
 import { formatShort } from '../../format';
 import { TrafficFigures } from '../dashboard/TrafficPanel';
 import { FirstRequest } from './FirstRequest';
@@ -42,7 +42,7 @@ function Subscribed({ name, service }: { name: ServiceName; service: Service }) 
           </Link>
         }
       >
-        <Loaded query={summary} skeleton={<Boxes count={1} height={100} className="p-5" />}>
+        <Loaded query={summary} skeleton={<FigureLines chartHeight={286} />}>
           {({ current, previous }) =>
             current.requests === 0 ? <FirstRequest name={name} service={service} /> : <TrafficFigures current={current} previous={previous} />
           }

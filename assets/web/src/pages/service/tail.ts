@@ -10,16 +10,28 @@ export type LoggedRequest = Schemas['TrafficRequest'];
 /** Older ones make room. */
 const KEPT = 200;
 
-export function useTail(service: ServiceName): { rows: readonly LoggedRequest[]; dropped: number } {
+interface Tail {
+  rows: readonly LoggedRequest[];
+  /** How many were left out, because there were too many. */
+  dropped: number;
+  /** Whether requests are heard of as they come; not while the stream is being opened. */
+  isOpen: boolean;
+}
+
+export function useTail(service: ServiceName): Tail {
   const client = useQueryClient();
-  const [state, setState] = useState<{ rows: readonly LoggedRequest[]; dropped: number }>({ rows: [], dropped: 0 });
+  const [isOpen, setIsOpen] = useState(false);
+  const [state, setState] = useState<Pick<Tail, 'rows' | 'dropped'>>({ rows: [], dropped: 0 });
   useEffect(
     () =>
-      openStream(client, `/api/traffic/live?service=${service}`, 'requests', (data) => {
-        const { items, dropped } = JSON.parse(data) as Schemas['TrafficNews'];
-        setState((before) => ({ rows: [...items, ...before.rows].slice(0, KEPT), dropped: before.dropped + dropped }));
+      openStream(client, `/api/traffic/live?service=${service}`, 'requests', {
+        onState: setIsOpen,
+        onEvent: (data) => {
+          const { items, dropped } = JSON.parse(data) as Schemas['TrafficNews'];
+          setState((before) => ({ rows: [...items, ...before.rows].slice(0, KEPT), dropped: before.dropped + dropped }));
+        },
       }),
     [client, service],
   );
-  return state;
+  return { ...state, isOpen };
 }

@@ -17,7 +17,7 @@ import { Loaded } from '../../ui/Loaded';
 import { Panel } from '../../ui/Panel';
 import { RangePicker } from '../../ui/RangePicker';
 import { Segments } from '../../ui/Segments';
-import { Boxes } from '../../ui/Skeleton';
+import { FigureLines } from '../../ui/Skeleton';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
 import { TrafficFigures } from '../dashboard/TrafficPanel';
@@ -50,7 +50,7 @@ export function ServiceTraffic() {
         <p className="text-[13px] text-muted">Times are UTC</p>
       </div>
       <Panel title="Requests" aside={<Segments label="Drawn by" value={by} options={BY} onChange={(next) => go({ by: next })} />}>
-        <Loaded query={summary} skeleton={<Boxes count={1} height={380} className="p-5" />}>
+        <Loaded query={summary} skeleton={<FigureLines chartHeight={306} />}>
           {({ current, previous }) => (
             <>
               <TrafficFigures current={current} previous={previous} />

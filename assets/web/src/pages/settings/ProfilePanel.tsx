@@ -13,6 +13,7 @@ import { Panel } from '../../ui/Panel';
 import { Problem } from '../../ui/Problem';
 import { Time } from '../../ui/Time';
 import { toast } from '../../ui/toasts';
+import { TermsLink } from '../terms/TermsLink';
 import { AcceptTerms } from '../dashboard/AcceptTerms';
 
 export function ProfilePanel() {
@@ -57,7 +58,7 @@ function Profile({ customer }: { customer: Schemas['Customer'] }) {
             errors={fieldMessages(rename.error, 'name')}
             hint="On invoices and in this dashboard. May be empty."
           />
-          <Button type="submit" className="mt-6" busy={rename.isPending} disabled={name.trim() === customer.name}>
+          <Button type="submit" className="sm:mt-6" busy={rename.isPending} disabled={name.trim() === customer.name}>
             Save
           </Button>
         </div>
@@ -78,10 +79,13 @@ function Profile({ customer }: { customer: Schemas['Customer'] }) {
         <Row label="Terms of service">
           {accepted && customer.terms_accepted_at !== undefined ? (
             <span>
-              Version {customer.terms_version} accepted on <Time at={customer.terms_accepted_at} show="day" />
+              <TermsLink>Version {customer.terms_version}</TermsLink> accepted on <Time at={customer.terms_accepted_at} show="day" />
             </span>
           ) : (
-            <AcceptTerms version={customer.current_terms_version} />
+            <span className="flex flex-wrap items-center gap-3">
+              <TermsLink>Version {customer.current_terms_version}</TermsLink>
+              <AcceptTerms version={customer.current_terms_version} />
+            </span>
           )}
         </Row>
       </dl>

@@ -56,13 +56,9 @@ function columnsOf(end: (id: string) => void, busy: boolean): Column<Session>[] 
     {
       name: 'Browser',
       cell: ({ user_agent: agent, is_current: current }) => (
-        <span title={agent}>
+        <span title={agent} className="flex flex-wrap items-baseline gap-x-2">
           {browserText(agent)}
-          {current && (
-            <span className="ml-2">
-              <Badge tone="good">This one</Badge>
-            </span>
-          )}
+          {current && <Badge tone="good">This one</Badge>}
         </span>
       ),
     },

@@ -5,6 +5,7 @@ import { customerQuery } from '../../server/queries';
 import { Copy } from '../../ui/Copy';
 import { Page } from '../../ui/Page';
 import { Panel } from '../../ui/Panel';
+import { TermsLink } from '../terms/TermsLink';
 import { GLOSSARY } from './glossary';
 
 export function SupportPage() {
@@ -26,6 +27,7 @@ export function SupportPage() {
             <a href="/api/docs" className="text-link underline underline-offset-2">
               What the API can do
             </a>
+            , and the <TermsLink>terms of service</TermsLink>
           </p>
         </div>
       </Panel>

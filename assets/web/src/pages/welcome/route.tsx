@@ -9,7 +9,6 @@ import type { Service } from '../../server/queries';
 import { SERVICE_LABEL, isServiceName } from '../../server/names';
 import { billingQuery, keysQuery, servicesQuery, summaryQuery } from '../../server/queries';
 import { Button, buttonClass } from '../../ui/Button';
-import { CopyBox } from '../../ui/Copy';
 import { Loaded } from '../../ui/Loaded';
 import { Money } from '../../ui/Money';
 import { Page } from '../../ui/Page';
@@ -18,7 +17,7 @@ import { Segments } from '../../ui/Segments';
 import { Boxes } from '../../ui/Skeleton';
 import { DepositForm } from '../billing/DepositForm';
 import { CreateKey } from '../keys/CreateKey';
-import { curlLine } from '../keys/curl';
+import { TryIt } from '../keys/TryIt';
 import { useServiceAction } from '../service/mutations';
 import { TierCards } from './tiers';
 
@@ -81,7 +80,7 @@ function Steps({ services }: { services: readonly Service[] }) {
       </Step>
       <Step {...step(4)} title="Send a request" note={requests > 0 ? `${formatCount(requests)} in the last 24 hours` : 'It appears here by itself, within two seconds.'}>
         <div className="grid gap-3">
-          <CopyBox text={curlLine(name, 'YOUR_KEY')} what="command" />
+          <TryIt service={name} text="YOUR_KEY" />
           <p role="status" className="flex items-center gap-2 text-[13px] text-muted">
             <span aria-hidden="true" className="size-2 rounded-full bg-link motion-safe:animate-pulse" />
             Waiting for the first request …

@@ -13,6 +13,8 @@ interface PlotProps {
 
 const AXIS_WIDTH = 52;
 const TIP_GAP = 14;
+/** A label that is nearer to the right edge would be cut off. */
+const LABEL_ROOM = 12;
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif';
 
 /** Keeps one uPlot in its element, and only feeds and resizes it. */
@@ -102,10 +104,11 @@ const TICK_STEPS_S = [300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600, 4
 /** Ticks where UTC's minutes, hours or days are round, as many as there is room for. */
 function timeSplits(chart: uPlot, stepS: number): number[] {
   const { min = 0, max = 1 } = chart.scales['x'] ?? {};
-  const room = Math.max(2, Math.floor(chart.bbox.width / uPlot.pxRatio / 84));
+  const room = Math.max(2, Math.floor(chart.bbox.width / uPlot.pxRatio / 68));
   const every = TICK_STEPS_S.find((step) => step >= stepS && (max - min) / step <= room) ?? 2_592_000;
   const first = Math.ceil(min / every) * every;
-  return Array.from({ length: Math.max(0, Math.floor((max - first) / every) + 1) }, (_, tick) => first + tick * every);
+  const last = max - (LABEL_ROOM * uPlot.pxRatio * (max - min)) / Math.max(1, chart.bbox.width);
+  return Array.from({ length: Math.max(0, Math.floor((last - first) / every) + 1) }, (_, tick) => first + tick * every);
 }
 
 function hoverOf(chart: uPlot): ChartHover | null {

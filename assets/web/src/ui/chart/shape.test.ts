@@ -14,12 +14,16 @@ test('lines stand on each other, and a gap is nothing', () => {
 
 test('an axis ends at a round number that is not below the peak', () => {
   for (const [peak, top] of [
-    [0, 1],
-    [0.3, 0.4],
-    [1, 1],
+    [0, 2],
+    [0.3, 2],
+    [1, 2],
+    [2.5, 4],
+    [5, 6],
     [7, 8],
+    [49, 50],
+    [59, 60],
     [101, 200],
-    [230, 250],
+    [230, 300],
     [980, 1000],
     [12_345, 20_000],
   ] as const) {

@@ -41,11 +41,15 @@ export function stack(lines: readonly ChartLine[]): number[][] {
   });
 }
 
-const ROUND = [1, 2, 2.5, 4, 5, 8, 10];
+/** Their halves and quarters are short numbers, too. */
+const ROUND = [1, 2, 3, 4, 5, 6, 8, 10];
+/** Half of it is written at the axis, and half a request would be strange. */
+const LOWEST_TOP = 2;
 
 /** A round top for an axis that reaches so high. */
 export function roundTop(peak: number): number {
-  if (peak <= 0) return 1;
+  if (peak <= LOWEST_TOP) return LOWEST_TOP;
   const power = 10 ** Math.floor(Math.log10(peak));
-  return Number(((ROUND.find((candidate) => candidate * power >= peak) ?? 10) * power).toPrecision(2));
+  const fits = (candidate: number) => candidate * power >= peak && (candidate * power) % 2 === 0;
+  return (ROUND.find(fits) ?? 10) * power;
 }

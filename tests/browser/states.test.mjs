@@ -1,0 +1,168 @@
+// What a page does in states that a journey does not come by: sessions, refusals, failures, long lists, the keyboard alone.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { apiGet, openAccount, pretend as pretendAt, signedIn as signedInAt } from './account.mjs';
+import { launch, open, startServer } from './support.mjs';
+
+let server;
+let browser;
+let origin;
+let account;
+
+before(async () => {
+  server = await startServer();
+  ({ origin } = server);
+  browser = await launch();
+  account = await openAccount(origin, { services: { seal: 'pro' }, keys: { seal: ['production'] } });
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.remove();
+});
+
+const signedIn = (path, options) => signedInAt(browser, origin, account.key, path, options);
+const pretend = (page, path, change) => pretendAt(page, origin + path, change);
+
+test('a token and sessions are made and ended, and leave a trace in the activity', async () => {
+  const other = await signedIn('/settings');
+  const { context, page, problems } = await signedIn('/settings');
+  await page.getByRole('button', { name: 'Create token' }).click();
+  await page.getByRole('dialog').getByLabel('Name').fill('export');
+  await page.getByLabel('Read Traffic').check();
+  await page.getByRole('dialog').getByRole('button', { name: 'Create token' }).click();
+  const text = await page.getByRole('dialog').locator('pre').first().textContent();
+  assert.match(text, /^suiftly_pat_/);
+  await page.getByRole('button', { name: 'Done' }).click();
+  const withToken = (path) => fetch(`${origin}${path}`, { headers: { authorization: `Bearer ${text}` } });
+  assert.equal((await withToken('/api/traffic/summary')).status, 200);
+  assert.equal((await withToken('/api/billing')).status, 403);
+  await page.getByRole('button', { name: 'End all others' }).click();
+  await page.getByText('Every other session ended').waitFor();
+  await page.goto(`${origin}/activity?find=token`);
+  await page.getByText('API token created').waitFor();
+  assert.deepEqual(problems, []);
+
+  // It may be on its way to the sign-in already, which ends this navigation.
+  await other.page.goto(`${origin}/billing`, { waitUntil: 'commit' }).catch(() => {});
+  await other.page.waitForURL(/\/login/);
+  await other.context.close();
+  await context.close();
+});
+
+test('what a person types is kept when the wallet refuses, and the reason is shown', async () => {
+  const { context, page } = await open(browser, 'about:blank');
+  await page.addInitScript(() => {
+    const account = { address: `0x${'a'.repeat(64)}`, publicKey: new Uint8Array(32), chains: ['sui:mainnet'], features: [] };
+    const wallet = {
+      version: '1.0.0',
+      name: 'Careful',
+      icon: 'data:image/svg+xml;base64,',
+      chains: ['sui:mainnet'],
+      accounts: [account],
+      features: {
+        'standard:connect': { version: '1.0.0', connect: async () => ({ accounts: [account] }) },
+        'standard:events': { version: '1.0.0', on: () => () => undefined },
+        'sui:signPersonalMessage': { version: '1.1.0', signPersonalMessage: () => Promise.reject(new Error('The person said no')) },
+      },
+    };
+    const announce = ({ register }) => register(wallet);
+    addEventListener('wallet-standard:app-ready', (event) => announce(event.detail));
+    dispatchEvent(new CustomEvent('wallet-standard:register-wallet', { detail: announce }));
+  });
+  await page.goto(`${origin}/services/seal/logs?status=5xx`);
+  await page.waitForURL(/\/login\?next=/);
+  await page.getByRole('button', { name: /Careful/ }).click();
+  await page.getByText('The wallet did not sign').waitFor();
+  assert.ok(await page.getByText('The person said no').isVisible());
+  await context.close();
+});
+
+test('the demo wallet is offered only where money is play money, and commands go where the operator says', async () => {
+  const { context, page } = await open(browser, 'about:blank');
+  const site = { is_simulated_chain: false, service_urls: { seal: 'https://seal.example.com' }, terms_url: 'https://example.com/terms' };
+  await pretend(page, '/api/config/frontend', site);
+  await page.goto(`${origin}/login`);
+  await page.getByText('No Sui wallet in this browser').waitFor();
+  assert.equal(await page.getByRole('button', { name: /Demo wallet/ }).count(), 0);
+  assert.equal(await page.getByRole('link', { name: 'Terms of service' }).getAttribute('href'), 'https://example.com/terms');
+  await context.close();
+
+  const inside = await signedIn('/support');
+  await pretend(inside.page, '/api/config/frontend', { service_urls: site.service_urls });
+  await inside.page.goto(`${origin}/services/seal/keys`);
+  await inside.page.getByRole('button', { name: 'Create key' }).click();
+  await inside.page.getByRole('dialog').getByRole('button', { name: 'Create key' }).click();
+  await inside.page.getByText(/^curl .* https:\/\/seal\.example\.com\/v1\/service$/).waitFor();
+  await inside.context.close();
+});
+
+test('an overdue payment, a stop for it and a suspended account are told on every page', async () => {
+  const { context, page } = await signedIn('/support');
+  await pretend(page, '/api/billing', { standing: 'grace', owed_micros: 9_000_000, suspends_at: '2030-01-02T03:04:05Z' });
+  await page.goto(`${origin}/activity`);
+  await page.getByText('Payment overdue: $9.00').waitFor();
+  await page.getByText('2 Jan 2030, 03:04 UTC').waitFor();
+  await page.unrouteAll({ behavior: 'wait' });
+  await pretend(page, '/api/billing', { standing: 'suspended', owed_micros: 9_000_000 });
+  await pretend(page, '/api/customer', { status: 'suspended' });
+  await page.goto(`${origin}/services/seal`);
+  await page.getByText('Services are stopped: $9.00 is unpaid').waitFor();
+  await page.getByText('This account is suspended').waitFor();
+  await context.close();
+});
+
+test('a failure of the server is a sentence with a way forward, and asking again helps', async () => {
+  const { context, page } = await signedIn('/support');
+  let broken = true;
+  await page.route(`${origin}/api/billing/credits**`, (route) =>
+    broken
+      ? route.fulfill({ status: 503, contentType: 'application/problem+json', json: { type: 'about:blank', title: 'Not ready', status: 503, code: 'query_timeout' } })
+      : route.continue(),
+  );
+  await page.goto(`${origin}/billing/credits`);
+  await page.getByText('The question was too large').waitFor();
+  const again = page.getByRole('button', { name: 'Try again' });
+  await again.waitFor();
+  broken = false;
+  const credit = page.getByText('Days before a subscription');
+  // News of the account may ask again before the click does.
+  await Promise.any([again.click(), credit.waitFor()]);
+  await credit.waitFor();
+  await context.close();
+});
+
+test('the keyboard alone reaches the content, opens a dialog, and gets back', async () => {
+  const { context, page } = await signedIn('/api-keys');
+  // Tab begins at the top of a page that was just loaded, not where the button to sign in was.
+  await page.reload();
+  await page.getByRole('button', { name: 'Create key' }).first().waitFor();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => location.hash), '#content');
+  const create = page.getByRole('button', { name: 'Create key' }).first();
+  await create.focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), 'INPUT');
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+  assert.ok(await create.evaluate((button) => button === document.activeElement), 'the focus is back');
+  await context.close();
+});
+
+test('of ten thousand keys only those in sight are drawn', async () => {
+  const { context, page } = await signedIn('/support');
+  const [known] = (await apiGet(page, '/api/services/seal/api-keys')).items;
+  const items = Array.from({ length: 10_000 }, (_, number) => ({ ...known, api_key_id: `key_${number}`, name: `key ${number}` }));
+  await page.route(`${origin}/api/services/seal/api-keys?*`, (route) => route.fulfill({ json: { items, included: 2, max: 20_000 } }));
+  await page.goto(`${origin}/services/seal/keys`);
+  await page.getByText('key 0', { exact: true }).waitFor();
+  const list = page.getByRole('region', { name: /API keys of Seal/ });
+  await list.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+  await page.getByText('key 9999', { exact: true }).waitFor();
+  assert.ok((await page.getByRole('row').count()) < 60);
+  await context.close();
+});
