@@ -101,6 +101,7 @@ packages() {
   { have haproxy || [[ -x /usr/sbin/haproxy ]]; } || missing+=(haproxy)
   have chromium || missing+=(chromium)
   have openssl || missing+=(openssl)
+  { have ip || [[ -x /usr/sbin/ip ]]; } || missing+=(iproute2)
   python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
   if ((${#missing[@]})); then
     apt_install "${missing[@]}" || explain_missing "${missing[@]}"
@@ -128,6 +129,7 @@ explain_missing() {
       build-essential) required=yes && say 'missing: a C and C++ compiler and make (required: SQLite is compiled)' ;;
       haproxy) say 'missing: HAProxy (optional: without it the demo feeds itself synthetic log lines)' ;;
       openssl) say 'missing: openssl (optional: only the test of log formats over TLS needs it, and fails without)' ;;
+      iproute2) say 'missing: iproute2 (optional: only the test of gateways in networks of their own needs it)' ;;
       chromium) say 'missing: Chromium (optional: only the browser tests need it, and fail without it)' ;;
       python3-venv) say 'missing: Python with venv (optional: only the test of the API by schemathesis needs it, and fails without)' ;;
       shellcheck) say 'missing: shellcheck (optional: without it the shell scripts are not checked)' ;;

@@ -1,7 +1,7 @@
 //! `suiftly haproxy`
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -9,8 +9,10 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::core::haproxy_config::check::check;
+use crate::core::haproxy_config::version::{admin_socket, concern};
 use crate::core::haproxy_config::{Settings, render};
 use crate::core::id::{Network, Service};
+use crate::gateway::runtime::Runtime;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HaproxyCommand {
@@ -20,7 +22,9 @@ pub(super) enum HaproxyCommand {
     Print(PrintArgs),
     /// Says what an existing configuration lacks: rules, their order, log lines
     #[command(after_help = "Example: suiftly haproxy check /etc/haproxy/haproxy.cfg\n\n\
-                            Exit code 1 if something is missing. What says the same in other words is told as missing, too.")]
+                            Exit code 1 if something is missing. What says the same in other words is told as missing, too.\n\
+                            If the HAProxy of this configuration runs and may be asked (`stats socket`), a warning tells \
+                            whether its version is one that suiftly is for.")]
     Check(CheckArgs),
 }
 
@@ -55,6 +59,14 @@ pub(super) struct CheckArgs {
     /// Prints one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// The HAProxy that runs with the configuration.
+#[derive(Debug, Serialize)]
+struct Running {
+    version: String,
+    /// Why it is not the right one.
+    concern: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -112,13 +124,18 @@ fn check_file(args: &CheckArgs) -> Result<()> {
     let path = args.file.display();
     let text = std::fs::read_to_string(&args.file).with_context(|| format!("cannot read {path}"))?;
     let findings = check(&text);
+    let running = running(&text)?;
+    if let Some(concern) = running.as_ref().and_then(|running| running.concern.as_ref()) {
+        eprintln!("warning: {concern}");
+    }
     if args.json {
         let missing: Vec<Missing> = findings
             .iter()
             .cloned()
             .map(|finding| Missing { section: finding.section, missing: finding.missing, reason: finding.reason })
             .collect();
-        super::print_json(&serde_json::json!({ "complete": missing.is_empty(), "missing": missing }))?;
+        let complete = missing.is_empty();
+        super::print_json(&serde_json::json!({ "complete": complete, "missing": missing, "haproxy": running }))?;
     } else {
         findings.iter().for_each(|finding| println!("{finding}"));
     }
@@ -131,6 +148,15 @@ fn check_file(args: &CheckArgs) -> Result<()> {
         1 => bail!("{path} lacks something; compare it with `suiftly haproxy print`"),
         count => bail!("{path} lacks {count} things; compare it with `suiftly haproxy print`"),
     }
+}
+
+/// Who answers at the configuration's socket, if anybody does.
+fn running(configuration: &str) -> Result<Option<Running>> {
+    let Some(socket) = admin_socket(configuration) else { return Ok(None) };
+    let runtime = Runtime::new(Path::new(&socket), Path::new(""));
+    let Ok(process) = super::block_on(async { runtime.process().await })? else { return Ok(None) };
+    let concern = concern(&process.version, configuration);
+    Ok(Some(Running { version: process.version, concern }))
 }
 
 fn read_pair(text: &str) -> Result<(Service, String), String> {

@@ -1,7 +1,24 @@
 //! The HAProxy configuration that enforces keys and limits and writes the lines that are billed.
 //!
 //! The two texts beside this module are the configuration with holes; [`render`] fills them. The shipped
-//! `etc/haproxy/suiftly.cfg` is the rendering of [`Settings::default`].
+//! `etc/haproxy/suiftly.cfg` is the rendering of [`Settings::default`]. [`version`] says which HAProxy it is for.
+//!
+//! A stream (a gRPC method that answers with many messages, an event stream) is one request: HAProxy writes its line when
+//! it ends, with all its bytes, and counts it in the second in which it began. So its line has class 1 or 2 like any
+//! other, and the classes 7 (a part of a stream) and 8 (its end) are never written. Nothing that HAProxy has could write
+//! them without counting a request twice:
+//! - `option logasap` writes the one line early, when the answer's head has come, with a `+` before the bytes: what is
+//!   streamed after that is never told. Such a line is not counted, but refused as unfinished.
+//! - The steps of a `log-profile` (3.1) are accept, request, connect, response and close: none comes while a stream
+//!   lasts, so there is nothing of which class 7 could tell, and before 3.1 there are none.
+//! - `do-log` (3.1) writes a line where a rule stands, and rules run before the body.
+//!
+//! What follows from it: a stream's bytes are right, and come when it has ended, by itself, by a time-out without a
+//! message, by a client that leaves, or by the `hard-stop-after` of a reload; then with what had been sent until then. A
+//! stream is lost when HAProxy is killed, like any request that it has not answered yet. A customer whose balance ends
+//! while a stream lasts is refused the next request, and the stream goes on: HAProxy has no limit for how long a stream
+//! may be, so the backend has to end it. Another gateway than HAProxy may write classes 7 and 8: they are read, kept,
+//! and counted as they should be.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,6 +30,7 @@ use crate::core::log_line::s1;
 use crate::core::request_id;
 
 pub mod check;
+pub mod version;
 
 const BASE: &str = include_str!("haproxy_config/base.cfg");
 const SERVICE: &str = include_str!("haproxy_config/service.cfg");

@@ -3,6 +3,8 @@
 
 #[path = "properties/frames.rs"]
 mod frames;
+#[path = "properties/haproxy.rs"]
+mod haproxy;
 #[path = "properties/lines.rs"]
 mod lines;
 #[path = "properties/texts.rs"]
@@ -11,6 +13,7 @@ mod texts;
 mod vaults;
 
 pub use frames::{spool_record, syslog_frame};
+pub use haproxy::haproxy_config;
 pub use lines::{log_formats, log_line};
 pub use texts::{ip_allowlist, text};
 pub use vaults::{vault_file, vault_text};

@@ -64,6 +64,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "core",
             "daemon",
             "demo",
+            "gateway",
             "http",
             "intake",
             "ledger",

@@ -10,9 +10,10 @@ mod properties;
 /// Tells whether the input was taken, and panics if the property does not hold.
 type Property = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Property); 11] = [
+const TARGETS: [(&str, Property); 12] = [
     ("api_key", properties::api_key),
     ("config", properties::config),
+    ("haproxy_config", properties::haproxy_config),
     ("ip_allowlist", properties::ip_allowlist),
     ("log_formats", properties::log_formats),
     ("log_line", properties::log_line),

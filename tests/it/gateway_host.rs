@@ -16,13 +16,13 @@ use tokio::time::sleep;
 
 use crate::gateway_world::{Kind, World};
 use crate::server::Server;
-use crate::support::{binary, create_secrets};
+use crate::support::{binary, create_secrets, haproxy};
 use crate::wallet::{SignedIn, Wallet};
 
 const WITHIN: Duration = Duration::from_secs(40);
 
 /// A child that ends with the test.
-struct Running(Child);
+pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -44,7 +44,7 @@ pub async fn until(world: &World, key: &str, status: u16) -> Duration {
 }
 
 /// A customer with Seal on, and a key.
-fn subscribed(server: &Server) -> (SignedIn<'_>, String, String) {
+pub fn subscribed(server: &Server) -> (SignedIn<'_>, String, String) {
     let person = Wallet::new().sign_in(server).with_credit(1000);
     for (action, body) in [("subscribe", Some(json!({"tier": "enterprise"}))), ("enable", None)] {
         let answer = person.send("POST", &format!("/api/services/seal/{action}"), body);
@@ -123,13 +123,18 @@ pub async fn host(number: u8, primary: &str, ca: Option<&Path>, secrets: &Secret
 }
 
 /// TLS in front of the primary, with a certificate of an authority of its own.
-struct Tls {
+pub struct Tls {
     folder: PathBuf,
-    port: u16,
+    pub port: u16,
 }
 
 impl Tls {
     async fn new(folder: &Path, primary: &str) -> Self {
+        Self::at(folder, primary, "127.0.0.1", "DNS:localhost").await
+    }
+
+    /// At an address of this host, with a certificate for these names.
+    pub async fn at(folder: &Path, primary: &str, address: &str, names: &str) -> Self {
         let folder = folder.to_owned();
         let openssl = |arguments: &str| {
             let run = Command::new("openssl").args(arguments.split(' ')).current_dir(&folder).output().unwrap();
@@ -138,7 +143,8 @@ impl Tls {
         let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
         openssl(&format!("req -x509 {new_key} -keyout ca.key -out ca.pem -days 2 -subj /CN=ca"));
         openssl(&format!("req {new_key} -keyout leaf.key -out leaf.csr -subj /CN=localhost"));
-        fs::write(folder.join("leaf.ext"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n").unwrap();
+        let extensions = format!("subjectAltName={names}\nbasicConstraints=CA:FALSE\n");
+        fs::write(folder.join("leaf.ext"), extensions).unwrap();
         openssl(
             "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out leaf.crt -days 2 -extfile leaf.ext",
         );
@@ -147,26 +153,31 @@ impl Tls {
         let port = free_addresses().await.unwrap()[0].1.port();
         let text = format!(
             "defaults\n  mode http\n  timeout client 60s\n  timeout server 60s\n  timeout connect 5s\nfrontend f\n  \
-             bind 127.0.0.1:{port} ssl crt {}\n  default_backend b\nbackend b\n  server s {primary}\n",
+             bind {address}:{port} ssl crt {}\n  default_backend b\nbackend b\n  server s {primary}\n",
             folder.join("leaf.pem").display()
         );
         fs::write(folder.join("tls.cfg"), text).unwrap();
         Self { folder, port }
     }
 
-    fn start(&self) -> Running {
-        let mut command = Command::new("/usr/sbin/haproxy");
+    /// Who vouches for it.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    pub fn start(&self) -> Running {
+        let mut command = Command::new(haproxy());
         command.arg("-db").arg("-f").arg(self.folder.join("tls.cfg"));
         Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 }
 
 /// Whether the customer is told that all changes of Seal are in force.
-fn sync(person: &SignedIn<'_>) -> String {
+pub fn sync(person: &SignedIn<'_>) -> String {
     person.get("/api/services/seal").body["sync"].as_str().unwrap_or_default().to_owned()
 }
 
-async fn until_sync(person: &SignedIn<'_>, state: &str) {
+pub async fn until_sync(person: &SignedIn<'_>, state: &str) {
     let begun = Instant::now();
     while sync(person) != state {
         assert!(begun.elapsed() < WITHIN, "not {state} but {}", sync(person));
@@ -189,7 +200,7 @@ async fn of_two_gateways_the_one_that_is_cut_off_is_waited_for_and_catches_up() 
     let tls = Tls::new(folder.path(), &http).await;
     let running_tls = tls.start();
     let near = host(2, &format!("http://{http}"), None, &secrets).await;
-    let far = host(3, &format!("https://localhost:{}", tls.port), Some(&tls.folder.join("ca.pem")), &secrets).await;
+    let far = host(3, &format!("https://localhost:{}", tls.port), Some(&tls.authority()), &secrets).await;
     let remotes = format!("[gateway]\nremotes = \"2=http://{}, 3=http://{}\"\n", near.health, far.health);
     let server = Server::start_at(folder, &http, &remotes);
     let (person, key, id) = subscribed(&server);

@@ -14,7 +14,7 @@ use suiftly::core::calendar::UtcMillis;
 use suiftly::core::haproxy_config::{Settings, render};
 use suiftly::core::haproxy_map::{KeyHash, LimitEntry, Maps};
 use suiftly::core::id::{CustomerId, Network, Service};
-use suiftly::core::log_line::{Reject, parse};
+use suiftly::core::log_line::{Reject, RequestLine, parse};
 use suiftly::core::tier::Tier;
 use suiftly::core::vault::{
     ApiEntry, ApiVault, Limits, NewVault, Picture, Status, VaultCode, VaultHash, VaultKey, VaultOpener, VaultSealer,
@@ -66,6 +66,8 @@ pub fn entry(keys: &[&str], guaranteed_per_s: u32, burst_per_s: u32) -> ApiEntry
 /// Vaults as whoever writes them makes them.
 pub struct Publisher {
     pub folder: PathBuf,
+    /// Number 1 of the vault keys.
+    pub key: [u8; 32],
     sealer: VaultSealer,
     pub opener: VaultOpener,
     pub newest: BTreeMap<VaultCode, (u64, VaultHash)>,
@@ -74,10 +76,15 @@ pub struct Publisher {
 impl Publisher {
     pub fn new(folder: &Path) -> Self {
         std::fs::create_dir_all(folder).unwrap();
-        let vault_key = (1, random().unwrap());
-        let sealer = VaultSealer::new(vault_key, &random().unwrap());
-        let opener = VaultOpener::new([vault_key], sealer.public_key());
-        Self { folder: folder.to_owned(), sealer, opener, newest: BTreeMap::new() }
+        let key = random().unwrap();
+        let sealer = VaultSealer::new((1, key), &random().unwrap());
+        let opener = VaultOpener::new([(1, key)], sealer.public_key());
+        Self { folder: folder.to_owned(), key, sealer, opener, newest: BTreeMap::new() }
+    }
+
+    /// As a gateway's secrets have it.
+    pub fn public_key(&self) -> String {
+        self.sealer.public_key().to_string()
     }
 
     /// Writes the next vault of a code, and returns its sequence.
@@ -163,7 +170,7 @@ impl Running {
     }
 
     /// Until it says so.
-    pub async fn until(&self, what: &str, is_so: impl Fn(&AgentStatus) -> bool) -> AgentStatus {
+    pub async fn until(&self, what: &str, mut is_so: impl FnMut(&AgentStatus) -> bool) -> AgentStatus {
         let deadline = Instant::now() + WITHIN;
         loop {
             let status = self.status.read();
@@ -213,6 +220,15 @@ impl World {
     }
 
     pub async fn start_with(kind: Kind, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_edited(kind, change, |text| text).await
+    }
+
+    /// With another text than is rendered: shorter times, say.
+    pub async fn start_edited(
+        kind: Kind,
+        change: impl FnOnce(&mut Settings),
+        edit: impl FnOnce(String) -> String,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let vaults = Publisher::new(&folder.path().join("vaults"));
         let backend = Backend::start().await;
@@ -226,7 +242,7 @@ impl World {
                 text = text.replace(&bind, &format!("  bind {} accept-proxy\n", service.listen));
             }
         }
-        std::fs::write(folder.path().join("haproxy.cfg"), text).unwrap();
+        std::fs::write(folder.path().join("haproxy.cfg"), edit(text)).unwrap();
         let haproxy = spawn(folder.path(), kind == Kind::Master);
         let world = Self { folder, settings, vaults, backend, haproxy, has_sources: kind == Kind::Sources };
         world.until_it_answers().await;
@@ -257,11 +273,16 @@ impl World {
     }
 
     pub fn agent(&self) -> Running {
+        self.agent_of(&self.vaults.folder, &self.vaults.opener)
+    }
+
+    /// An agent that takes somebody else's vaults.
+    pub fn agent_of(&self, vault_folder: &Path, opener: &VaultOpener) -> Running {
         let options = AgentOptions {
-            vault_folder: self.vaults.folder.clone(),
+            vault_folder: vault_folder.to_owned(),
             map_folder: self.folder.path().to_owned(),
             haproxy_socket: PathBuf::from(&self.settings.admin_socket),
-            opener: self.vaults.opener.clone(),
+            opener: opener.clone(),
         };
         let status = Arc::new(SharedStatus::new(1));
         let stop = CancellationToken::new();
@@ -289,14 +310,20 @@ impl World {
 
     /// Class, event, customer and status of each line of the log, once there are so many.
     pub async fn log_lines(&self, count: usize) -> Vec<(u8, u8, Option<u32>, u16)> {
+        let outcome = |line: &RequestLine<'_>| {
+            (line.class.number(), line.event.0, line.customer.map(CustomerId::get), line.status)
+        };
+        self.read_log(count, outcome).await
+    }
+
+    /// What `read` takes of each line of the log, once there are so many.
+    pub async fn read_log<T>(&self, count: usize, read: impl Fn(&RequestLine<'_>) -> T) -> Vec<T> {
         let deadline = Instant::now() + WITHIN;
         loop {
             let log = std::fs::read_to_string(self.folder.path().join("requests.log")).unwrap();
-            let parsed = log.lines().map(|line| parse(line.as_bytes())).filter(|line| *line != Err(Reject::Notice));
-            let lines: Vec<_> = parsed
-                .map(|line| line.unwrap())
-                .map(|line| (line.class.number(), line.event.0, line.customer.map(CustomerId::get), line.status))
-                .collect();
+            let parsed = log.lines().map(|line| (line, parse(line.as_bytes())));
+            let parsed = parsed.filter(|(_, parsed)| *parsed != Err(Reject::Notice));
+            let lines: Vec<T> = parsed.map(|(line, parsed)| read(&parsed.expect(line))).collect();
             if lines.len() >= count {
                 return lines;
             }
@@ -309,7 +336,7 @@ impl World {
 fn spawn(folder: &Path, with_master: bool) -> Child {
     let log = OpenOptions::new().create(true).append(true).open(folder.join("requests.log")).unwrap();
     let errors = OpenOptions::new().create(true).append(true).open(folder.join("haproxy.err")).unwrap();
-    let mut command = Command::new("/usr/sbin/haproxy");
+    let mut command = Command::new(crate::support::haproxy());
     if with_master {
         command.arg("-W");
     }

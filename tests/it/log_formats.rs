@@ -9,7 +9,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
@@ -22,11 +22,11 @@ use suiftly::core::calendar::UtcMillis;
 use suiftly::core::id::Service;
 use suiftly::core::log_line::{Format, PhaseTimes, RequestLine, json, parse_any, s1};
 
+use crate::support::haproxy;
+
 const HEADERS: [&str; 3] = ["rfc3164", "rfc5424", "raw"];
 /// Longer than anything takes here; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Debian has HAProxy outside an ordinary user's search path.
-const PROGRAMS: [&str; 2] = ["haproxy", "/usr/sbin/haproxy"];
 
 const KEY: &str = "Host: a\r\nConnection: close\r\nX-Cust: 12345\r\nX-Net: 1\r\nX-Class: 1\r\nX-Fp: 1005F7C\r\n\r\n";
 const NO_KEY: &str = "Host: a\r\nConnection: close\r\n\r\n";
@@ -112,7 +112,9 @@ fn check(lines: &[&str; 4], case: &Case, port: u16, header: &str, haproxy: u32) 
     let parsed = lines.map(|line| parse_any(line.as_bytes()).map_err(|reject| format!("{reject}: {line}")).unwrap());
     assert_eq!(parsed.each_ref().map(|(format, _)| *format), Format::ALL, "{lines:#?}");
     let [s1, httplog, httpslog, json] = parsed.map(|(_, line)| line);
-    assert_eq!(said(&s1), case.expected, "{}", lines[0]);
+    // An HAProxy of 2023 or later gives a whole URL that ends with the host the path that it means.
+    let newer = case.expected.replace(" GET - ", " GET / ");
+    assert!([case.expected, &newer].contains(&said(&s1).as_str()), "{} is not {}", lines[0], case.expected);
     assert_eq!((s1.service, s1.client_port, s1.pid), (Service::Seal, port, haproxy), "{}", lines[0]);
     assert_eq!(s1.backend, if s1.server == "<NOSRV>" { "seal_s1" } else { s1.backend }, "{}", lines[0]);
     for (line, text) in [&s1, &httplog, &httpslog, &json].into_iter().zip(lines) {
@@ -243,15 +245,9 @@ impl Gateway {
 }
 
 fn run(configuration: &Path) -> Child {
-    for program in PROGRAMS {
-        let mut command = Command::new(program);
-        command.arg("-db").arg("-f").arg(configuration).env("TZ", "UTC").stdin(Stdio::null());
-        match command.spawn() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            started => return started.unwrap(),
-        }
-    }
-    unreachable!("is HAProxy installed? `make setup` does that as root");
+    let mut command = Command::new(haproxy());
+    command.arg("-db").arg("-f").arg(configuration).env("TZ", "UTC").stdin(Stdio::null());
+    command.spawn().expect("HAProxy is installed; `make setup` does that as root")
 }
 
 /// A key and a certificate signed with it, for the two sides of HAProxy.

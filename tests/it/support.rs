@@ -1,6 +1,6 @@
 //! What several tests need.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use suiftly::app::App;
 use suiftly::chain::{Chain, SimChain};
@@ -22,6 +22,13 @@ pub const FIRST_LINE_MS: i64 = 1_795_424_400_000;
 /// The program under test.
 pub fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_suiftly"))
+}
+
+/// The HAProxy to try things with: `HAPROXY`, or Debian's, which is outside an ordinary user's search path.
+pub fn haproxy() -> PathBuf {
+    let debian = Path::new("/usr/sbin/haproxy");
+    let installed = || if debian.exists() { debian.to_owned() } else { PathBuf::from("haproxy") };
+    std::env::var_os("HAPROXY").map_or_else(installed, PathBuf::from)
 }
 
 /// A good, billable log line whose request counter tells it from all others.

@@ -14,7 +14,7 @@ use suiftly::config::Config;
 use suiftly::daemon::Daemon;
 
 use crate::server::{serve, write_config};
-use crate::support::{line, secrets};
+use crate::support::{haproxy, line, secrets};
 
 /// A port below those that the system chooses from, for both UDP and TCP; tests that run at the same time have others.
 pub fn free_port(group: u32) -> u16 {
@@ -153,7 +153,7 @@ impl Haproxy {
         let path = folder.join("haproxy.cfg");
         fs::write(&path, text).unwrap();
         let errors = fs::File::create(folder.join("haproxy.err")).unwrap();
-        let child = Command::new("/usr/sbin/haproxy").arg("-db").arg("-f").arg(&path).stderr(errors).spawn();
+        let child = Command::new(haproxy()).arg("-db").arg("-f").arg(&path).stderr(errors).spawn();
         let haproxy = Self { child: child.expect("HAProxy is installed; `make setup` does that as root"), ports };
         let deadline = Instant::now() + Duration::from_secs(10);
         while ports.iter().any(|port| TcpStream::connect(("127.0.0.1", *port)).is_err()) {

@@ -37,15 +37,15 @@ impl fmt::Display for Finding {
 
 /// A section and its directives, each with the comment that stands above it.
 #[derive(Debug, Default)]
-struct Section {
+pub(super) struct Section {
     /// Such as `frontend seal`.
-    title: String,
-    directives: Vec<Directive>,
+    pub(super) title: String,
+    pub(super) directives: Vec<Directive>,
 }
 
 #[derive(Debug, Clone)]
-struct Directive {
-    text: String,
+pub(super) struct Directive {
+    pub(super) text: String,
     comment: String,
 }
 
@@ -220,7 +220,7 @@ fn networks_of(frontend: &Section) -> Vec<Network> {
 }
 
 /// Sections with their directives. Comments of several lines are one sentence; an empty line ends them.
-fn read(text: &str) -> Vec<Section> {
+pub(super) fn read(text: &str) -> Vec<Section> {
     const TITLES: [&str; 14] = [
         "global",
         "defaults",

@@ -43,8 +43,9 @@ const NO_SERVER: &str = "<NOSRV>";
 
 /// What HAProxy's messages about itself and its servers say, in the same log if the configuration sends them there.
 /// A proxy's stop cannot be sent elsewhere: it goes where the proxy's requests go.
-const NOTICES: [&str; 6] = [
+const NOTICES: [&str; 7] = [
     " stopped (cumulated conns: ",
+    " remaining conns will be closed)",
     " has no server available!",
     " is DOWN, reason: ",
     " is DOWN via ",
@@ -226,6 +227,7 @@ impl Event {
     pub const OK: Self = Self(0);
     pub const KEY_MISSING: Self = Self(10);
     pub const MALFORMED: Self = Self(12);
+    pub const TOO_LARGE: Self = Self(13);
     pub const REQUEST_TIMEOUT: Self = Self(14);
     pub const KEY_REVOKED: Self = Self(31);
     pub const BACKEND_ERROR: Self = Self(50);
@@ -248,13 +250,16 @@ impl Event {
         match (termination.as_bytes(), status) {
             // Broken by the client: refused by the parser, or given up before it was whole.
             ([b'P' | b'C', b'R', ..], 400) => Self::MALFORMED,
+            // Before version 3.1, HAProxy answers 400 to this as well.
+            ([b'P', b'R', ..], 414 | 431) => Self::TOO_LARGE,
             ([b'c', b'R', ..], _) => Self::REQUEST_TIMEOUT,
-            ([b's', b'C', ..] | [b's', b'H', ..], _) => Self::TIMEOUT,
+            ([b's', b'C' | b'H' | b'D', ..], _) => Self::TIMEOUT,
             ([b's', b'Q', ..], _) => Self::QUEUE_TIMEOUT,
             ([b'S', b'C', ..], 503) if server == NO_SERVER => Self::NO_BACKEND,
             ([b'S', b'C', ..], 503) => Self::REFUSED,
             ([b'S', ..], 503) => Self::NO_BACKEND,
-            ([b'S', ..], _) => Self::BACKEND_ERROR,
+            // The last is an answer that is no HTTP.
+            ([b'S', ..], _) | ([b'P', b'H', ..], 502) => Self::BACKEND_ERROR,
             _ => Self::OK,
         }
     }

@@ -1,7 +1,8 @@
 //! The `s1` format: the version-tagged line that the shipped HAProxy configuration writes.
 //!
-//! Twenty-five columns separated by single spaces, nothing optional, `-` for absent (an absent path is empty). The last column is always there,
-//! so a line that was cut short is recognised.
+//! Twenty-five columns separated by single spaces, nothing optional, `-` for absent. An absent path (`OPTIONS *`) is
+//! empty, or from HAProxy 3.0 on not there at all. The last column is always there, so a line that was cut short is
+//! recognised.
 //!
 //! ```text
 //! s1 1763919000123 1 4711 17 42 12345 1 1 1 0 1005F7C 203.0.113.9 51234 20002 GET /v1/keys 200 312 1045 \
@@ -39,20 +40,43 @@ pub fn log_format(gateway: u8, service: Service) -> String {
 /// The columns with their mark.
 const COLUMNS: usize = 25;
 
+/// Where the path is, counted from 0.
+const PATH: usize = 16;
+
 /// Parses a line that begins with [`MARK`]; its characters need not have been checked.
 #[inline]
 pub(super) fn parse(line: &[u8]) -> Result<(Format, RequestLine<'_>), Reject> {
-    let mut ends = [0; COLUMNS];
+    match Cut::of(line, &mut [0; COLUMNS]) {
+        Ok(columns) => read(&columns),
+        Err(Reject::Truncated) => without_path(line),
+        Err(reject) => Err(reject),
+    }
+}
+
+/// From HAProxy 3.0 on, a request without a path has no column for it, where older ones write an empty one. The next
+/// column is a status, which no path is: a line that was cut short is still recognised.
+#[cold]
+fn without_path(line: &[u8]) -> Result<(Format, RequestLine<'_>), Reject> {
+    let mut ends = [0; COLUMNS - 1];
     let columns = Cut::of(line, &mut ends)?;
-    let (idle_ms, times) = times(&columns, 20)?;
+    if status_at(&columns, PATH).is_err() {
+        return Err(Reject::Truncated);
+    }
+    read(&columns)
+}
+
+/// What the columns say; those behind the path are counted from the last one.
+#[inline]
+fn read<'a, const N: usize>(columns: &Cut<'a, '_, N>) -> Result<(Format, RequestLine<'a>), Reject> {
+    let (idle_ms, times) = times(columns, N - 5)?;
     let ts = UtcMillis(columns.number(1, "ts")?).plus_ms(i64::from(idle_ms));
     let class = columns.number_or_absent(9, "class")?.unwrap_or(0);
     let event = columns.number_or_absent(10, "event")?.map_or(Event::OK, Event);
-    let path = columns.text(16);
-    let status = status_at(&columns, 17)?;
-    let termination = termination(columns.text(21))?;
-    let server = text(&columns, 23, "server")?;
-    let repeat = at_most(MAX_REPEAT, columns.number(24, "repeat")?, "repeat")?;
+    let path = if N == COLUMNS { columns.text(PATH) } else { "" };
+    let status = status_at(columns, N - 8)?;
+    let termination = termination(columns.text(N - 4))?;
+    let server = text(columns, N - 2, "server")?;
+    let repeat = at_most(MAX_REPEAT, columns.number(N - 1, "repeat")?, "repeat")?;
     let line = RequestLine {
         ts: in_range(ts)?,
         idle_ms,
@@ -65,29 +89,27 @@ pub(super) fn parse(line: &[u8]) -> Result<(Format, RequestLine<'_>), Reject> {
         network: network(columns.number_or_absent(8, "network")?)?,
         class: TrafficClass::from_number(class).ok_or(Reject::BadColumn("class"))?,
         event: if event == Event::OK { Event::from_termination(termination, status, server) } else { event },
-        key_fp: key_fp(&columns, 11)?,
-        client_ip: client_ip(&columns, 12)?,
+        key_fp: key_fp(columns, 11)?,
+        client_ip: client_ip(columns, 12)?,
         client_port: columns.number_or_absent(13, "client port")?.unwrap_or(0),
         listener_port: columns.number_or_absent(14, "listener port")?.unwrap_or(0),
-        method: text(&columns, 15, "method")?,
+        method: text(columns, 15, "method")?,
         // HAProxy writes nothing where there is no path: `OPTIONS *`, or a whole URL that ends with the host.
         path: LoggedPath::from(if path.is_empty() { "-" } else { path }),
         status,
-        bytes_in: at_most(MAX_BYTES, columns.number(18, "bytes in")?, "bytes in")?,
-        bytes_out: at_most(MAX_BYTES, bytes_out_at(&columns, 19)?, "bytes out")?,
+        bytes_in: at_most(MAX_BYTES, columns.number(N - 7, "bytes in")?, "bytes in")?,
+        bytes_out: at_most(MAX_BYTES, bytes_out_at(columns, N - 6)?, "bytes out")?,
         times,
         termination,
-        backend: text(&columns, 22, "backend")?,
+        backend: text(columns, N - 3, "backend")?,
         server,
         repeat: if repeat == 0 { return Err(Reject::BadColumn("repeat")) } else { repeat },
     };
     Ok((Format::S1, line))
 }
 
-type Columns<'a, 'b> = Cut<'a, 'b, COLUMNS>;
-
 #[inline]
-fn text<'a>(columns: &Columns<'a, '_>, index: usize, name: &'static str) -> Result<&'a str, Reject> {
+fn text<'a, const N: usize>(columns: &Cut<'a, '_, N>, index: usize, name: &'static str) -> Result<&'a str, Reject> {
     match columns.text(index) {
         "" => Err(Reject::BadColumn(name)),
         text => Ok(text),
@@ -95,7 +117,7 @@ fn text<'a>(columns: &Columns<'a, '_>, index: usize, name: &'static str) -> Resu
 }
 
 #[inline]
-fn status_at(columns: &Columns<'_, '_>, index: usize) -> Result<u16, Reject> {
+fn status_at<const N: usize>(columns: &Cut<'_, '_, N>, index: usize) -> Result<u16, Reject> {
     match columns.number(index, "status") {
         Ok(status @ 0..1000) => Ok(status),
         _ => status(columns.text(index)),
@@ -103,19 +125,19 @@ fn status_at(columns: &Columns<'_, '_>, index: usize) -> Result<u16, Reject> {
 }
 
 #[inline]
-fn bytes_out_at(columns: &Columns<'_, '_>, index: usize) -> Result<u64, Reject> {
+fn bytes_out_at<const N: usize>(columns: &Cut<'_, '_, N>, index: usize) -> Result<u64, Reject> {
     columns.number(index, "bytes out").or_else(|_| bytes_out(columns.text(index)))
 }
 
 #[inline(always)]
-fn key_fp(columns: &Columns<'_, '_>, index: usize) -> Result<u32, Reject> {
+fn key_fp<const N: usize>(columns: &Cut<'_, '_, N>, index: usize) -> Result<u32, Reject> {
     let (from, to) = columns.span(index);
     let short = short_hexadecimal(columns.bytes(), from, to).and_then(|value| u32::try_from(value).ok());
     short.map_or_else(|| fingerprint(columns.text(index)), Ok)
 }
 
 #[inline]
-fn client_ip(columns: &Columns<'_, '_>, index: usize) -> Result<Ipv6Addr, Reject> {
+fn client_ip<const N: usize>(columns: &Cut<'_, '_, N>, index: usize) -> Result<Ipv6Addr, Reject> {
     let (from, to) = columns.span(index);
     match ipv4(columns.bytes(), from, to) {
         Some(octets) => Ok(Ipv4Addr::from_octets(octets).to_ipv6_mapped()),
@@ -125,7 +147,7 @@ fn client_ip(columns: &Columns<'_, '_>, index: usize) -> Result<Ipv6Addr, Reject
 
 /// `Th/Ti/TR/Tw/Tc/Tr/Ta`: the time before the request, and its phases.
 #[inline]
-fn times(columns: &Columns<'_, '_>, index: usize) -> Result<(u32, PhaseTimes), Reject> {
+fn times<const N: usize>(columns: &Cut<'_, '_, N>, index: usize) -> Result<(u32, PhaseTimes), Reject> {
     match columns.phases::<7>(index) {
         Some(phases) => Ok(of_phases(phases)),
         None => long_times(columns.text(index)),

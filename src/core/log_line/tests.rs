@@ -101,6 +101,7 @@ fn what_is_wrong_with_a_line_is_named() {
         ("s1 1763\u{0}", Reject::Binary),
         ("Proxied by nobody.", Reject::UnknownFormat),
         ("Proxy seal stopped (cumulated conns: FE: 31, BE: 0).", Reject::Notice),
+        ("Proxy seal hard-stopped (1 remaining conns will be closed).", Reject::Notice),
         ("<133>Nov 23 17:30:00 gw1 haproxy[4711]: backend be_seal has no server available!", Reject::Notice),
         ("Server be_seal/s1 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\"", Reject::Notice),
         ("s2 1763919000123 1", Reject::UnknownFormat),
@@ -141,6 +142,19 @@ fn a_line_cut_anywhere_is_never_taken_for_a_whole_one() {
     }
 }
 
+/// HAProxy 3 leaves out the column of a path that is not there, with its space.
+#[test]
+fn a_line_without_a_path_is_read_as_with_an_empty_one() {
+    let empty = GOOD.replace(" /v1/keys ", "  ");
+    let absent = GOOD.replace(" /v1/keys ", " ");
+    assert_eq!(parse(absent.as_bytes()).unwrap(), parse(empty.as_bytes()).unwrap());
+    assert_eq!(parse(absent.as_bytes()).unwrap().path.to_string(), "-");
+    for length in 0..absent.len() {
+        assert!(parse(&absent.as_bytes()[..length]).is_err(), "{}", &absent[..length]);
+    }
+    assert_eq!(parse(GOOD[..GOOD.len() - 2].replace("/v1/keys", "200").as_bytes()), Err(Reject::BadColumn("times")));
+}
+
 #[test]
 fn what_went_wrong_outside_the_rules_is_told_by_the_termination_state() {
     for (termination, status, server, event) in [
@@ -151,8 +165,14 @@ fn what_went_wrong_outside_the_rules_is_told_by_the_termination_state() {
         ("sH--", 504, "s1", Event::TIMEOUT),
         ("sQ--", 503, "<NOSRV>", Event::QUEUE_TIMEOUT),
         ("SH--", 502, "s1", Event::BACKEND_ERROR),
+        ("SD--", 200, "s1", Event::BACKEND_ERROR),
+        ("PH--", 502, "s1", Event::BACKEND_ERROR),
+        ("sD--", 200, "s1", Event::TIMEOUT),
+        ("PH--", 403, "s1", Event::OK),
         ("PR--", 400, "<NOSRV>", Event::MALFORMED),
         ("CR--", 400, "<NOSRV>", Event::MALFORMED),
+        ("PR--", 431, "<NOSRV>", Event::TOO_LARGE),
+        ("PR--", 414, "<NOSRV>", Event::TOO_LARGE),
         ("cR--", 408, "<NOSRV>", Event::REQUEST_TIMEOUT),
         ("CD--", 200, "s1", Event::OK),
         ("LR--", 503, "<NOSRV>", Event::OK),
