@@ -22,7 +22,7 @@ use crate::wallet::{SignedIn, Wallet};
 const WITHIN: Duration = Duration::from_secs(40);
 
 /// A child that ends with the test.
-struct Running(Child);
+pub struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -123,13 +123,13 @@ pub async fn host(number: u8, primary: &str, ca: Option<&Path>, secrets: &Secret
 }
 
 /// TLS in front of the primary, with a certificate of an authority of its own.
-struct Tls {
+pub struct Tls {
     folder: PathBuf,
-    port: u16,
+    pub port: u16,
 }
 
 impl Tls {
-    async fn new(folder: &Path, primary: &str) -> Self {
+    pub async fn new(folder: &Path, primary: &str) -> Self {
         let folder = folder.to_owned();
         let openssl = |arguments: &str| {
             let run = Command::new("openssl").args(arguments.split(' ')).current_dir(&folder).output().unwrap();
@@ -154,7 +154,12 @@ impl Tls {
         Self { folder, port }
     }
 
-    fn start(&self) -> Running {
+    /// The authority of the certificate.
+    pub fn ca_file(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    pub fn start(&self) -> Running {
         let mut command = Command::new("/usr/sbin/haproxy");
         command.arg("-db").arg("-f").arg(self.folder.join("tls.cfg"));
         Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
@@ -189,7 +194,7 @@ async fn of_two_gateways_the_one_that_is_cut_off_is_waited_for_and_catches_up() 
     let tls = Tls::new(folder.path(), &http).await;
     let running_tls = tls.start();
     let near = host(2, &format!("http://{http}"), None, &secrets).await;
-    let far = host(3, &format!("https://localhost:{}", tls.port), Some(&tls.folder.join("ca.pem")), &secrets).await;
+    let far = host(3, &format!("https://localhost:{}", tls.port), Some(&tls.ca_file()), &secrets).await;
     let remotes = format!("[gateway]\nremotes = \"2=http://{}, 3=http://{}\"\n", near.health, far.health);
     let server = Server::start_at(folder, &http, &remotes);
     let (person, key, id) = subscribed(&server);
@@ -213,7 +218,7 @@ async fn of_two_gateways_the_one_that_is_cut_off_is_waited_for_and_catches_up() 
     until_sync(&person, "synced").await;
     let health: Value = {
         let url = format!("http://{}", far.health);
-        let primary = suiftly::gateway::remote::Primary::new(
+        let primary = suiftly::gateway::primary::Primary::new(
             url.trim_start_matches("http://"),
             false,
             String::new().into(),
