@@ -51,6 +51,7 @@ function load(keys) {
   );
   const arguments_ = ['-t1', `-c${CONNECTIONS}`, '-d3600s', '-s', script, new URL('/v1/y', gateway).href];
   const wrk = spawn('wrk', arguments_);
+  process.on('exit', () => wrk.kill());
   let report = '';
   wrk.stdout.on('data', (part) => (report += part));
   return async () => {

@@ -17,7 +17,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use self::fields::Fields;
-pub use self::gateway_host::{DEFAULT_GATEWAY_PATH, GatewayHostConfig, GatewaySecrets, GatewaySecretsError};
+pub use self::gateway_host::{
+    DEFAULT_GATEWAY_PATH, GatewayHostConfig, GatewayIntakeConfig, GatewaySecrets, GatewaySecretsError,
+};
 pub use self::secrets::{NewSecrets, Secrets, SecretsError};
 use crate::core::id::{Network, Service};
 

@@ -12,6 +12,7 @@ mod fleet;
 mod gateway;
 mod held;
 mod import;
+mod log_shipping;
 mod reading;
 mod store;
 

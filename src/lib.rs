@@ -18,7 +18,7 @@
 //! | [`seal`] | Vault files on disk: written whole, read with suspicion. |
 //! | [`app`] | Use cases: read the clock once, load, let `core` decide, apply in one transaction. |
 //! | [`intake`] | Log bytes in: follows files through rotation, receives syslog and the streams of remote gateways into spools, imports packed files, frames and parses lines, fills batches. The hot path uses `core` and `traffic` directly. |
-//! | [`gateway`] | The agent beside an HAProxy: takes vault files, verifies them, brings what they say into HAProxy's maps through its runtime socket and onto disk, and tells what is in force. |
+//! | [`gateway`] | The agent beside an HAProxy: takes vault files, verifies them, brings what they say into HAProxy's maps through its runtime socket and onto disk, and tells what is in force. On a host without a ledger, the client by which vaults come and the log goes. |
 //! | [`jobs`] | The periodic manager: tasks without input that may be repeated at any time. |
 //! | [`admin`] | The operator's way into a running process: a unix socket that `suiftly sql`, `suiftly traffic verify`, `suiftly verify-invoice`, `suiftly billing`, `suiftly gateways` and `suiftly notifications` use. |
 //! | [`http`] | The API, the embedded page, server-sent events. All routes on one screen. |
@@ -68,6 +68,7 @@
 //! 1. HAProxy writes a line in the [`s1`](core::log_line::s1) format, or in [another](core::log_line::Format).
 //! 2. [`intake`] reads it at a known position of a file that it recognises by device, inode and first bytes; a line by
 //!    syslog, or [from a remote gateway](core::gateway_stream), lies in a spool first, which is then read like a file.
+//!    On the gateway's own host it lies in a spool as well, [from which it is sent](core::log_shipment) until the primary has it.
 //! 3. [`core::log_line::parse_any`] reads its columns in place, or names the reason for which it goes to quarantine.
 //! 4. A [`traffic::Batch`] fills with rows and with the deltas of the minute rollup, for at most 200 ms or a
 //!    row group.

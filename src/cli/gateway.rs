@@ -13,6 +13,13 @@ use crate::config::{GatewayHostConfig, GatewaySecrets};
 use crate::daemon::start_gateway_host;
 use crate::telemetry;
 
+pub(super) const HELP: &str = "\
+The other host, the primary, is the one that runs `suiftly serve`. Lines that HAProxy sends by syslog to the addresses in [intake] \
+wait on this host's disk until the primary has them on its own; GET /api/health (health_listen) tells how many wait, and why.
+
+Examples: suiftly gateway --config /etc/suiftly/gateway.toml
+          suiftly gateway --check";
+
 #[derive(Debug, Args)]
 pub(super) struct GatewayArgs {
     /// The gateway's configuration

@@ -38,8 +38,8 @@ enum Command {
     /// Counts HAProxy's log and serves the API, until stopped
     #[command(after_help = "Example: suiftly serve --config /etc/suiftly/suiftly.toml")]
     Serve(serve::ServeArgs),
-    /// Keeps the HAProxy of this host up to date with the vaults of another host, until stopped
-    #[command(after_help = "Example: suiftly gateway --config /etc/suiftly/gateway.toml")]
+    /// Keeps the HAProxy of this host up to date with the vaults of another host and sends its log there, until stopped
+    #[command(after_help = gateway::HELP)]
     Gateway(gateway::GatewayArgs),
     /// Shows how all gateways are, those of other hosts too
     #[command(after_help = gateways::HELP)]

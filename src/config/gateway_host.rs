@@ -12,7 +12,9 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::fields::Fields;
-use super::sections::{LISTEN_ALLOWED, read_log, socket_path};
+use super::sections::{
+    LISTEN_ALLOWED, SOCKET_ALLOWED, SPOOL_MIB, SYSLOG_ALLOWED, read_log, socket_address, socket_path,
+};
 use super::{ConfigErrors, LogConfig, LogFormat, PublicUrl};
 
 /// Where it is read from unless `--config` names another file.
@@ -34,7 +36,7 @@ pub struct GatewayHostConfig {
     pub ca_file: Option<PathBuf>,
     /// The file of [`GatewaySecrets`].
     pub secrets_file: PathBuf,
-    /// Vaults that were received are in `vaults/` of it.
+    /// Vaults that were received are in `vaults/` of it, and lines that were not yet sent in `spool/`.
     pub data_dir: PathBuf,
     /// HAProxy's `stats socket`.
     pub haproxy_socket: PathBuf,
@@ -42,8 +44,25 @@ pub struct GatewayHostConfig {
     pub map_dir: PathBuf,
     /// Where the agent's health is served. The primary asks there, so it must reach it.
     pub health_listen: SocketAddr,
+    /// HAProxy's lines, on their way to the primary.
+    pub intake: GatewayIntakeConfig,
     /// The program's own log.
     pub log: LogConfig,
+}
+
+/// Where HAProxy's lines are received; nowhere by default. The keys are those of [`super::IntakeConfig`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayIntakeConfig {
+    /// Socket for syslog datagrams.
+    pub syslog_unix: Option<PathBuf>,
+    /// Address for syslog datagrams.
+    pub syslog_udp: Option<SocketAddr>,
+    /// Address for syslog by TCP.
+    pub syslog_tcp: Option<SocketAddr>,
+    /// What waits for the primary may take so much disk.
+    pub spool_max_mib: u64,
+    /// What the primary has is kept, packed, in so much disk more.
+    pub sent_max_mib: u64,
 }
 
 impl Default for GatewayHostConfig {
@@ -57,6 +76,13 @@ impl Default for GatewayHostConfig {
             haproxy_socket: PathBuf::from("/run/haproxy/admin.sock"),
             map_dir: PathBuf::from("/var/lib/suiftly/haproxy"),
             health_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 22610)),
+            intake: GatewayIntakeConfig {
+                syslog_unix: None,
+                syslog_udp: None,
+                syslog_tcp: None,
+                spool_max_mib: 1024,
+                sent_max_mib: 256,
+            },
             log: LogConfig { level: "info".to_owned(), format: LogFormat::Auto },
         }
     }
@@ -90,10 +116,21 @@ impl GatewayHostConfig {
             map_dir: fields.path("map_dir", default.map_dir),
             health_listen: fields
                 .text("health_listen", default.health_listen, LISTEN_ALLOWED, |text| text.parse().ok()),
+            intake: read_intake(&mut fields, default.intake),
             log: read_log(&mut fields, default.log),
         };
         let problems = fields.finish();
         if problems.is_empty() { Ok(config) } else { Err(ConfigErrors::Invalid { file: None, problems }) }
+    }
+}
+
+fn read_intake(fields: &mut Fields<'_>, default: GatewayIntakeConfig) -> GatewayIntakeConfig {
+    GatewayIntakeConfig {
+        syslog_unix: fields.text("intake.syslog_unix", default.syslog_unix, SOCKET_ALLOWED, socket_path),
+        syslog_udp: fields.text("intake.syslog_udp", default.syslog_udp, SYSLOG_ALLOWED, socket_address),
+        syslog_tcp: fields.text("intake.syslog_tcp", default.syslog_tcp, SYSLOG_ALLOWED, socket_address),
+        spool_max_mib: fields.integer("intake.spool_max_mib", default.spool_max_mib, SPOOL_MIB),
+        sent_max_mib: fields.integer("intake.sent_max_mib", default.sent_max_mib, 0..=1_048_576),
     }
 }
 
@@ -213,10 +250,36 @@ mod tests {
                 "haproxy_socket",
                 "map_dir",
                 "health_listen",
+                "syslog_unix",
+                "syslog_udp",
+                "syslog_tcp",
+                "spool_max_mib",
+                "sent_max_mib",
                 "level",
                 "format"
             ]
         );
+    }
+
+    #[test]
+    fn lines_are_received_where_it_says_and_nowhere_else() {
+        let text = "[intake]\nsyslog_unix = \"/run/suiftly/log.sock\"\nsyslog_tcp = \"127.0.0.1:5140\"\nspool_max_mib = 4096\n";
+        let expected = GatewayIntakeConfig {
+            syslog_unix: Some(PathBuf::from("/run/suiftly/log.sock")),
+            syslog_udp: None,
+            syslog_tcp: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 5140))),
+            spool_max_mib: 4096,
+            sent_max_mib: 256,
+        };
+        assert_eq!(parse(text).map(|config| config.intake), Ok(expected));
+        for (line, told) in [
+            ("syslog_udp = \"5140\"", "intake.syslog_udp = \"5140\": must be an IP address and a port"),
+            ("spool_max_mib = 63", "intake.spool_max_mib = 63: must be a whole number from 64 to 1048576"),
+            ("log_file = \"/var/log/haproxy.log\"", "intake.log_file"),
+        ] {
+            let error = parse(&format!("[intake]\n{line}\n")).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     #[test]

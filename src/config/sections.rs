@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use tracing_subscriber::EnvFilter;
@@ -108,8 +109,9 @@ fn read_limits(fields: &mut Fields<'_>, default: LimitsConfig) -> LimitsConfig {
 const MOST_PER_MIN: u32 = 100_000_000;
 
 const LOGS_ALLOWED: &str = "paths or patterns separated by commas, like \"/var/log/haproxy.log\" or \"/var/log/haproxy/*.log\", or \"\" for none";
-const SOCKET_ALLOWED: &str = "a path, or \"\" for none";
-const SYSLOG_ALLOWED: &str = "an IP address and a port, like \"127.0.0.1:5140\", or \"\" for none";
+pub(super) const SOCKET_ALLOWED: &str = "a path, or \"\" for none";
+pub(super) const SPOOL_MIB: RangeInclusive<u64> = 64..=1_048_576;
+pub(super) const SYSLOG_ALLOWED: &str = "an IP address and a port, like \"127.0.0.1:5140\", or \"\" for none";
 
 fn logs(text: &str) -> Option<Vec<PathBuf>> {
     if text.trim().is_empty() {
@@ -128,7 +130,7 @@ pub(super) fn socket_path(text: &str) -> Option<Option<PathBuf>> {
     (!text.contains('\0')).then(|| Some(PathBuf::from(text)).filter(|_| !text.is_empty()))
 }
 
-fn socket_address(text: &str) -> Option<Option<SocketAddr>> {
+pub(super) fn socket_address(text: &str) -> Option<Option<SocketAddr>> {
     if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
 }
 
@@ -138,7 +140,7 @@ fn read_intake(fields: &mut Fields<'_>, default: IntakeConfig) -> IntakeConfig {
         syslog_unix: fields.text("intake.syslog_unix", default.syslog_unix, SOCKET_ALLOWED, socket_path),
         syslog_udp: fields.text("intake.syslog_udp", default.syslog_udp, SYSLOG_ALLOWED, socket_address),
         syslog_tcp: fields.text("intake.syslog_tcp", default.syslog_tcp, SYSLOG_ALLOWED, socket_address),
-        spool_max_mib: fields.integer("intake.spool_max_mib", default.spool_max_mib, 64..=1_048_576),
+        spool_max_mib: fields.integer("intake.spool_max_mib", default.spool_max_mib, SPOOL_MIB),
         poll_interval_ms: fields.integer("intake.poll_interval_ms", default.poll_interval_ms, 10..=60_000),
         flush_after_ms: fields.integer("intake.flush_after_ms", default.flush_after_ms, 1..=10_000),
         max_batch_rows: fields.integer("intake.max_batch_rows", default.max_batch_rows, 1024..=1_048_576),

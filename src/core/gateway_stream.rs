@@ -16,6 +16,8 @@ use crate::core::spool_record;
 
 /// The highest number of a stream: it is exact in every language's numbers.
 pub const MAX_STREAM: u64 = (1 << 53) - 1;
+/// Of a piece, packed and unpacked. Many lines, and always more than the longest.
+pub const MAX_PIECE_BYTES: usize = 1 << 20;
 
 /// How much of the newest stream is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,7 +68,9 @@ impl StreamPosition {
             if !is_within_line {
                 spool_record::encode(line, records);
             }
-            (rest, is_within_line) = (behind, false);
+            // A gateway fills up with blank lines, which are none.
+            let blank = behind.iter().take_while(|byte| **byte == b'\n').count();
+            (rest, is_within_line) = (behind.get(blank..).unwrap_or_default(), false);
         }
         // Longer than any line may be: to wait for its end would be to wait for ever.
         if rest.len() > MAX_LINE_BYTES && !is_within_line {

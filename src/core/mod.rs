@@ -25,6 +25,7 @@ pub mod import_plan;
 pub mod ip_allowlist;
 pub mod latency_histogram;
 pub mod log_line;
+pub mod log_shipment;
 pub mod lost_lines;
 pub mod money;
 pub mod name;

@@ -12,7 +12,7 @@ use crate::config::PublicUrl;
 use crate::core::calendar::UtcMillis;
 use crate::core::gateway_fleet::GatewayStatus;
 use crate::core::vault::sync::{GatewayReport, Hearing};
-use crate::gateway::remote::Primary;
+use crate::gateway::primary::Primary;
 use crate::gateway::status::{AgentStatus, SharedStatus};
 use crate::telemetry::chain;
 
@@ -112,8 +112,8 @@ fn fleet_status(status: &AgentStatus, clock_ahead_ms: Option<i64>) -> GatewaySta
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::gateway_fleet::{HaproxyStanding, HaproxyState, VaultStanding};
-    use crate::gateway::status::{self, HaproxyStatus, VaultStatus};
+    use crate::core::gateway_fleet::{HaproxyStanding, HaproxyState, LogStanding, VaultStanding};
+    use crate::gateway::status::{self, HaproxyStatus, LogStatus, VaultStatus};
 
     #[test]
     fn everything_that_concerns_the_fleet_is_taken_over() {
@@ -136,6 +136,13 @@ mod tests {
             problem: text("h"),
             ..HaproxyStatus::default()
         };
+        let log = LogStatus {
+            spool_bytes: 10,
+            lag_ms: 11,
+            problem: text("l"),
+            spool_problem: text("m"),
+            ..LogStatus::default()
+        };
         let status = AgentStatus {
             gateway: 3,
             version: "1.2.3".to_owned(),
@@ -143,6 +150,7 @@ mod tests {
             haproxy,
             files_problem: text("f"),
             source_problem: text("s"),
+            log: Some(log),
             ..AgentStatus::default()
         };
         let vault = VaultStanding {
@@ -163,7 +171,7 @@ mod tests {
             haproxy,
             files_problem: text("f"),
             source_problem: text("s"),
-            log: None,
+            log: Some(LogStanding { spool_bytes: 10, lag_ms: 11, problem: text("l"), spool_problem: text("m") }),
             clock_ahead_ms: Some(9),
         };
         assert_eq!(fleet_status(&status, Some(9)), expected);

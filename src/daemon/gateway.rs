@@ -12,14 +12,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::fleet;
+use super::log_shipping::LogShipping;
+use super::reading::SPOOL_FOLDER;
+use super::{DaemonError, lock_data_dir};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{GatewayConfig, GatewayHostConfig, GatewaySecrets, PublicUrl};
 use crate::core::vault::{NotAPublicKey, VaultOpener, VaultPublicKey};
 use crate::gateway::agent::{Agent, AgentOptions};
 use crate::gateway::health::{self, HealthError};
-use crate::gateway::remote::{Primary, PrimaryError, follow};
+use crate::gateway::log_stream::LogStream;
+use crate::gateway::primary::{Primary, PrimaryError};
+use crate::gateway::remote::follow;
 use crate::gateway::status::SharedStatus;
+use crate::intake::IntakeError;
 use crate::seal::{SealError, VaultFolder};
 
 /// Why there is no gateway.
@@ -37,6 +43,8 @@ pub enum GatewayError {
     PublicKey(#[from] NotAPublicKey),
     #[error("the folder of vaults cannot be used")]
     Folder(#[from] SealError),
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
 }
 
 /// What a daemon has of gateways, once everything that can fail is done.
@@ -74,7 +82,7 @@ impl Prepared {
         }
         // Also without any gateway: alarms about those that there were are over.
         tasks.push(spawn_until(stop, fleet::watch(app.clone(), config.remotes, local)));
-        all(tasks)
+        tokio::spawn(all(tasks))
     }
 }
 
@@ -87,13 +95,29 @@ pub fn heard_gateways(config: &GatewayConfig) -> BTreeSet<u8> {
 /// A host with an HAProxy and no ledger. Returns when everything runs; what is returned ends after `stop`.
 ///
 /// # Errors
-/// [`GatewayError`], with nothing left running.
+/// [`DaemonError`], with nothing left running.
 pub async fn start_gateway_host(
     config: &GatewayHostConfig,
     secrets: &GatewaySecrets,
     clock: Clock,
     stop: &CancellationToken,
-) -> Result<JoinHandle<()>, GatewayError> {
+) -> Result<JoinHandle<()>, DaemonError> {
+    // Of two processes, each would send lines of the other again.
+    let lock = lock_data_dir(&config.data_dir)?;
+    let tasks = start_gateway_tasks(config, secrets, clock, stop).await?;
+    info!(gateway = config.number, primary = config.primary.as_ref().map(PublicUrl::origin), "ready");
+    Ok(tokio::spawn(async move {
+        all(tasks).await;
+        drop(lock);
+    }))
+}
+
+async fn start_gateway_tasks(
+    config: &GatewayHostConfig,
+    secrets: &GatewaySecrets,
+    clock: Clock,
+    stop: &CancellationToken,
+) -> Result<Vec<JoinHandle<()>>, GatewayError> {
     let PublicUrl { authority, is_secure } = config.primary.as_ref().ok_or(GatewayError::NoPrimary)?;
     let primary = Primary::new(authority, *is_secure, secrets.token.clone(), config.ca_file.as_deref())?;
     let keys = secrets.vault_keys.iter().map(|(number, key)| (*number, **key));
@@ -107,10 +131,14 @@ pub async fn start_gateway_host(
     };
     let status = Arc::new(SharedStatus::new(config.number));
     let listener = prepare_agent(&config.map_dir, config.health_listen).await?;
-    let mut tasks = start_agent(options, listener, clock, &status, stop);
+    let shipping = LogShipping::start(&config.intake, &config.data_dir.join(SPOOL_FOLDER), &clock).await?;
+    let mut tasks = start_agent(options, listener, clock.clone(), &status, stop);
+    if let Some(shipping) = shipping {
+        let stream = LogStream::new(primary.clone(), config.number);
+        tasks.push(shipping.run(stream, status.clone(), clock, stop.clone()));
+    }
     tasks.push(tokio::spawn(follow(primary, folder, opener, status, stop.clone())));
-    info!(gateway = config.number, primary = authority, "ready");
-    Ok(all(tasks))
+    Ok(tasks)
 }
 
 async fn prepare_agent(map_folder: &Path, health_listen: SocketAddr) -> Result<TcpListener, GatewayError> {
@@ -145,12 +173,10 @@ fn spawn_until(stop: &CancellationToken, work: impl Future<Output = ()> + Send +
     })
 }
 
-fn all(tasks: Vec<JoinHandle<()>>) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        for task in tasks {
-            if let Err(error) = task.await {
-                error!(%error, "a task of the gateway has panicked");
-            }
+async fn all(tasks: Vec<JoinHandle<()>>) {
+    for task in tasks {
+        if let Err(error) = task.await {
+            error!(%error, "a task of the gateway has panicked");
         }
-    })
+    }
 }

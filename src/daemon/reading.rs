@@ -20,7 +20,7 @@ use crate::traffic::{Traffic, Writer};
 /// The spool of what is received by syslog: its name in the store, and its folder in the folder of spools.
 const SYSLOG_SPOOL: &str = "syslog";
 /// In the data directory.
-const SPOOL_FOLDER: &str = "spool";
+pub(super) const SPOOL_FOLDER: &str = "spool";
 /// 2200-01-01: no line is later.
 const LATEST_MS: i64 = 7_258_118_400_000;
 /// In the data directory: what is put there is imported.

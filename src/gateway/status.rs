@@ -78,6 +78,43 @@ pub struct MapCounts {
     pub allowlist: usize,
 }
 
+/// How the log of this host's HAProxy gets to the primary. Bytes are those of the spool, in which a line takes eight more than
+/// its text. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogStatus {
+    /// Waiting on this host's disk until the primary has it durable.
+    pub spool_bytes: u64,
+    /// When the first line that waits was logged; `None` if none waits, or it does not say.
+    pub oldest_ms: Option<i64>,
+    /// How long that is ago; 0 if it is not known.
+    pub lag_ms: i64,
+    /// Since the process began.
+    pub received_lines: u64,
+    /// Datagrams by UDP that the system had no room for, since the process began. Those that HAProxy could not send are only in
+    /// its own count, `DroppedLogs`.
+    pub dropped_lines: u64,
+    /// Since the process began.
+    pub delivered_bytes: u64,
+    /// Of the last ten seconds.
+    pub delivered_bytes_per_s: u64,
+    /// When the primary said last how much it has.
+    pub delivered_ms: Option<i64>,
+    /// Why nothing is delivered at present.
+    pub problem: Option<String>,
+    /// The last of these, also if it is over, and when it was.
+    pub last_error: Option<String>,
+    pub last_error_ms: Option<i64>,
+    /// Why nothing is taken in at present: the spool is full or cannot be written.
+    pub spool_problem: Option<String>,
+    /// What the primary once had and has lost, since the process began; it cannot be sent again.
+    pub lost_bytes: u64,
+    /// What was damaged on this host's disk, since the process began.
+    pub damaged_bytes: u64,
+    /// Number of the stream.
+    pub stream: u64,
+}
+
 /// Everything that an agent says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -96,6 +133,8 @@ pub struct AgentStatus {
     pub lag_ms: i64,
     /// The folder of vaults: why nothing of it can be taken.
     pub source_problem: Option<String>,
+    /// `None` where no log is sent anywhere, as on the primary's own host.
+    pub log: Option<LogStatus>,
     /// Of the answer that this was in, by the clock of that host, in whole seconds; `None` before it is in one.
     #[serde(skip)]
     pub answered_at: Option<UtcMillis>,
@@ -128,6 +167,11 @@ impl SharedStatus {
     pub(super) fn change(&self, change: impl FnOnce(&mut AgentStatus)) {
         change(&mut self.locked());
         self.news.notify_one();
+    }
+
+    /// How it is with the log.
+    pub fn log_is(&self, log: LogStatus) {
+        self.change(|status| status.log = Some(log));
     }
 
     /// Why the primary gives no vaults of a code, or that it does.

@@ -28,12 +28,10 @@ use super::{HttpState, Problem};
 use crate::app::Refusal;
 use crate::core::calendar::DAY_MS;
 use crate::core::error_code::Code;
-use crate::core::gateway_stream::{MAX_STREAM, PieceRefusal};
+use crate::core::gateway_stream::{MAX_PIECE_BYTES, MAX_STREAM, PieceRefusal};
 use crate::intake::{AppendError, GatewayStreams, StreamError};
 use crate::telemetry::chain;
 
-/// Of a piece, packed and unpacked. Many lines, and always more than the longest.
-const MAX_PIECE_BYTES: usize = 1 << 20;
 /// What a packer may ask of memory: 8 MiB, as is usual for HTTP.
 const MAX_WINDOW_LOG: u32 = 23;
 /// For a piece to arrive: of a slower one, what has come by then is taken.
@@ -43,6 +41,8 @@ const BUSY_RETRY_S: u64 = 1;
 const FULL_RETRY_S: u64 = 5;
 
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+/// The number that the next stream must be higher than.
+const NEWEST_STREAM: HeaderName = HeaderName::from_static("newest-stream");
 
 /// A gateway that has shown its token.
 pub(super) struct GatewayNumber(u8);
@@ -86,6 +86,8 @@ impl FromRequestParts<HttpState> for Gateway {
 /// How much of a stream is kept.
 #[derive(Serialize)]
 pub(super) struct Length {
+    /// Whose token it is: lines of other gateways would not count.
+    gateway: u8,
     stream: u64,
     /// Bytes that need not be sent again.
     length: u64,
@@ -95,7 +97,7 @@ pub(super) struct Length {
 pub(super) async fn length(gateway: Gateway, Path(stream): Path<String>) -> Result<Response, Problem> {
     let stream = gateway.stream_number(&stream)?;
     match gateway.streams.length(gateway.number, stream).await {
-        Ok(length) => Ok((at(length), Json(Length { stream, length })).into_response()),
+        Ok(length) => Ok((at(length), Json(Length { gateway: gateway.number, stream, length })).into_response()),
         Err(error) => Ok(refusal(gateway.number, error)),
     }
 }
@@ -210,7 +212,7 @@ fn refusal(gateway: u8, error: StreamError) -> Response {
         }
         StreamError::Append(AppendError::Refused(PieceRefusal::Superseded { newest })) => {
             let detail = format!("begin a stream with a number higher than {newest}");
-            Problem::new(Code::StreamSuperseded, detail).into_response()
+            ([(NEWEST_STREAM, HeaderValue::from(newest))], Problem::new(Code::StreamSuperseded, detail)).into_response()
         }
         StreamError::Append(AppendError::Full) => {
             full("what this gateway has sent is not counted yet, and takes as much room as it may").into_response()

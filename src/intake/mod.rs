@@ -36,7 +36,9 @@ pub use pipeline::{Intake, IntakeOptions, Until};
 pub use remote::{GatewayStreams, StreamError, gateway_spools};
 pub use room::Room;
 pub use sources::{Inputs, logs_of};
-pub use spool::{AppendError, Chunk, Journal, Spool, SpoolThread, counted_logs};
+pub use spool::{
+    AppendError, Chunk, Delivered, Depth, Journal, Outbox, OutboxLimits, Packed, Spool, SpoolThread, counted_logs,
+};
 pub use syslog::{Received, SyslogAddresses, SyslogReceivers};
 
 use std::io;

@@ -220,7 +220,7 @@ fn start_agent(enter: &str, folder: &Path, number: u8, tls: &Tls, secrets: &Secr
         "number = {number}\nprimary = \"https://10.99.{number}.1:{}\"\nca_file = {:?}\nsecrets_file = {secrets_file:?}\n\
          data_dir = {:?}\nmap_dir = {folder:?}\nhaproxy_socket = {:?}\nhealth_listen = \"10.99.{number}.2:22610\"\n",
         tls.port,
-        tls.authority(),
+        tls.ca_file(),
         folder.join("data"),
         folder.join("admin.sock"),
     );

@@ -129,7 +129,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    async fn new(folder: &Path, primary: &str) -> Self {
+    pub async fn new(folder: &Path, primary: &str) -> Self {
         Self::at(folder, primary, "127.0.0.1", "DNS:localhost").await
     }
 
@@ -160,8 +160,8 @@ impl Tls {
         Self { folder, port }
     }
 
-    /// Who vouches for it.
-    pub fn authority(&self) -> PathBuf {
+    /// The authority of the certificate.
+    pub fn ca_file(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
@@ -200,7 +200,7 @@ async fn of_two_gateways_the_one_that_is_cut_off_is_waited_for_and_catches_up() 
     let tls = Tls::new(folder.path(), &http).await;
     let running_tls = tls.start();
     let near = host(2, &format!("http://{http}"), None, &secrets).await;
-    let far = host(3, &format!("https://localhost:{}", tls.port), Some(&tls.authority()), &secrets).await;
+    let far = host(3, &format!("https://localhost:{}", tls.port), Some(&tls.ca_file()), &secrets).await;
     let remotes = format!("[gateway]\nremotes = \"2=http://{}, 3=http://{}\"\n", near.health, far.health);
     let server = Server::start_at(folder, &http, &remotes);
     let (person, key, id) = subscribed(&server);
@@ -224,7 +224,7 @@ async fn of_two_gateways_the_one_that_is_cut_off_is_waited_for_and_catches_up() 
     until_sync(&person, "synced").await;
     let health: Value = {
         let url = format!("http://{}", far.health);
-        let primary = suiftly::gateway::remote::Primary::new(
+        let primary = suiftly::gateway::primary::Primary::new(
             url.trim_start_matches("http://"),
             false,
             String::new().into(),

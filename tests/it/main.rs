@@ -35,6 +35,7 @@ mod gateway_world;
 mod import;
 mod ledger_cli;
 mod log_formats;
+mod log_shipping;
 mod metering;
 mod openapi;
 mod rebuild;

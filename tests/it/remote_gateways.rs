@@ -20,7 +20,7 @@ fn to_u64(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap()
 }
 
-fn gateway_line(gateway: u8, number: u64) -> String {
+pub fn gateway_line(gateway: u8, number: u64) -> String {
     let ts = FIRST_LINE_MS + i64::try_from(number).unwrap();
     format!(
         "s1 {ts} {gateway} 7 {number} {number} {CUSTOMER} 1 1 1 0 1005F7C 203.0.113.9 51234 20002 GET /v1/keys 200 \
@@ -33,16 +33,16 @@ fn gateway_lines(gateway: u8, from: u64, to: u64) -> String {
 }
 
 /// Tokens of gateways 2 and 3.
-struct Tokens([String; 2]);
+pub struct Tokens([String; 2]);
 
 impl Tokens {
-    fn of(&self, gateway: u8) -> &str {
+    pub fn of(&self, gateway: u8) -> &str {
         &self.0[usize::from(gateway) - 2]
     }
 }
 
 /// A configuration whose secrets have tokens.
-fn with_tokens(folder: &Path) -> Tokens {
+pub fn with_tokens(folder: &Path) -> Tokens {
     let secrets = folder.join("secrets.toml");
     create_secrets(&secrets);
     let hex = || random::<32>().unwrap().map(|byte| format!("{byte:02x}")).concat();
@@ -100,7 +100,7 @@ fn length(address: &str, token: &str, stream: u64) -> io::Result<Answer> {
 }
 
 /// What is counted, in a store that nobody has open.
-struct Stored(duckdb::Connection);
+pub struct Stored(duckdb::Connection);
 
 impl Stored {
     fn of(folder: &Path) -> Self {
@@ -112,7 +112,7 @@ impl Stored {
     }
 
     /// Rows, and different rows.
-    fn rows(&self, gateway: u8) -> (u64, u64) {
+    pub fn rows(&self, gateway: u8) -> (u64, u64) {
         let rows = format!("SELECT count(*)::UBIGINT FROM requests WHERE gateway = {gateway}");
         let different =
             format!("SELECT count(DISTINCT request_counter)::UBIGINT FROM requests WHERE gateway = {gateway}");
@@ -120,11 +120,11 @@ impl Stored {
     }
 
     /// Lines that were recognised to be read twice.
-    fn duplicates(&self) -> u64 {
+    pub fn duplicates(&self) -> u64 {
         self.number("SELECT coalesce(sum(lines), 0)::UBIGINT FROM duplicate_counts")
     }
 
-    fn rejects(&self) -> Vec<(String, u64)> {
+    pub fn rejects(&self) -> Vec<(String, u64)> {
         let mut statement =
             self.0.prepare("SELECT reason, sum(lines)::UBIGINT FROM reject_counts GROUP BY reason ORDER BY 1").unwrap();
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
@@ -134,7 +134,7 @@ impl Stored {
 
 /// Ends the server once all that it has taken is counted: an orderly end reads its spools to their ends or leaves the
 /// rest to the next start, so it is started until nothing is left.
-fn count_all(server: &mut Server, mut is_all: impl FnMut(&Stored) -> bool) -> Stored {
+pub fn count_all(server: &mut Server, mut is_all: impl FnMut(&Stored) -> bool) -> Stored {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         assert_eq!(server.terminate(), 0);
@@ -164,7 +164,12 @@ fn a_stream_is_taken_by_pieces_and_each_answer_says_how_far() {
         assert!(!answer.text.contains(token), "{answer:?}");
     };
     let patch = |offset: usize, piece: &[u8]| send(&address, token, STREAM, to_u64(offset), piece);
-    check(length(&address, token, STREAM), 200, Some(0), &format!("{{\"stream\":{STREAM},\"length\":0}}"));
+    check(
+        length(&address, token, STREAM),
+        200,
+        Some(0),
+        &format!("{{\"gateway\":2,\"stream\":{STREAM},\"length\":0}}"),
+    );
     check(patch(0, &bytes[..half + 10]), 204, Some(half), "");
     check(length(&address, token, STREAM), 200, Some(half), &format!("\"length\":{half}"));
     check(patch(0, &bytes[..half]), 204, Some(half), "");
@@ -173,6 +178,7 @@ fn a_stream_is_taken_by_pieces_and_each_answer_says_how_far() {
     check(patch(10, &bytes[10..]), 204, Some(bytes.len()), "");
     check(send(&address, token, STREAM - 1, 0, bytes), 409, None, "stream_superseded");
     check(length(&address, token, STREAM - 1), 409, None, &format!("higher than {STREAM}"));
+    check(length(&address, token, STREAM - 1), 409, None, &format!("newest-stream: {STREAM}\r\n"));
     // Another gateway's stream of the same number is another stream.
     check(length(&address, tokens.of(3), STREAM), 200, Some(0), "");
     let large = vec![b'x'; (1 << 20) + 1];

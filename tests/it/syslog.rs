@@ -118,7 +118,7 @@ fn an_address_that_cannot_be_had_is_named_with_what_to_do() {
 }
 
 /// HAProxy with a frontend for each way of logging; requests are answered by itself.
-struct Haproxy {
+pub struct Haproxy {
     child: Child,
     ports: [u16; 3],
 }
@@ -132,13 +132,19 @@ impl Drop for Haproxy {
 
 impl Haproxy {
     fn start(folder: &Path, socket: &Path, port: u16) -> Self {
-        let ports = [free_port(1), free_port(2), free_port(3)];
-        let frontend = |gateway: usize, log: &str| {
+        Self::start_as([1, 2, 3], [1, 2, 3], folder, socket, port)
+    }
+
+    /// Each frontend writes lines of one of the gateways: by a unix socket, UDP, and TCP. Its port is of the group of ports.
+    pub fn start_as(gateways: [u8; 3], groups: [u32; 3], folder: &Path, socket: &Path, port: u16) -> Self {
+        let ports = groups.map(free_port);
+        let frontend = |way: usize, log: &str| {
+            let gateway = gateways[way - 1];
             format!(
-                "frontend f{gateway}\n  bind 127.0.0.1:{port}\n  log {log}\n  \
+                "frontend f{way}\n  bind 127.0.0.1:{port}\n  log {log}\n  \
                  log-format \"s1 %Ts%ms {gateway} %pid %lc %rt 12345 1 1 1 0 0 %ci %cp %fp %HM %HPO %ST %U %B \
                  %Th/%Ti/%TR/%Tw/%Tc/%Tr/%Ta %tsc %b %s 1\"\n  http-request return status 200\n",
-                port = ports[gateway - 1],
+                port = ports[way - 1],
             )
         };
         let text = format!(
@@ -165,7 +171,7 @@ impl Haproxy {
     }
 
     /// Lines that it could not send, because a socket was full or not there.
-    fn dropped(folder: &Path) -> u64 {
+    pub fn dropped(folder: &Path) -> u64 {
         let mut stream = UnixStream::connect(folder.join("stats.sock")).unwrap();
         stream.write_all(b"show info\n").unwrap();
         let mut answer = String::new();
@@ -174,8 +180,8 @@ impl Haproxy {
     }
 
     /// Sends requests to one frontend, one after the other on one connection.
-    fn send(&self, gateway: usize, count: u64) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.ports[gateway - 1])).unwrap();
+    pub fn send(&self, way: usize, count: u64) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.ports[way - 1])).unwrap();
         let mut answers = BufReader::new(stream.try_clone().unwrap());
         for _ in 0..count {
             stream.write_all(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 
+use tokio::sync::Notify;
 use tracing::{error, warn};
 
 use super::{SEGMENT_BYTES, Spool, State, segment_number};
@@ -176,6 +177,7 @@ fn open_spool(name: &str, gateway: Option<u8>, folder: &Path, max_bytes: u64) ->
         max_bytes,
         state: Mutex::new(state),
         freed: Condvar::new(),
+        written: Notify::new(),
     })
 }
 

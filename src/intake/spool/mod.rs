@@ -9,7 +9,10 @@
 //! Segments are files of records (`core::spool_record` has the layout), numbered upwards; each process begins a new one,
 //! so that nothing is ever written before a place that is counted already.
 //!
-//! The stream of a remote gateway has a spool of its own (`intake::remote`), which differs in what writes it: whoever
+//! On the host of a remote gateway nothing is counted: what is read is sent to the primary (`outbox`), and a segment is
+//! deleted when the primary has it durable.
+//!
+//! The stream of a remote gateway has a spool of its own at the primary (`intake::remote`), which differs in what writes it: whoever
 //! sends waits until it is durable, and a mark behind the lines tells how much of the stream they are.
 //!
 //! Invariants:
@@ -20,7 +23,9 @@
 
 mod journal;
 mod kept;
+mod outbox;
 mod reader;
+mod sent;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -28,12 +33,12 @@ mod thread;
 
 pub use journal::Journal;
 pub use kept::counted_logs;
+pub use outbox::{Delivered, Depth, Outbox, OutboxLimits, Packed};
 pub(super) use reader::SpoolReader;
 pub use stream::AppendError;
 pub(super) use stream::StreamJournal;
 pub use thread::{Chunk, SpoolThread};
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,8 +46,10 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tracing::warn;
 
+use crate::core::log_shipment::Segments;
 use crate::core::source::SourceState;
 
 /// A segment that has grown to this is followed by the next.
@@ -60,12 +67,12 @@ pub struct Spool {
     max_bytes: u64,
     state: Mutex<State>,
     freed: Condvar,
+    written: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The durable length of each segment, by number.
-    segments: BTreeMap<u64, u64>,
+    segments: Segments,
     is_full: bool,
     /// Why nothing can be written at present.
     trouble: Option<String>,
@@ -81,19 +88,27 @@ impl Spool {
 
     /// How it fares: in trouble while nothing can be written or it is full.
     pub fn source_state(&self) -> SourceState {
+        let hindrance = self.hindrance("some of it is counted: see why rows are not stored");
+        hindrance.map_or(SourceState::Reading, SourceState::Unreadable)
+    }
+
+    /// Why nothing can be taken in at present. `until` says what makes room, and what to do for it.
+    fn hindrance(&self, until: &str) -> Option<String> {
         let state = self.lock();
-        let folder = self.folder.display();
-        if let Some(trouble) = &state.trouble {
-            return SourceState::Unreadable(format!("the spool {folder} cannot be written: {trouble}"));
+        let (folder, mib) = (self.folder.display(), self.max_bytes >> 20);
+        match &state.trouble {
+            Some(trouble) => Some(format!("the spool {folder} cannot be written: {trouble}")),
+            None if state.is_full => Some(format!(
+                "the spool {folder} is full ({mib} MiB), so no more lines are received until {until}, or raise \
+                 intake.spool_max_mib"
+            )),
+            None => None,
         }
-        if state.is_full {
-            let mib = self.max_bytes >> 20;
-            return SourceState::Unreadable(format!(
-                "the spool {folder} is full ({mib} MiB), so no more lines are received until some of it is counted: \
-                 see why rows are not stored, or raise intake.spool_max_mib"
-            ));
-        }
-        SourceState::Reading
+    }
+
+    /// Returns when more was written since the last time; for one listener.
+    pub async fn written(&self) {
+        self.written.notified().await;
     }
 
     /// The durable bytes of all segments.
@@ -103,17 +118,22 @@ impl Spool {
 
     /// Packs the segments before one, which are counted, and keeps them like that until their requests are sealed.
     pub(super) fn release_before(&self, segment: u64) {
+        self.delete_before(segment, |number| {
+            if self.path(number).exists() { kept::put_away(&self.folder, &self.path(number), number) } else { Ok(()) }
+        });
+    }
+
+    /// Deletes the segments before one, each after something was done with it.
+    fn delete_before(&self, segment: u64, first: impl Fn(u64) -> io::Result<()>) {
         let released: Vec<u64> = self.lock().segments.range(..segment).map(|(number, _)| *number).collect();
         for number in released {
-            if self.path(number).exists()
-                && let Err(error) = kept::put_away(&self.folder, &self.path(number), number)
-            {
-                warn!(segment = number, %error, "a segment of the spool that is counted cannot be packed; it stays");
+            if let Err(error) = first(number) {
+                warn!(segment = number, %error, "a segment of the spool that is done with cannot be packed; it stays");
                 return;
             }
             match fs::remove_file(self.path(number)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    warn!(segment = number, %error, "cannot delete a segment of the spool that is counted");
+                    warn!(segment = number, %error, "cannot delete a segment of the spool that is done with");
                     return;
                 }
                 _ => {
@@ -131,6 +151,11 @@ impl Spool {
         self.lock().wake = Some(wake);
     }
 
+    /// The durable length of each segment.
+    fn segments(&self) -> Segments {
+        self.lock().segments.clone()
+    }
+
     fn last_segment(&self) -> Option<u64> {
         self.lock().segments.last_key_value().map(|(number, _)| *number)
     }
@@ -146,6 +171,7 @@ impl Spool {
     fn set_durable(&self, segment: u64, bytes: u64) {
         let mut state = self.lock();
         state.segments.insert(segment, bytes);
+        self.written.notify_one();
         if let Some(wake) = &state.wake {
             // Whoever is awake already needs no second call.
             let _ = wake.try_send(());
