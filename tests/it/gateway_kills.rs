@@ -146,8 +146,8 @@ async fn configure(world: &World) -> std::path::PathBuf {
 
 /// Until HAProxy's maps are made of this vault.
 async fn until_applied(world: &World, sequence: u64) {
-    let (deadline, wanted) = (Instant::now() + WITHIN, format!("1/sma.{sequence}"));
-    while world.runtime().version().await.unwrap().as_deref() != Some(&wanted) {
+    let (deadline, wanted) = (Instant::now() + WITHIN, format!("2/sma.{sequence}-"));
+    while !world.runtime().version().await.unwrap().is_some_and(|version| version.starts_with(&wanted)) {
         assert!(Instant::now() < deadline, "the maps do not become those of vault {sequence}");
         sleep(Duration::from_millis(10)).await;
     }
@@ -155,7 +155,7 @@ async fn until_applied(world: &World, sequence: u64) {
 
 /// Until the files for HAProxy's own restarts are made of this vault, too.
 async fn until_written(world: &World, sequence: u64) {
-    let (deadline, wanted) = (Instant::now() + WITHIN, format!("version 1/sma.{sequence}"));
+    let (deadline, wanted) = (Instant::now() + WITHIN, format!("version 2/sma.{sequence}-"));
     let file = world.folder.path().join("version.map");
     while !fs::read_to_string(&file).unwrap().contains(&wanted) {
         assert!(Instant::now() < deadline, "the files do not become those of vault {sequence}");
@@ -182,7 +182,7 @@ async fn a_gateway_process_that_is_killed_at_any_step_is_followed_by_one_that_fi
         sleep(Duration::from_millis(10 + u64::from(round) * 12)).await;
         process.kill().await;
         let version = world.runtime().version().await.unwrap();
-        unfinished += u32::from(version.as_deref() != Some(&format!("1/sma.{sequence}")));
+        unfinished += u32::from(version.as_deref() != Some(&format!("2/sma.{sequence}-")));
         assert_eq!(world.ask(&key("A")).await.0, 200, "round {round}");
         if round % 5 == 4 {
             // The files are whole whenever HAProxy reads them.

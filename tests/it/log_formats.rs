@@ -283,16 +283,17 @@ fn render(folder: &Path, header: &str) -> String {
         };
         writeln!(text, "frontend seal_{format}\n  bind {bind} accept-proxy").unwrap();
         writeln!(text, "  log {folder}/{format}.log len 8192 format {header} local0 info\n  {written}").unwrap();
-        for (name, variable) in [("cust", "X-Cust"), ("net", "X-Net"), ("class", "X-Class"), ("fp", "X-Fp")] {
+        for (name, variable) in [("net", "X-Net"), ("class", "X-Class"), ("fp", "X-Fp")] {
             writeln!(text, "  http-request set-var(txn.{name}) req.hdr({variable})").unwrap();
         }
+        text.push_str("  http-request set-var(txn.key) req.hdr(X-Cust),concat(/1/,txn.net),concat(/,txn.fp)\n");
         if matches!(format, Format::Httplog | Format::Httpslog) {
             for value in [
-                "var(txn.cust) len 10",
+                "var(txn.key),field(1,/) len 10",
                 "int(1) len 1",
-                "var(txn.net) len 1",
+                "var(txn.key),field(3,/) len 1",
                 "var(txn.class) len 1",
-                "var(txn.fp) len 8",
+                "var(txn.key),field(4,/) len 8",
             ] {
                 writeln!(text, "  http-request capture {value}").unwrap();
             }

@@ -16,11 +16,11 @@
 //!
 //! ```text
 //! option httplog
-//! http-request capture var(txn.cust) len 10
+//! http-request capture var(txn.key),field(1,/) len 10
 //! http-request capture int(1) len 1
-//! http-request capture var(txn.net) len 1
+//! http-request capture var(txn.key),field(3,/) len 1
 //! http-request capture var(txn.class) len 1
-//! http-request capture var(txn.fp) len 8
+//! http-request capture var(txn.key),field(4,/) len 8
 //! ```
 //! The first block is the request's; a second one, the response's, is passed over. HAProxy writes no block, or an empty
 //! one, where nothing was captured, as for a malformed request: then the request was not authenticated and its class

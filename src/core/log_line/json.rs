@@ -46,8 +46,8 @@ pub fn log_format(gateway: u8, service: Service) -> String {
     format!(
         concat!(
             r#"{{"accept_ts":%Ts%ms,"gateway":{gateway},"pid":%pid,"log_counter":%lc,"request_counter":%rt,"#,
-            r#""customer_id":"%[var(txn.cust)]","service":{service},"network":"%[var(txn.net)]","#,
-            r#""class":"%[var(txn.class)]","event":"%[var(txn.event)]","key_fp":"%[var(txn.fp)]","#,
+            r#""customer_id":"%[var(txn.key),field(1,/)]","service":{service},"network":"%[var(txn.key),field(3,/)]","#,
+            r#""class":"%[var(txn.class)]","event":"%[var(txn.event)]","key_fp":"%[var(txn.key),field(4,/)]","#,
             r#""client_ip":"%ci","client_port":"%cp","listener_port":"%fp","method":"%HM","#,
             r#""path":"%[capture.req.uri,field(1,?),json(utf8s)]","status":%ST,"bytes_in":%U,"bytes_out":%B,"#,
             r#""time_handshake_ms":%Th,"time_idle_ms":%Ti,"time_request_ms":%TR,"time_queue_ms":%Tw,"#,
