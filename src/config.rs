@@ -7,6 +7,7 @@
 
 mod fields;
 mod gateway_host;
+mod haproxy_host;
 mod secrets;
 mod sections;
 
@@ -18,6 +19,7 @@ use std::str::FromStr;
 
 use self::fields::Fields;
 pub use self::gateway_host::{DEFAULT_GATEWAY_PATH, GatewayHostConfig, GatewaySecrets, GatewaySecretsError};
+pub use self::haproxy_host::HaproxyHost;
 pub use self::secrets::{NewSecrets, Secrets, SecretsError};
 use crate::core::id::{Network, Service};
 

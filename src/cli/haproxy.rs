@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::HaproxyHost;
 use crate::core::haproxy_config::check::check;
 use crate::core::haproxy_config::version::{admin_socket, concern};
 use crate::core::haproxy_config::{Settings, render};
@@ -18,7 +18,8 @@ use crate::gateway::runtime::Runtime;
 pub(super) enum HaproxyCommand {
     /// Prints a whole configuration for HAProxy, made from suiftly's own
     #[command(after_help = "Examples: suiftly haproxy print > /etc/haproxy/haproxy.cfg\n          \
-                            suiftly haproxy print --upstream grpc=10.0.0.7:9000 --listen grpc=0.0.0.0:443")]
+                            suiftly haproxy print --upstream grpc=10.0.0.7:9000 --listen grpc=0.0.0.0:443\n          \
+                            suiftly haproxy print --config /etc/suiftly/gateway.toml --network testnet")]
     Print(PrintArgs),
     /// Says what an existing configuration lacks: rules, their order, log lines
     #[command(after_help = "Example: suiftly haproxy check /etc/haproxy/haproxy.cfg\n\n\
@@ -30,9 +31,14 @@ pub(super) enum HaproxyCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct PrintArgs {
-    /// suiftly's configuration: the gateway's number, the folder of maps, HAProxy's socket, the network
+    /// This host's configuration, which says the gateway's number, the folder of maps, HAProxy's socket and the network:
+    /// that of `suiftly serve` or of `suiftly gateway` [default: /etc/suiftly/suiftly.toml, or
+    /// /etc/suiftly/gateway.toml where only that is]
     #[arg(long, env = "SUIFTLY_CONFIG")]
     config: Option<PathBuf>,
+    /// The gateway's number; without it, that of the configuration
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
+    gateway: Option<u8>,
     /// A backend: service=host:port; repeat it for each service
     #[arg(long, value_parser = read_pair)]
     upstream: Vec<(Service, String)>,
@@ -42,7 +48,7 @@ pub(super) struct PrintArgs {
     /// Where a service is reached: service=address:port
     #[arg(long, value_parser = read_pair)]
     listen: Vec<(Service, String)>,
-    /// The network of the backends; without it, that of the configuration
+    /// The network of the backends; without it, that of the configuration, or mainnet where it names none
     #[arg(long)]
     network: Option<NetworkArg>,
 }
@@ -84,9 +90,9 @@ pub(super) fn haproxy(command: HaproxyCommand) -> Result<()> {
 }
 
 fn print(args: &PrintArgs) -> Result<()> {
-    let config = args.config.as_deref().map(Config::load).transpose()?.unwrap_or_default();
+    let host = HaproxyHost::load(args.config.as_deref())?;
     let network = match args.network {
-        None => config.chain.network,
+        None => host.network.unwrap_or(Network::Mainnet),
         Some(NetworkArg::Mainnet) => Network::Mainnet,
         Some(NetworkArg::Testnet) => Network::Testnet,
     };
@@ -95,11 +101,11 @@ fn print(args: &PrintArgs) -> Result<()> {
         Network::Testnet => Network::Mainnet,
     };
     let mut settings = Settings {
-        gateway: config.gateway.number,
-        map_folder: config.gateway.map_dir.to_string_lossy().into_owned(),
+        gateway: args.gateway.unwrap_or(host.number),
+        map_folder: host.map_dir.to_string_lossy().into_owned(),
         ..Settings::default()
     };
-    if let Some(socket) = &config.gateway.haproxy_socket {
+    if let Some(socket) = &host.haproxy_socket {
         settings.admin_socket = socket.to_string_lossy().into_owned();
     }
     for service in &mut settings.services {
