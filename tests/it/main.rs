@@ -23,6 +23,7 @@ mod firm;
 mod fleet;
 mod fuzz_seeds;
 mod gateway;
+mod gateway_backend;
 mod gateway_check;
 mod gateway_cut_off;
 mod gateway_doubts;
