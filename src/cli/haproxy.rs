@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::config::HaproxyHost;
-use crate::core::haproxy_config::check::check;
+use crate::core::haproxy_config::check::{Finding, FindingKind, check};
 use crate::core::haproxy_config::version::{admin_socket, concern};
 use crate::core::haproxy_config::{Settings, render};
 use crate::core::id::{Network, Service};
@@ -21,9 +21,10 @@ pub(super) enum HaproxyCommand {
                             suiftly haproxy print --upstream grpc=10.0.0.7:9000 --listen grpc=0.0.0.0:443\n          \
                             suiftly haproxy print --config /etc/suiftly/gateway.toml --network testnet")]
     Print(PrintArgs),
-    /// Says what an existing configuration lacks: rules, their order, log lines
+    /// Says what an existing configuration lacks (rules, their order, log lines), and what in it lets requests past them
     #[command(after_help = "Example: suiftly haproxy check /etc/haproxy/haproxy.cfg\n\n\
-                            Exit code 1 if something is missing. What says the same in other words is told as missing, too.\n\
+                            Exit code 1 if something is missing or too much. What says the same in other words is told as \
+                            missing, too.\n\
                             If the HAProxy of this configuration runs and may be asked (`stats socket`), a warning tells \
                             whether its version is one that suiftly is for.")]
     Check(CheckArgs),
@@ -76,10 +77,10 @@ struct Running {
 }
 
 #[derive(Debug, Serialize)]
-struct Missing {
-    section: String,
-    missing: String,
-    reason: String,
+struct Told<'a> {
+    section: &'a str,
+    directive: &'a str,
+    reason: &'a str,
 }
 
 pub(super) fn haproxy(command: HaproxyCommand) -> Result<()> {
@@ -135,13 +136,16 @@ fn check_file(args: &CheckArgs) -> Result<()> {
         eprintln!("warning: {concern}");
     }
     if args.json {
-        let missing: Vec<Missing> = findings
-            .iter()
-            .cloned()
-            .map(|finding| Missing { section: finding.section, missing: finding.missing, reason: finding.reason })
-            .collect();
-        let complete = missing.is_empty();
-        super::print_json(&serde_json::json!({ "complete": complete, "missing": missing, "haproxy": running }))?;
+        let of = |kind| -> Vec<Told<'_>> {
+            let findings = findings.iter().filter(|finding| finding.kind == kind);
+            findings.map(|Finding { section, directive, reason, .. }| Told { section, directive, reason }).collect()
+        };
+        super::print_json(&serde_json::json!({
+            "complete": findings.is_empty(),
+            "missing": of(FindingKind::Missing),
+            "unwanted": of(FindingKind::Unwanted),
+            "haproxy": running,
+        }))?;
     } else {
         findings.iter().for_each(|finding| println!("{finding}"));
     }
@@ -151,8 +155,8 @@ fn check_file(args: &CheckArgs) -> Result<()> {
             println!("{path} has everything");
             Ok(())
         }
-        1 => bail!("{path} lacks something; compare it with `suiftly haproxy print`"),
-        count => bail!("{path} lacks {count} things; compare it with `suiftly haproxy print`"),
+        1 => bail!("{path} lacks something, or has too much; compare it with `suiftly haproxy print`"),
+        count => bail!("{count} things are wrong in {path}; compare it with `suiftly haproxy print`"),
     }
 }
 
