@@ -224,7 +224,7 @@ async fn an_operators_limit_goes_to_everybody() {
     let app = place.app.clone();
     let changing = move || suiftly::app::change_config_global(&app.ledger, "bglim_pro", "17", NOW);
     tokio::task::spawn_blocking(changing).await.unwrap().unwrap();
-    assert_eq!(place.update(Depth::Changes).await, VaultUpdate { written: vec![(CODE, 2)], drifted: 0 });
+    assert_eq!(place.update(Depth::Changes).await, VaultUpdate { written: vec![(CODE, 2)], ..VaultUpdate::default() });
     assert!(place.entries().values().all(|entry| entry.limits.guaranteed_per_s == 17));
 }
 
@@ -349,4 +349,39 @@ async fn a_gateway_that_is_ahead_gets_a_version_beyond_its_own() {
     let taken = [(CODE, 20)].into();
     place.app.vaults.note_gateway(1, GatewayReport { taken, ..place.applied() });
     assert_eq!(place.changed(Depth::Changes).await, Some(21));
+}
+
+/// Changes the ledger beside it, as a damaged disk would.
+fn damage(place: &Place, statement: &str) {
+    let ledger = rusqlite::Connection::open(place.folder.path().join("ledger.db")).unwrap();
+    ledger.execute_batch("PRAGMA ignore_check_constraints = ON").unwrap();
+    assert_eq!(ledger.execute(statement, ()).unwrap(), 1, "{statement}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_who_cannot_be_in_a_vault_stops_nobody_elses_changes() {
+    let mut place = Place::new().await;
+    place.update(Depth::Changes).await;
+    damage(
+        &place,
+        "UPDATE service_instances SET ip_allowlist = 'nowhere', ip_allowlist_enabled = 1 WHERE customer_id = 2",
+    );
+    place.revoke(1).await;
+    for depth in [Depth::Changes, Depth::Everything] {
+        let updated = place.update(depth).await;
+        assert_eq!(updated.left_out, [id(2)].into(), "{updated:?}");
+        assert_eq!(place.entries().keys().copied().collect::<Vec<_>>(), [id(3)]);
+    }
+    damage(&place, "UPDATE service_instances SET ip_allowlist = '' WHERE customer_id = 2");
+    assert_eq!(place.update(Depth::Changes).await.left_out, [].into());
+    assert_eq!(place.entries().keys().copied().collect::<Vec<_>>(), [2, 3].map(id));
+
+    // More keys than a line has room for.
+    place.write(|tx| (1..14_000).try_for_each(|index| insert_api_key(tx, &key(2, index, None)))).await;
+    place.revoke(3).await;
+    for depth in [Depth::Changes, Depth::Everything] {
+        let updated = place.update(depth).await;
+        assert_eq!(updated.left_out, [id(2)].into(), "{updated:?}");
+        assert_eq!(place.entries(), [].into());
+    }
 }
