@@ -385,3 +385,22 @@ async fn a_customer_who_cannot_be_in_a_vault_stops_nobody_elses_changes() {
         assert_eq!(place.entries(), [].into());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumped_and_is_right_again_has_changed_nothing() {
+    let mut place = Place::new().await;
+    place.write(|tx| insert_api_key(tx, &key(1, 1, Some(NOW.plus_ms(3_600_000))))).await;
+    place.update(Depth::Changes).await;
+    assert_eq!(place.entries()[&id(1)].keys.len(), 2);
+    place.clock.set(NOW.plus_ms(7_200_000));
+    place.update(Depth::Changes).await;
+    assert_eq!(place.entries()[&id(1)].keys.len(), 1);
+    place.clock.set(NOW.plus_ms(1000));
+    let updated = place.update(Depth::Changes).await;
+    assert_eq!(place.entries()[&id(1)].keys.len(), 2, "{updated:?}");
+    assert_eq!(updated.drifted, 0);
+    // And it ends when it does.
+    place.clock.set(NOW.plus_ms(3_600_000));
+    place.update(Depth::Changes).await;
+    assert_eq!(place.entries()[&id(1)].keys.len(), 1);
+}

@@ -14,6 +14,8 @@ pub struct VaultBuilder {
     pub(super) vaults: BTreeMap<VaultCode, Built>,
     /// The last change that the contents hold.
     pub(super) change: u64,
+    /// When they were brought up to date; `None`: never.
+    pub(super) as_of: Option<UtcMillis>,
     /// Whether the contents are those of everybody.
     pub(super) is_complete: bool,
     /// Whether what is known of the files is true.
@@ -42,6 +44,7 @@ impl Default for VaultBuilder {
         Self {
             vaults: VaultCode::ALL.into_iter().map(|code| (code, built(code))).collect(),
             change: 0,
+            as_of: None,
             is_complete: false,
             knows_files: false,
             due: BTreeSet::new(),

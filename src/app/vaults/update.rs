@@ -92,16 +92,18 @@ impl Vaults {
             self.look_at_files(ledger, builder)?;
         }
         let due = builder.due_customers(now);
-        let loaded = load(ledger, builder.change, due.clone(), is_all, now)?;
+        // What time had changed may not be so after all.
+        let is_earlier = builder.as_of.is_some_and(|before| now < before);
+        let loaded = load(ledger, builder.change, due.clone(), is_all || is_earlier, now)?;
         let was_complete = builder.is_complete;
         let reading = Reading { terms: loaded.terms, now, seal_network: self.seal_network };
         let taken = match &loaded.customers {
             Some(customers) => builder.take_some(customers, &loaded.facts.customers, &reading),
             None => builder.take_all(&loaded.facts.customers, &reading),
         };
-        builder.change = loaded.changes.newest;
+        (builder.change, builder.as_of) = (loaded.changes.newest, Some(now));
         let explained = |customer: &&CustomerId| loaded.changes.customers.contains(customer) || due.contains(customer);
-        let drifted = match was_complete && !loaded.changes.everybody {
+        let drifted = match was_complete && !loaded.changes.everybody && !is_earlier {
             true => taken.changed.iter().filter(|customer| !explained(customer)).count(),
             false => 0,
         };
