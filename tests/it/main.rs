@@ -55,5 +55,6 @@ mod tail;
 mod time_travel;
 mod traffic_api;
 mod vault_cli;
+mod vault_transfer;
 mod vaults;
 mod wallet;

@@ -6,8 +6,8 @@ use super::*;
 use crate::core::vault::decide::CustomerFacts;
 use crate::core::vault::{VaultCode, VaultHash};
 use crate::ledger::vault::{
-    Scope, VaultChanges, VaultVersion, forget_vault_versions, newest_vault_change, newest_vault_version, note_vault_version,
-    vault_changes_of, vault_changes_since, vault_facts,
+    Scope, VaultChanges, VaultVersion, forget_vault_versions, newest_vault_change, newest_vault_version,
+    note_vault_version, vault_changes_of, vault_changes_since, vault_facts,
 };
 
 const NOW: UtcMillis = UtcMillis(1_795_424_400_000);
