@@ -32,6 +32,7 @@ mod gateway_kills;
 mod gateway_money;
 mod gateway_outcomes;
 mod gateway_refusals;
+mod gateway_unverified;
 mod gateway_world;
 mod import;
 mod ledger_cli;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use suiftly::app::{App, Depth, VAULTS_FOLDER, VaultBuilder, VaultUpdate, Vaults, VaultsOptions};
 use suiftly::clock::Clock;
@@ -27,6 +28,7 @@ use suiftly::ledger::service::save_service;
 use suiftly::ledger::vault::newest_vault_version;
 use suiftly::ledger::{LedgerError, WriteTx};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use crate::support;
 
@@ -403,4 +405,47 @@ async fn a_clock_that_jumped_and_is_right_again_has_changed_nothing() {
     place.clock.set(NOW.plus_ms(3_600_000));
     place.update(Depth::Changes).await;
     assert_eq!(place.entries()[&id(1)].keys.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_differs_from_the_ledger_without_a_known_change_is_put_right() {
+    let mut place = Place::new().await;
+    place.update(Depth::Changes).await;
+    // Changes that have no number, as if a trigger had been lost.
+    damage(&place, "UPDATE service_instances SET state = 'disabled' WHERE customer_id = 2");
+    damage(&place, "UPDATE service_instances SET tier = NULL WHERE customer_id = 3");
+    forget_changes(&place, "customer_id IN (2, 3)");
+    assert_eq!(place.update(Depth::Changes).await, VaultUpdate::default());
+    let updated = place.update(Depth::Everything).await;
+    assert_eq!((updated.drifted, updated.written), (2, vec![(CODE, 2)]));
+    assert_eq!((place.status(1), place.status(2), place.status(3)), (Some(Status::On), Some(Status::Disabled), None));
+    assert_eq!(place.update(Depth::Everything).await, VaultUpdate::default());
+}
+
+fn forget_changes(place: &Place, whose: &str) {
+    let ledger = rusqlite::Connection::open(place.folder.path().join("ledger.db")).unwrap();
+    assert!(ledger.execute(&format!("DELETE FROM vault_changes WHERE {whose}"), ()).unwrap() > 0, "{whose}");
+}
+
+/// Otherwise the task looks once a second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_wakes_the_task_that_makes_vaults() {
+    let place = Place::new().await;
+    let mut newest = place.app.vaults.newest();
+    let task = tokio::spawn(suiftly::jobs::run_vaults(place.app.clone(), Duration::from_secs(600)));
+    let mut soonest = Duration::MAX;
+    for round in 1..=6_u64 {
+        let is_there =
+            |newest: &BTreeMap<VaultCode, Applied>| newest.get(&CODE).is_some_and(|new| new.sequence == round);
+        timeout(Duration::from_secs(30), newest.wait_for(is_there)).await.unwrap().unwrap();
+        let state = if round % 2 == 0 { ServiceState::Enabled } else { ServiceState::Disabled };
+        place.write(move |tx| save_service(tx, id(1), Service::Grpc, &instance(state), NOW)).await;
+        let begun = Instant::now();
+        let is_there =
+            |newest: &BTreeMap<VaultCode, Applied>| newest.get(&CODE).is_some_and(|new| new.sequence == round + 1);
+        timeout(Duration::from_secs(30), newest.wait_for(is_there)).await.unwrap().unwrap();
+        soonest = soonest.min(begun.elapsed());
+    }
+    task.abort();
+    assert!(soonest < Duration::from_millis(600), "{soonest:?}");
 }
