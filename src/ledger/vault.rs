@@ -59,16 +59,6 @@ pub struct VaultVersion {
     pub created: UtcMillis,
 }
 
-/// The number of the last change; 0: there was none.
-///
-/// # Errors
-/// [`LedgerError::Statement`].
-pub fn newest_vault_change(tx: &ReadTx<'_>) -> Result<u64, LedgerError> {
-    tx.first("SELECT coalesce(max(change), 0) FROM vault_changes", (), |row| row.get::<_, Count>(0))
-        .map(|newest| newest.map_or(0, |Count(newest)| newest))
-        .map_err(failed("finding", "the newest change for vaults"))
-}
-
 /// What has changed after a change.
 ///
 /// # Errors

@@ -54,11 +54,6 @@ impl Default for VaultBuilder {
 }
 
 impl VaultBuilder {
-    /// When time alone changes a vault next.
-    pub fn due_at(&self) -> Option<UtcMillis> {
-        self.due.first().map(|(at, _)| *at)
-    }
-
     /// Whose entries time has changed.
     pub(super) fn due_customers(&self, now: UtcMillis) -> BTreeSet<CustomerId> {
         self.due.iter().take_while(|(at, _)| *at <= now).map(|(_, customer)| *customer).collect()

@@ -6,8 +6,8 @@ use super::*;
 use crate::core::vault::decide::CustomerFacts;
 use crate::core::vault::{VaultCode, VaultHash};
 use crate::ledger::vault::{
-    Scope, VaultChanges, VaultVersion, forget_vault_versions, newest_vault_change, newest_vault_version,
-    note_vault_version, vault_changes_of, vault_changes_since, vault_facts,
+    Scope, VaultChanges, VaultVersion, forget_vault_versions, newest_vault_version, note_vault_version,
+    vault_changes_of, vault_changes_since, vault_facts,
 };
 
 const NOW: UtcMillis = UtcMillis(1_795_424_400_000);
@@ -55,7 +55,7 @@ fn facts(test: &TestLedger, of: Option<&[u32]>) -> Vec<CustomerFacts> {
 }
 
 fn newest(test: &TestLedger) -> u64 {
-    test.read(newest_vault_change)
+    test.read(|tx| vault_changes_since(tx, 0)).newest
 }
 
 /// Every statement that must be numbered, and whose part of the vaults it changes: (customer, service), 0 = all.
