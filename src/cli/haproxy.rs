@@ -156,7 +156,7 @@ fn check_file(args: &CheckArgs) -> Result<()> {
             Ok(())
         }
         1 => bail!("{path} lacks something, or has too much; compare it with `suiftly haproxy print`"),
-        count => bail!("{count} things are wrong in {path}; compare it with `suiftly haproxy print`"),
+        count => bail!("{path} lacks {count} things, or has too much; compare it with `suiftly haproxy print`"),
     }
 }
 

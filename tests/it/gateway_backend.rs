@@ -203,9 +203,8 @@ async fn no_tunnel_is_opened() {
     assert_eq!(lines, [(3, 16, Some(7), 405), (3, 16, Some(7), 405)]);
     assert!(recorder.taken().is_empty());
     // The backend has not been asked to, and would all the same.
-    let request = format!(
-        "GET /switch HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: raw\r\nX-API-Key: {a}\r\n\r\n"
-    );
+    let request =
+        format!("GET /switch HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: raw\r\nX-API-Key: {a}\r\n\r\n");
     let answer = exchange(&world, &request).await;
     assert_eq!(status(&answer), 502, "{answer}");
     assert_eq!(recorder.taken().len(), 1);
