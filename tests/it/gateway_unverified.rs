@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use suiftly::core::id::{Network, Service};
 use suiftly::core::vault::{ApiVault, VaultCode};
-use suiftly::gateway::status::HaproxyState;
+use suiftly::gateway::status::{AgentStatus, HaproxyState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::sleep;
@@ -118,24 +118,26 @@ async fn an_agent_that_does_not_find_a_vault_that_was_in_force_changes_nothing()
 async fn an_haproxy_that_was_started_with_older_maps_is_said_to_have_them() {
     let mut world = World::start(Kind::Plain).await;
     let swallows = front(&mut world);
+    let files = ["keys.map", "limits.map", "allowlist.map", "version.map"];
     let agent = world.agent();
     let first = world.vaults.publish(SEAL, &with_keys(&["A"]));
     agent.applied(SEAL, first).await;
-    let files = ["keys.map", "limits.map", "allowlist.map", "version.map"];
-    agent.until("the files are written", |status| status.files_problem.is_none()).await;
-    sleep(Duration::from_millis(1500)).await;
+    agent.stop().await;
     let old = files.map(|file| std::fs::read(world.folder.path().join(file)).unwrap());
+    let agent = world.agent();
     let second = world.vaults.publish(SEAL, &with_keys(&["B"]));
     agent.applied(SEAL, second).await;
-    sleep(Duration::from_millis(1500)).await;
+    agent.stop().await;
     for (file, content) in files.iter().zip(old) {
         std::fs::write(world.folder.path().join(file), content).unwrap();
     }
+    world.restart().await;
+    assert_eq!((world.ask(&key("A")).await.0, world.ask(&key("B")).await.0), (200, 401));
     // It cannot be changed: what is told is what it has.
     swallows.store(true, Ordering::SeqCst);
-    world.restart().await;
-    let has_first = |applied| applied == first;
-    let status = agent.until("the first is told", |status| has_first(status.vaults["sma"].applied)).await;
+    let agent = world.agent();
+    let is_told = |status: &AgentStatus| status.vaults.get("sma").is_some_and(|vault| vault.applied == first);
+    let status = agent.until("the first is told", is_told).await;
     assert_eq!((status.vaults["sma"].applied_hash.as_ref(), status.vaults["sma"].processing), (None, Some(second)));
     swallows.store(false, Ordering::SeqCst);
     agent.applied(SEAL, second).await;
