@@ -187,18 +187,10 @@ fn a_row_that_cannot_be_read_concerns_its_customer_alone() {
         ("seal_keys", "UPDATE seal_keys SET process_group = 200"),
     ] {
         let test = prepared();
-        test.write(move |tx| {
-            // As a damaged disk would: no constraint is asked.
-            run(
-                tx,
-                &[
-                    "PRAGMA ignore_check_constraints = ON",
-                    "UPDATE service_instances SET tier = 'pro' WHERE customer_id = 9",
-                ],
-            )?;
-            run(tx, &[statement])
-        })
-        .unwrap();
+        // As a damaged disk would: no constraint is asked.
+        let unguarded = "PRAGMA ignore_check_constraints = ON;
+            UPDATE service_instances SET tier = 'pro' WHERE customer_id = 9;";
+        rusqlite::Connection::open(test.path()).unwrap().execute_batch(&format!("{unguarded} {statement}")).unwrap();
         let read = test.read(|tx| vault_facts(tx, Scope::Everybody, NOW));
         let others: Vec<_> = read.customers.iter().map(|facts| facts.customer).collect();
         assert_eq!((others, read.unreadable), (vec![id(9)], [(id(7), table)].into()), "{statement}");
