@@ -7,6 +7,7 @@
 
 mod fields;
 mod gateway_host;
+mod haproxy_host;
 mod secrets;
 mod sections;
 
@@ -20,6 +21,7 @@ use self::fields::Fields;
 pub use self::gateway_host::{
     DEFAULT_GATEWAY_PATH, GatewayHostConfig, GatewayIntakeConfig, GatewaySecrets, GatewaySecretsError,
 };
+pub use self::haproxy_host::HaproxyHost;
 pub use self::secrets::{NewSecrets, Secrets, SecretsError};
 use crate::core::id::{Network, Service};
 

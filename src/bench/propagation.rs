@@ -186,7 +186,7 @@ impl Publisher {
 
     fn set(&mut self, number: u32, entry: Option<&ApiEntry>) -> Result<(), BenchError> {
         let customer = CustomerId::new(number).ok_or(BenchError::NoCustomer { number })?;
-        self.picture.set(customer, entry);
+        self.picture.set(customer, entry).map_err(failed)?;
         Ok(())
     }
 

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::config::Config;
-use crate::core::haproxy_config::check::check;
+use crate::config::HaproxyHost;
+use crate::core::haproxy_config::check::{Finding, FindingKind, check};
 use crate::core::haproxy_config::version::{admin_socket, concern};
 use crate::core::haproxy_config::{Settings, render};
 use crate::core::id::{Network, Service};
@@ -18,11 +18,13 @@ use crate::gateway::runtime::Runtime;
 pub(super) enum HaproxyCommand {
     /// Prints a whole configuration for HAProxy, made from suiftly's own
     #[command(after_help = "Examples: suiftly haproxy print > /etc/haproxy/haproxy.cfg\n          \
-                            suiftly haproxy print --upstream grpc=10.0.0.7:9000 --listen grpc=0.0.0.0:443")]
+                            suiftly haproxy print --upstream grpc=10.0.0.7:9000 --listen grpc=0.0.0.0:443\n          \
+                            suiftly haproxy print --config /etc/suiftly/gateway.toml --network testnet")]
     Print(PrintArgs),
-    /// Says what an existing configuration lacks: rules, their order, log lines
+    /// Says what an existing configuration lacks (rules, their order, log lines), and what in it lets requests past them
     #[command(after_help = "Example: suiftly haproxy check /etc/haproxy/haproxy.cfg\n\n\
-                            Exit code 1 if something is missing. What says the same in other words is told as missing, too.\n\
+                            Exit code 1 if something is missing or too much. What says the same in other words is told as \
+                            missing, too.\n\
                             If the HAProxy of this configuration runs and may be asked (`stats socket`), a warning tells \
                             whether its version is one that suiftly is for.")]
     Check(CheckArgs),
@@ -30,9 +32,14 @@ pub(super) enum HaproxyCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct PrintArgs {
-    /// suiftly's configuration: the gateway's number, the folder of maps, HAProxy's socket, the network
+    /// This host's configuration, which says the gateway's number, the folder of maps, HAProxy's socket and the network:
+    /// that of `suiftly serve` or of `suiftly gateway` [default: /etc/suiftly/suiftly.toml, or
+    /// /etc/suiftly/gateway.toml where only that is]
     #[arg(long, env = "SUIFTLY_CONFIG")]
     config: Option<PathBuf>,
+    /// The gateway's number; without it, that of the configuration
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
+    gateway: Option<u8>,
     /// A backend: service=host:port; repeat it for each service
     #[arg(long, value_parser = read_pair)]
     upstream: Vec<(Service, String)>,
@@ -42,7 +49,7 @@ pub(super) struct PrintArgs {
     /// Where a service is reached: service=address:port
     #[arg(long, value_parser = read_pair)]
     listen: Vec<(Service, String)>,
-    /// The network of the backends; without it, that of the configuration
+    /// The network of the backends; without it, that of the configuration, or mainnet where it names none
     #[arg(long)]
     network: Option<NetworkArg>,
 }
@@ -70,10 +77,10 @@ struct Running {
 }
 
 #[derive(Debug, Serialize)]
-struct Missing {
-    section: String,
-    missing: String,
-    reason: String,
+struct Told<'a> {
+    section: &'a str,
+    directive: &'a str,
+    reason: &'a str,
 }
 
 pub(super) fn haproxy(command: HaproxyCommand) -> Result<()> {
@@ -84,9 +91,9 @@ pub(super) fn haproxy(command: HaproxyCommand) -> Result<()> {
 }
 
 fn print(args: &PrintArgs) -> Result<()> {
-    let config = args.config.as_deref().map(Config::load).transpose()?.unwrap_or_default();
+    let host = HaproxyHost::load(args.config.as_deref())?;
     let network = match args.network {
-        None => config.chain.network,
+        None => host.network.unwrap_or(Network::Mainnet),
         Some(NetworkArg::Mainnet) => Network::Mainnet,
         Some(NetworkArg::Testnet) => Network::Testnet,
     };
@@ -95,11 +102,11 @@ fn print(args: &PrintArgs) -> Result<()> {
         Network::Testnet => Network::Mainnet,
     };
     let mut settings = Settings {
-        gateway: config.gateway.number,
-        map_folder: config.gateway.map_dir.to_string_lossy().into_owned(),
+        gateway: args.gateway.unwrap_or(host.number),
+        map_folder: host.map_dir.to_string_lossy().into_owned(),
         ..Settings::default()
     };
-    if let Some(socket) = &config.gateway.haproxy_socket {
+    if let Some(socket) = &host.haproxy_socket {
         settings.admin_socket = socket.to_string_lossy().into_owned();
     }
     for service in &mut settings.services {
@@ -129,13 +136,16 @@ fn check_file(args: &CheckArgs) -> Result<()> {
         eprintln!("warning: {concern}");
     }
     if args.json {
-        let missing: Vec<Missing> = findings
-            .iter()
-            .cloned()
-            .map(|finding| Missing { section: finding.section, missing: finding.missing, reason: finding.reason })
-            .collect();
-        let complete = missing.is_empty();
-        super::print_json(&serde_json::json!({ "complete": complete, "missing": missing, "haproxy": running }))?;
+        let of = |kind| -> Vec<Told<'_>> {
+            let findings = findings.iter().filter(|finding| finding.kind == kind);
+            findings.map(|Finding { section, directive, reason, .. }| Told { section, directive, reason }).collect()
+        };
+        super::print_json(&serde_json::json!({
+            "complete": findings.is_empty(),
+            "missing": of(FindingKind::Missing),
+            "unwanted": of(FindingKind::Unwanted),
+            "haproxy": running,
+        }))?;
     } else {
         findings.iter().for_each(|finding| println!("{finding}"));
     }
@@ -145,8 +155,8 @@ fn check_file(args: &CheckArgs) -> Result<()> {
             println!("{path} has everything");
             Ok(())
         }
-        1 => bail!("{path} lacks something; compare it with `suiftly haproxy print`"),
-        count => bail!("{path} lacks {count} things; compare it with `suiftly haproxy print`"),
+        1 => bail!("{path} lacks something, or has too much; compare it with `suiftly haproxy print`"),
+        count => bail!("{path} lacks {count} things, or has too much; compare it with `suiftly haproxy print`"),
     }
 }
 

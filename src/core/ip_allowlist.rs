@@ -112,7 +112,7 @@ fn parse_entry(text: &str) -> Result<IpNet, BadEntry> {
 }
 
 /// IPv4 that is written as IPv6 becomes IPv4, as the addresses of requests do; otherwise it would let nobody in.
-fn canonical(network: IpNet) -> IpNet {
+pub(super) fn canonical(network: IpNet) -> IpNet {
     let as_ipv4 = || {
         let IpNet::V6(mapped) = network else { return None };
         let prefix = mapped.prefix_len().checked_sub(MAPPED_PREFIX)?;

@@ -26,7 +26,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::map_files::{MapFileError, Stamp, stamp, write_maps};
+use super::map_files::{MapFileError, Stamp, remove_unfinished, stamp, write_maps};
 use super::runtime::{Process, Runtime, RuntimeError};
 use super::status::{AgentStatus, HaproxyState, HaproxyStatus, MapCounts, SharedStatus};
 use super::vaults::{self, Held, Mark, Search};
@@ -89,9 +89,13 @@ struct Files {
 type Written = (String, Stamp);
 
 impl Agent {
-    /// Reads nothing yet but what the map files say of vaults that were taken before.
+    /// Reads nothing yet but what the map files say of vaults that were taken before, and removes what was left half
+    /// written beside them.
     pub fn new(options: AgentOptions, clock: Clock, status: Arc<SharedStatus>) -> Self {
         let runtime = Runtime::new(&options.haproxy_socket, &options.map_folder);
+        if let Err(error) = remove_unfinished(&options.map_folder) {
+            warn!(error = %chain(&error), "what was left of map files takes room");
+        }
         let version = std::fs::read_to_string(options.map_folder.join(VERSION_FILE)).ok();
         let version = version.as_deref().and_then(|text| text.trim().strip_prefix(VERSION_WORD)).map(str::trim);
         let before = version.map(sources_of).unwrap_or_default();

@@ -49,3 +49,23 @@ async fn health(State(status): State<Arc<SharedStatus>>) -> Response {
     };
     (code, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(status)).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Load balancers and scripts look at nothing else.
+    #[tokio::test]
+    async fn the_code_says_whether_haproxy_obeys() {
+        for (state, code) in [
+            (HaproxyState::InForce, StatusCode::OK),
+            (HaproxyState::Unknown, StatusCode::SERVICE_UNAVAILABLE),
+            (HaproxyState::Behind, StatusCode::SERVICE_UNAVAILABLE),
+            (HaproxyState::Unreachable, StatusCode::SERVICE_UNAVAILABLE),
+        ] {
+            let status = Arc::new(SharedStatus::new(1));
+            status.change(|status| status.haproxy.state = state);
+            assert_eq!(health(State(status)).await.status(), code, "{state:?}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The map files on disk. A reader sees either the old file or the new one, also after a crash.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,8 @@ use crate::core::haproxy_map::{MapName, Maps, VERSION_FILE};
 
 /// Readable by HAProxy whatever user it is: the files hold hashes of keys, never keys.
 const MODE: u32 = 0o644;
+/// Of files that are being written.
+const UNFINISHED: &str = ".new";
 
 /// A map file that could not be replaced; the old one is still there.
 #[derive(Debug, thiserror::Error)]
@@ -29,13 +31,30 @@ type FileStamp = (u64, SystemTime, u64);
 
 /// As they are now; `None` if one is missing.
 pub fn stamp(folder: &Path) -> Option<Stamp> {
-    let of = |name: &str| file_stamp(&std::fs::metadata(folder.join(name)).ok()?).ok();
+    let of = |name: &str| file_stamp(&fs::metadata(folder.join(name)).ok()?).ok();
     let [keys, limits, allowlist] = MapName::ALL.map(|map| of(map.file()));
     Some([keys?, limits?, allowlist?, of(VERSION_FILE)?])
 }
 
 fn file_stamp(file: &Metadata) -> io::Result<FileStamp> {
     Ok((file.len(), file.modified()?, file.ino()))
+}
+
+/// Removes what a crash left half written in a folder, which only one process may write to.
+///
+/// # Errors
+/// The first file that cannot be removed.
+pub fn remove_unfinished(folder: &Path) -> Result<(), MapFileError> {
+    let maps = || MapName::ALL.into_iter().map(MapName::file).chain([VERSION_FILE]);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        let is_ours = |name: &str| name.ends_with(UNFINISHED) && maps().any(|map| name.starts_with(map));
+        if name.to_str().is_some_and(is_ours) {
+            let operation = "remove what was left of";
+            fs::remove_file(&path).map_err(|source| MapFileError { operation, path, source })?;
+        }
+    }
+    Ok(())
 }
 
 /// Replaces all map files in a folder, which must exist. The version's is the last: an HAProxy that starts before that,
@@ -59,7 +78,7 @@ fn replace(folder: &Path, name: &str, content: &str) -> Result<FileStamp, MapFil
     // A rename is atomic only within one file system, therefore the same folder.
     let mut file = tempfile::Builder::new()
         .prefix(name)
-        .suffix(".new")
+        .suffix(UNFINISHED)
         .tempfile_in(folder)
         .map_err(failed("create the successor of"))?;
     file.write_all(content.as_bytes()).map_err(failed("write"))?;
@@ -90,14 +109,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for guaranteed in [1, 1000] {
             write_maps(folder.path(), &maps(guaranteed)).unwrap();
-            let written = std::fs::read_to_string(folder.path().join(LIMITS_FILE)).unwrap();
+            let written = fs::read_to_string(folder.path().join(LIMITS_FILE)).unwrap();
             assert_eq!(written, format!("7/2/1 {guaranteed}|{}|1|on\n", guaranteed + 1));
         }
-        let mut names: Vec<_> =
-            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, [ALLOWLIST_FILE, KEYS_FILE, LIMITS_FILE, VERSION_FILE]);
-        let mode = std::fs::metadata(folder.path().join(KEYS_FILE)).unwrap().permissions().mode();
+        let mode = fs::metadata(folder.path().join(KEYS_FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, MODE);
     }
 
@@ -108,11 +126,47 @@ mod tests {
         let written = Some(write_maps(folder.path(), &maps(1)).unwrap());
         assert_eq!(stamp(folder.path()), written);
         let limits = folder.path().join(LIMITS_FILE);
-        let copy = std::fs::read(&limits).unwrap();
-        std::fs::remove_file(&limits).unwrap();
+        let copy = fs::read(&limits).unwrap();
+        fs::remove_file(&limits).unwrap();
         assert_eq!(stamp(folder.path()), None);
-        std::fs::write(&limits, copy).unwrap();
+        fs::write(&limits, copy).unwrap();
         assert_ne!(stamp(folder.path()), written);
+    }
+
+    #[test]
+    fn what_a_crash_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        write_maps(folder.path(), &maps(1)).unwrap();
+        let others = ["keys.map.bak", "notes.new", "haproxy.cfg"];
+        for name in ["keys.mapAb3dEf.new", "version.mapx.new"].iter().chain(&others) {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        remove_unfinished(folder.path()).unwrap();
+        let mut names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let mut expected = [[ALLOWLIST_FILE, KEYS_FILE, LIMITS_FILE, VERSION_FILE].as_slice(), &others].concat();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+        assert!(remove_unfinished(Path::new("/nonexistent/maps")).is_ok(), "nothing is left there");
+    }
+
+    /// An HAProxy that starts in between must not have new words with an old version, and an old agent's words neither.
+    #[test]
+    fn the_version_is_replaced_after_all_maps() {
+        for map in MapName::ALL {
+            let folder = tempfile::tempdir().unwrap();
+            write_maps(folder.path(), &maps(1)).unwrap();
+            // Nothing can be put in the place of a folder with something in it.
+            let place = folder.path().join(map.file());
+            fs::remove_file(&place).unwrap();
+            fs::create_dir_all(place.join("x")).unwrap();
+            assert_eq!(write_maps(folder.path(), &maps(2)).unwrap_err().operation, "replace");
+            let version = fs::read_to_string(folder.path().join(VERSION_FILE)).unwrap();
+            assert_eq!(version, maps(1).encode_version(), "{}", map.file());
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tracing::warn;
 
 use super::primary::{AskError, Primary};
 use super::status::SharedStatus;
-use crate::core::vault::{MAX_FILE_BYTES, Purpose, VaultCode, VaultOpener};
+use crate::core::vault::{Header, MAX_FILE_BYTES, Purpose, VaultCode, VaultOpener};
 use crate::seal::{KEPT_FILES, SealError, VaultFolder};
 use crate::telemetry::chain;
 
@@ -36,6 +36,8 @@ enum VaultError {
     Status(StatusCode),
     #[error("the primary's answer has no version, or is longer than a vault")]
     Answer,
+    #[error("the primary was asked for the vault {asked} and sent {sent}")]
+    Another { asked: VaultCode, sent: VaultCode },
     #[error("the primary sent a vault that it has not signed")]
     Signature(#[from] crate::core::vault::BadFile),
     #[error("a vault cannot be kept")]
@@ -137,7 +139,6 @@ impl Follower {
         }
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let tag = header(ETAG.as_str()).ok_or(VaultError::Answer)?;
-        let sequence: u64 = header("vault-sequence").and_then(|text| text.parse().ok()).ok_or(VaultError::Answer)?;
         self.partial.tag.clone_from(&tag);
         while let Some(frame) = timeout(PART_WITHIN, response.body_mut().frame()).await.map_err(|_| AskError::Slow)? {
             if let Ok(bytes) = frame.map_err(AskError::from)?.into_data() {
@@ -150,16 +151,20 @@ impl Follower {
             }
         }
         let bytes = std::mem::take(&mut self.partial.bytes);
-        self.keep(sequence, bytes).await?;
+        self.keep(bytes).await?;
         self.known = Some(tag);
         Ok(true)
     }
 
     /// Puts a version into the folder, if it is one.
-    async fn keep(&self, sequence: u64, bytes: Vec<u8>) -> Result<(), VaultError> {
+    async fn keep(&self, bytes: Vec<u8>) -> Result<(), VaultError> {
         let (folder, opener, code) = (self.folder.clone(), self.opener.clone(), self.code);
         let keeping = move || -> Result<(), VaultError> {
-            opener.verify(&bytes)?;
+            // Which one it is, only what is signed says.
+            let (Header { code: sent, sequence, .. }, _) = opener.verify(&bytes)?;
+            if sent != code {
+                return Err(VaultError::Another { asked: code, sent });
+            }
             let is_there = folder.list()?.iter().any(|file| (file.code, file.sequence) == (code, sequence));
             if is_there && folder.read(code, sequence)? == bytes {
                 return Ok(());

@@ -24,7 +24,7 @@ const COMPARE_INTERVAL: Duration = Duration::from_secs(60);
 /// Changes that are committed within this time are in the same vaults.
 const VAULTS_COALESCED: Duration = Duration::from_millis(50);
 
-/// How soon vaults show what another process has committed.
+/// How soon vaults show what time has changed, and what another process has committed.
 const VAULTS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How soon the chain is asked again after it did not answer.
@@ -121,15 +121,13 @@ pub async fn run_vaults(app: Arc<App>, interval: Duration) {
                 error!(error = %chain(&error), "vaults could not be brought up to date; gateways go on with the last ones");
             }
         }
-        let due = builder.due_at().map_or(VAULTS_INTERVAL, |at| app.clock.until(at));
-        let wait = due.clamp(VAULTS_COALESCED, VAULTS_INTERVAL);
         tokio::select! {
             told = news.changed() => match told {
                 Ok(()) => tokio::time::sleep(VAULTS_COALESCED).await,
-                Err(_) => tokio::time::sleep(wait).await,
+                Err(_) => tokio::time::sleep(VAULTS_INTERVAL).await,
             },
             () = app.vaults.woken() => {}
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(VAULTS_INTERVAL) => {}
         }
     }
 }

@@ -3,13 +3,12 @@
 //! Triggers number every change of a customer's part of the vaults, in the transaction that makes it: no path that
 //! changes something has to think of it.
 
-use std::collections::BTreeSet;
-use std::iter::Peekable;
-use std::vec::IntoIter;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Row;
 
-use crate::core::calendar::UtcMillis;
+use crate::core::calendar::{Month, UtcMillis};
+use crate::core::customer::CustomerStatus;
 use crate::core::haproxy_map::KeyHash;
 use crate::core::id::{CustomerId, Network, Service};
 use crate::core::ip_allowlist::IpAllowlist;
@@ -37,6 +36,15 @@ pub enum Scope<'a> {
     Customers(&'a BTreeSet<CustomerId>),
 }
 
+/// What was read for vaults.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct VaultFacts {
+    /// Customers who have a service, in the order of their numbers.
+    pub customers: Vec<CustomerFacts>,
+    /// Who is not among them because a row cannot be read, with the row's table.
+    pub unreadable: BTreeMap<CustomerId, &'static str>,
+}
+
 /// A version of a vault whose file is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultVersion {
@@ -49,16 +57,6 @@ pub struct VaultVersion {
     /// The last change that was in it when it was noted.
     pub change: u64,
     pub created: UtcMillis,
-}
-
-/// The number of the last change; 0: there was none.
-///
-/// # Errors
-/// [`LedgerError::Statement`].
-pub fn newest_vault_change(tx: &ReadTx<'_>) -> Result<u64, LedgerError> {
-    tx.first("SELECT coalesce(max(change), 0) FROM vault_changes", (), |row| row.get::<_, Count>(0))
-        .map(|newest| newest.map_or(0, |Count(newest)| newest))
-        .map_err(failed("finding", "the newest change for vaults"))
 }
 
 /// What has changed after a change.
@@ -111,12 +109,12 @@ macro_rules! scoped {
     };
 }
 
-/// What the vaults are made from, for customers who have a service, in the order of their numbers. Five statements,
-/// however many customers there are.
+/// What the vaults are made from. Five statements, however many customers there are. A row that cannot be read concerns
+/// its customer alone.
 ///
 /// # Errors
 /// [`LedgerError::Statement`].
-pub fn vault_facts(tx: &ReadTx<'_>, scope: Scope<'_>, now: UtcMillis) -> Result<Vec<CustomerFacts>, LedgerError> {
+pub fn vault_facts(tx: &ReadTx<'_>, scope: Scope<'_>, now: UtcMillis) -> Result<VaultFacts, LedgerError> {
     let list = match scope {
         Scope::Everybody => None,
         Scope::Customers(customers) => {
@@ -128,30 +126,35 @@ pub fn vault_facts(tx: &ReadTx<'_>, scope: Scope<'_>, now: UtcMillis) -> Result<
     add_keys(tx, scope, list.as_deref(), now, &mut facts)?;
     add_seal_keys(tx, scope, list.as_deref(), &mut facts)?;
     let sql = scoped!(scope, "SELECT customer_id, status FROM customers", "status <> 'active'", "customer_id");
-    let statuses = tx.all(sql, (&list,), |row| Ok((row.get(0)?, row.get(1)?)));
+    let statuses = tx.all(sql, (&list,), |row| Ok((row.get(0)?, row.get::<_, CustomerStatus>(1))));
     let statuses = statuses.map_err(failed("listing", "customers who are not active"))?;
-    each_with(&mut facts, statuses, |facts, status| facts.status = status);
+    each_with(&mut facts, "customers", statuses, |facts, status| facts.status = status);
     let sql = scoped!(scope, "SELECT customer_id, month FROM spend_caps", "stopped = 1", "customer_id");
-    let stops = tx.all(sql, (&list,), |row| Ok((row.get(0)?, row.get(1)?)));
+    let stops = tx.all(sql, (&list,), |row| Ok((row.get(0)?, row.get::<_, Month>(1))));
     let stops = stops.map_err(failed("listing", "customers whose spend cap is reached"))?;
-    each_with(&mut facts, stops, |facts, month| facts.stopped_in = Some(month));
+    each_with(&mut facts, "spend_caps", stops, |facts, month| facts.stopped_in = Some(month));
+    let VaultFacts { customers, unreadable } = &mut facts;
+    customers.retain(|facts| !unreadable.contains_key(&facts.customer));
     Ok(facts)
 }
 
-fn with_services(tx: &ReadTx<'_>, scope: Scope<'_>, list: Option<&str>) -> Result<Vec<CustomerFacts>, LedgerError> {
+fn with_services(tx: &ReadTx<'_>, scope: Scope<'_>, list: Option<&str>) -> Result<VaultFacts, LedgerError> {
     let sql = scoped!(
         scope,
         "SELECT customer_id, service, state, tier, burst, ip_allowlist_enabled, ip_allowlist FROM service_instances",
         "tier IS NOT NULL",
         "customer_id, service"
     );
-    let mut all: Vec<CustomerFacts> = Vec::new();
+    let mut all = VaultFacts::default();
     tx.each(sql, (list,), |row| {
         let customer: CustomerId = row.get(0)?;
-        let service = (row.get(1)?, read_service(row)?);
-        match all.last_mut().filter(|facts| facts.customer == customer) {
+        let Ok(service) = read_service(row) else {
+            all.unreadable.insert(customer, "service_instances");
+            return Ok(());
+        };
+        match all.customers.last_mut().filter(|facts| facts.customer == customer) {
             Some(facts) => facts.services.push(service),
-            None => all.push(CustomerFacts { services: vec![service], ..CustomerFacts::new(customer) }),
+            None => all.customers.push(CustomerFacts { services: vec![service], ..CustomerFacts::new(customer) }),
         }
         Ok(())
     })
@@ -159,7 +162,7 @@ fn with_services(tx: &ReadTx<'_>, scope: Scope<'_>, list: Option<&str>) -> Resul
     Ok(all)
 }
 
-fn read_service(row: &Row<'_>) -> rusqlite::Result<ServiceFacts> {
+fn read_service(row: &Row<'_>) -> rusqlite::Result<(Service, ServiceFacts)> {
     let is_limited: bool = row.get(5)?;
     let allowlist = match row.get_ref(6)?.as_str()? {
         text if is_limited => {
@@ -168,7 +171,7 @@ fn read_service(row: &Row<'_>) -> rusqlite::Result<ServiceFacts> {
         }
         _ => None,
     };
-    Ok(ServiceFacts { state: row.get(2)?, tier: row.get(3)?, burst: row.get(4)?, allowlist })
+    Ok((row.get(1)?, ServiceFacts { state: row.get(2)?, tier: row.get(3)?, burst: row.get(4)?, allowlist }))
 }
 
 fn add_keys(
@@ -176,7 +179,7 @@ fn add_keys(
     scope: Scope<'_>,
     list: Option<&str>,
     now: UtcMillis,
-    facts: &mut [CustomerFacts],
+    all: &mut VaultFacts,
 ) -> Result<(), LedgerError> {
     let sql = scoped!(
         scope,
@@ -184,24 +187,32 @@ fn add_keys(
         "revoked_at_ms IS NULL AND deleted_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?2)",
         "customer_id, service, network, key_sha256"
     );
-    let mut facts = facts.iter_mut().peekable();
+    let VaultFacts { customers, unreadable } = all;
+    let mut facts = customers.iter_mut().peekable();
     tx.each(sql, (list, now), |row| {
         let customer: CustomerId = row.get(0)?;
         while facts.next_if(|facts| facts.customer < customer).is_some() {}
         if let Some(facts) = facts.peek_mut().filter(|facts| facts.customer == customer) {
-            let key = VaultKey { sha256: KeyHash(row.get(3)?), fingerprint: row.get(4)?, expires_at: row.get(5)? };
-            facts.keys.push(KeyFacts { service: row.get(1)?, network: row.get::<_, Network>(2)?, key });
+            match read_key(row) {
+                Ok(key) => facts.keys.push(key),
+                Err(_) => drop(unreadable.insert(customer, "api_keys")),
+            }
         }
         Ok(())
     })
     .map_err(failed("listing", "API keys for vaults"))
 }
 
+fn read_key(row: &Row<'_>) -> rusqlite::Result<KeyFacts> {
+    let key = VaultKey { sha256: KeyHash(row.get(3)?), fingerprint: row.get(4)?, expires_at: row.get(5)? };
+    Ok(KeyFacts { service: row.get(1)?, network: row.get::<_, Network>(2)?, key })
+}
+
 fn add_seal_keys(
     tx: &ReadTx<'_>,
     scope: Scope<'_>,
     list: Option<&str>,
-    facts: &mut [CustomerFacts],
+    facts: &mut VaultFacts,
 ) -> Result<(), LedgerError> {
     let sql = scoped!(
         scope,
@@ -210,12 +221,13 @@ fn add_seal_keys(
         "enabled = 1 AND deleted_at_ms IS NULL",
         "customer_id, process_group, derivation_index, address"
     );
-    let rows = tx.all(sql, (list,), |row| {
+    let read = |row: &Row<'_>| {
         let derivation = Derivation { group: row.get(1)?, index: row.get::<_, Count>(2)?.0 };
-        Ok((row.get(0)?, (derivation, row.get(3)?, row.get::<_, Option<PackageAddress>>(4)?)))
-    });
+        Ok((derivation, row.get(3)?, row.get::<_, Option<PackageAddress>>(4)?))
+    };
+    let rows = tx.all(sql, (list,), |row| Ok((row.get(0)?, read(row))));
     let rows = rows.map_err(failed("listing", "Seal keys for vaults"))?;
-    each_with(facts, rows, |facts, (derivation, object, package)| {
+    each_with(facts, "seal_keys", rows, |facts, (derivation, object, package)| {
         let fresh = || SealKeyEntry { object, packages: BTreeSet::new() };
         facts.seal_keys.entry(derivation).or_insert_with(fresh).packages.extend(package);
     });
@@ -223,12 +235,19 @@ fn add_seal_keys(
 }
 
 /// Both are in the order of the customers; rows of others are passed over.
-fn each_with<T>(facts: &mut [CustomerFacts], rows: Vec<(CustomerId, T)>, mut add: impl FnMut(&mut CustomerFacts, T)) {
-    let mut rows: Peekable<IntoIter<(CustomerId, T)>> = rows.into_iter().peekable();
-    for facts in facts {
+fn each_with<T>(
+    all: &mut VaultFacts,
+    table: &'static str,
+    rows: Vec<(CustomerId, rusqlite::Result<T>)>,
+    mut add: impl FnMut(&mut CustomerFacts, T),
+) {
+    let mut rows = rows.into_iter().peekable();
+    for facts in &mut all.customers {
         while let Some((customer, row)) = rows.next_if(|(customer, _)| *customer <= facts.customer) {
-            if customer == facts.customer {
-                add(facts, row);
+            match row {
+                _ if customer != facts.customer => {}
+                Ok(row) => add(facts, row),
+                Err(_) => drop(all.unreadable.insert(customer, table)),
             }
         }
     }

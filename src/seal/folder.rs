@@ -121,6 +121,18 @@ impl VaultFolder {
         read_file(&self.path_of(code, sequence))
     }
 
+    /// A version to be read piece by piece, and its length in bytes. It can be read to its end also after its name is
+    /// gone.
+    ///
+    /// # Errors
+    /// [`SealError::Io`], [`SealError::TooLong`].
+    pub fn open_version(&self, code: VaultCode, sequence: u64) -> Result<(File, u64), SealError> {
+        let path = self.path_of(code, sequence);
+        let file = File::open(&path).map_err(failing("open", &path))?;
+        let bytes = file.metadata().map_err(failing("measure", &path))?.len();
+        if bytes > MAX_FILE_BYTES { Err(SealError::TooLong { path }) } else { Ok((file, bytes)) }
+    }
+
     /// Removes all but the newest `keep` files of a code.
     ///
     /// # Errors

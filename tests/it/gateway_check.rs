@@ -34,13 +34,14 @@ fn each_rule_that_is_missing_is_named() {
         ("defaults", "  option dontlognull"),
         ("frontend grpc", "  log-format "),
         ("frontend grpc", "  stick-table "),
-        ("backend refuse_grpc", "  http-request return status 405 "),
-        ("backend refuse_grpc", "  http-request return status 503 "),
         ("frontend grpc", "  http-request track-sc0 "),
         ("frontend grpc", "  http-request set-priority-class "),
         ("frontend grpc", "  http-request del-header ^(connection"),
         ("frontend grpc", "  http-request add-header X-Suiftly-Customer-ID "),
         ("frontend grpc", "  http-request del-header Authorization"),
+        ("frontend grpc", "  use_backend refuse_grpc "),
+        ("backend refuse_grpc", "  http-request return status 405 "),
+        ("backend refuse_grpc", "  http-request return status 503 "),
         ("backend ip_grpc", "  stick-table "),
         ("backend be_grpc", "  http-response deny "),
     ] {
@@ -52,7 +53,7 @@ fn each_rule_that_is_missing_is_named() {
         let told: Value = serde_json::from_str(&told).unwrap();
         let missing = told["missing"].as_array().unwrap();
         let is_it = |finding: &Value| {
-            let named = finding["missing"].as_str().unwrap().trim_end_matches('…');
+            let named = finding["directive"].as_str().unwrap().trim_end_matches('…');
             let is_named =
                 line.trim().starts_with(named) || named.starts_with("stats socket") && rule.contains("stats");
             finding["section"] == section && is_named

@@ -273,3 +273,37 @@ fn the_configuration_is_printed_for_this_host_and_checked_wherever_it_is() {
     assert_eq!((&told["complete"], told["missing"].as_array().unwrap().len()), (&json!(false), 1));
     assert_eq!(run(&["print", "--upstream", "grpc"]).0, Some(2));
 }
+
+#[test]
+fn each_host_prints_its_own_number_folder_and_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledgers, gateways) = (folder.path().join("suiftly.toml"), folder.path().join("gateway.toml"));
+    fs::write(&ledgers, "[gateway]\nnumber = 4\n[chain]\nnetwork = \"testnet\"\n").unwrap();
+    fs::write(&gateways, "number = 5\nmap_dir = \"/srv/maps\"\nhaproxy_socket = \"/srv/ha.sock\"\n").unwrap();
+    let print = |config: &Path, environment: &[(&str, &str)], more: &[&str]| {
+        let mut command = Command::new(binary());
+        command.args(["haproxy", "print"]).args(more).env("SUIFTLY_CONFIG", config);
+        let output = command.envs(environment.iter().copied()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let testnet = "backend be_seal_testnet";
+    for (config, environment, more, expected) in [
+        (&ledgers, &[][..], &[][..], ["s1 %Ts%ms 4 ", "socket /run/haproxy/admin.sock", testnet]),
+        (&ledgers, &[("SUIFTLY_GATEWAY_NUMBER", "6")], &[], ["s1 %Ts%ms 6 ", "socket /run/haproxy/", testnet]),
+        (&ledgers, &[("SUIFTLY_GATEWAY_NUMBER", "6")], &["--gateway", "8"], ["s1 %Ts%ms 8 ", "%Ts%ms-8-%pid", testnet]),
+        (&gateways, &[], &[], ["s1 %Ts%ms 5 ", "map_str(/srv/maps/keys.map)", "backend be_seal\n"]),
+        (&gateways, &[("SUIFTLY_NUMBER", "7")], &["--network", "testnet"], ["s1 %Ts%ms 7 ", "/srv/ha.sock", testnet]),
+    ] {
+        let printed = print(config, environment, more);
+        for part in expected {
+            assert!(printed.contains(part), "{part}: {printed}");
+        }
+    }
+    // No file at all is told, as by every other command.
+    let output = Command::new(binary()).args(["haproxy", "print", "--config", "/nonexistent/a.toml"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("/nonexistent/a.toml"), "{said}");
+    let zero = ["haproxy", "print", "--gateway", "0"];
+    assert_eq!(Command::new(binary()).args(zero).output().unwrap().status.code(), Some(2));
+}

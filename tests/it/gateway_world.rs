@@ -100,7 +100,7 @@ impl Publisher {
         let (before, previous) = self.newest.get(&code).copied().unwrap_or((0, VaultHash::NONE));
         let mut picture = Picture::new(code);
         for (customer, entry) in vault {
-            picture.set(*customer, Some(entry));
+            picture.set(*customer, Some(entry)).unwrap();
         }
         let sequence = before + 1;
         let new = NewVault { code, sequence, created: Clock::System.now(), previous };

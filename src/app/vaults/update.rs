@@ -3,21 +3,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::Vaults;
-use super::builder::{Built, Reading, VaultBuilder};
+use super::builder::{Built, Reading, Taken, VaultBuilder};
 use crate::app::{App, AppError};
 use crate::core::calendar::UtcMillis;
 use crate::core::config_global::ConfigGlobal;
 use crate::core::id::CustomerId;
-use crate::core::vault::decide::{CustomerFacts, TierTerms};
+use crate::core::vault::decide::TierTerms;
 use crate::core::vault::sequence::{Known, Step, Version, next};
 use crate::core::vault::sync::Applied;
 use crate::core::vault::{NewVault, VaultCode};
 use crate::ledger::config_global::load_config_global;
 use crate::ledger::vault::{
-    Scope, VaultChanges, VaultVersion, forget_vault_versions, newest_vault_version, note_vault_version,
+    Scope, VaultChanges, VaultFacts, VaultVersion, forget_vault_versions, newest_vault_version, note_vault_version,
     vault_changes_since, vault_facts,
 };
 use crate::ledger::{Ledger, ReadTx};
@@ -45,13 +45,16 @@ pub struct VaultUpdate {
     pub written: Vec<(VaultCode, u64)>,
     /// Customers whose entries were not what they should have been although no change of theirs was known.
     pub drifted: usize,
+    /// Customers who were looked at and can be in no vault: what the ledger has of them cannot be read, or their line
+    /// would be one that no gateway takes. Their keys are refused.
+    pub left_out: BTreeSet<CustomerId>,
 }
 
 /// What was read in one transaction.
 struct Loaded {
     changes: VaultChanges,
     terms: TierTerms,
-    facts: Vec<CustomerFacts>,
+    facts: VaultFacts,
     /// Whom the facts are about; `None`: everybody.
     customers: Option<BTreeSet<CustomerId>>,
 }
@@ -89,25 +92,39 @@ impl Vaults {
             self.look_at_files(ledger, builder)?;
         }
         let due = builder.due_customers(now);
-        let loaded = load(ledger, builder.change, due.clone(), is_all, now)?;
+        // What time had changed may not be so after all.
+        let is_earlier = builder.as_of.is_some_and(|before| now < before);
+        let loaded = load(ledger, builder.change, due.clone(), is_all || is_earlier, now)?;
         let was_complete = builder.is_complete;
         let reading = Reading { terms: loaded.terms, now, seal_network: self.seal_network };
-        let changed = match &loaded.customers {
-            Some(customers) => builder.take_some(customers, &loaded.facts, &reading),
-            None => builder.take_all(&loaded.facts, &reading),
+        let taken = match &loaded.customers {
+            Some(customers) => builder.take_some(customers, &loaded.facts.customers, &reading),
+            None => builder.take_all(&loaded.facts.customers, &reading),
         };
-        builder.change = loaded.changes.newest;
+        (builder.change, builder.as_of) = (loaded.changes.newest, Some(now));
         let explained = |customer: &&CustomerId| loaded.changes.customers.contains(customer) || due.contains(customer);
-        let drifted = match was_complete && !loaded.changes.everybody {
-            true => changed.iter().filter(|customer| !explained(customer)).count(),
+        let drifted = match was_complete && !loaded.changes.everybody && !is_earlier {
+            true => taken.changed.iter().filter(|customer| !explained(customer)).count(),
             false => 0,
         };
         if drifted > 0 {
             warn!(customers = drifted, "vaults differed from the ledger and are put right");
         }
+        let left_out = tell_left_out(&loaded.facts, &taken);
         let written = self.write_stale(ledger, builder, now)?;
-        Ok(VaultUpdate { written, drifted })
+        Ok(VaultUpdate { written, drifted, left_out })
     }
+}
+
+/// A person must act: the customer's keys are refused until then.
+fn tell_left_out(facts: &VaultFacts, taken: &Taken) -> BTreeSet<CustomerId> {
+    for (customer, table) in &facts.unreadable {
+        error!(%customer, table, "a customer is in no vault, because a row of the ledger cannot be read: keys are refused");
+    }
+    for (customer, reason) in &taken.refused {
+        error!(%customer, %reason, "a customer is left out of a vault, because no gateway would take the entry: keys are refused");
+    }
+    facts.unreadable.keys().chain(taken.refused.keys()).copied().collect()
 }
 
 fn load(
@@ -124,7 +141,7 @@ fn load(
         let is_all = is_all || changes.everybody || concerned.len() > SOME;
         let facts = match (is_all, concerned.is_empty()) {
             (true, _) => vault_facts(tx, Scope::Everybody, now)?,
-            (false, true) => Vec::new(),
+            (false, true) => VaultFacts::default(),
             (false, false) => vault_facts(tx, Scope::Customers(&concerned), now)?,
         };
         Ok(Loaded { changes, terms, facts, customers: (!is_all).then_some(concerned) })

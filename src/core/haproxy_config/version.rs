@@ -16,7 +16,7 @@
 //!   which Debian 13 has, the ring never connects again ([`RING_IS_STUCK`]).
 //! - What HAProxy answers on its runtime socket is the same in all.
 
-use super::check::{Section, read};
+use super::check::section::{Section, read};
 
 /// The oldest that accepts the configuration: major and minor.
 pub const OLDEST: (u32, u32) = (2, 4);

@@ -5,11 +5,10 @@
 //! are lines of a few lengths only, the multiples of four, and a network of another length is [`split`] into at most eight
 //! of the next longer one.
 
-use std::net::IpAddr;
-
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 
 use super::{LimitKey, limit_word};
+use crate::core::ip_allowlist::canonical;
 
 /// Between two lengths that are looked up.
 const STEP: u8 = 4;
@@ -49,22 +48,11 @@ fn prefixes(usual: &[u8], longest: u8) -> Vec<u8> {
 /// The same addresses as one to eight networks whose lengths are looked up. IPv4 that is written as IPv6 becomes IPv4,
 /// as the addresses of requests do.
 pub fn split(network: IpNet) -> Vec<IpNet> {
-    let network = as_seen(network).trunc();
+    let network = canonical(network).trunc();
     let prefix = network.prefix_len().max(1).next_multiple_of(STEP);
     // Not longer than an address, whose length is a multiple of the step.
     match network {
         IpNet::V4(network) => network.subnets(prefix).into_iter().flatten().map(IpNet::V4).collect(),
         IpNet::V6(network) => network.subnets(prefix).into_iter().flatten().map(IpNet::V6).collect(),
-    }
-}
-
-fn as_seen(network: IpNet) -> IpNet {
-    let mapped = |network: Ipv6Net| {
-        let IpAddr::V4(address) = IpAddr::V6(network.addr()).to_canonical() else { return None };
-        Ipv4Net::new(address, network.prefix_len().checked_sub(96)?).ok()
-    };
-    match network {
-        IpNet::V6(ipv6) => mapped(ipv6).map_or(network, IpNet::V4),
-        IpNet::V4(_) => network,
     }
 }

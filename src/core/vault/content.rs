@@ -112,34 +112,6 @@ pub struct ApiEntry {
     pub allowlist: Option<Vec<IpNet>>,
 }
 
-/// Bits that a gateway needs at a glance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Flags(pub u8);
-
-impl Flags {
-    /// Requests are served.
-    pub const ON: u8 = 1;
-    /// Requests may come from the allowlist's networks only.
-    pub const ALLOWLIST: u8 = 2;
-    /// More than the guaranteed requests are served while there is room.
-    pub const BURST: u8 = 4;
-    /// One client address has a limit of its own.
-    pub const PER_IP: u8 = 8;
-}
-
-impl ApiEntry {
-    /// They follow from the rest, so that they are not in the JSON.
-    pub fn flags(&self) -> Flags {
-        let bit = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
-        Flags(
-            bit(self.status.is_on(), Flags::ON)
-                | bit(self.allowlist.is_some(), Flags::ALLOWLIST)
-                | bit(self.limits.burst_per_s > 0, Flags::BURST)
-                | bit(self.limits.per_ip_per_s > 0, Flags::PER_IP),
-        )
-    }
-}
-
 /// Which of a process group's keys it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Derivation {
@@ -192,52 +164,9 @@ impl Content {
     }
 }
 
-/// What became of a customer's entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change<'a, E> {
-    Added(&'a E),
-    Removed(&'a E),
-    Changed { old: &'a E, new: &'a E },
-}
-
-/// What leads from one content to another, by customer.
-pub fn diff<'a, E: PartialEq>(
-    old: &'a BTreeMap<CustomerId, E>,
-    new: &'a BTreeMap<CustomerId, E>,
-) -> BTreeMap<CustomerId, Change<'a, E>> {
-    let gone = old.iter().filter(|(customer, _)| !new.contains_key(customer));
-    let gone = gone.map(|(customer, entry)| (*customer, Change::Removed(entry)));
-    let there = new.iter().filter_map(|(customer, entry)| match old.get(customer) {
-        None => Some((*customer, Change::Added(entry))),
-        Some(before) if before != entry => Some((*customer, Change::Changed { old: before, new: entry })),
-        Some(_) => None,
-    });
-    gone.chain(there).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn entry(status: Status) -> SealEntry {
-        SealEntry { status, keys: BTreeMap::new() }
-    }
-
-    #[test]
-    fn a_diff_names_what_came_what_went_and_what_is_another() {
-        let id = |number| CustomerId::new(number).unwrap();
-        let old: SealVault = [1, 2, 3].map(|number| (id(number), entry(Status::On))).into();
-        let new: SealVault =
-            [(id(2), entry(Status::On)), (id(3), entry(Status::Disabled)), (id(4), entry(Status::On))].into();
-        let found = diff(&old, &new);
-        let expected = BTreeMap::from([
-            (id(1), Change::Removed(&old[&id(1)])),
-            (id(3), Change::Changed { old: &old[&id(3)], new: &new[&id(3)] }),
-            (id(4), Change::Added(&new[&id(4)])),
-        ]);
-        assert_eq!(found, expected);
-        assert!(diff(&old, &old).is_empty());
-    }
 
     #[test]
     fn statuses_are_read_back() {

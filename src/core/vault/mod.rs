@@ -21,8 +21,7 @@ pub mod text;
 
 pub use code::{CODE_BYTES, NotAVaultCode, Purpose, VaultCode};
 pub use content::{
-    ApiEntry, ApiVault, Change, Content, Derivation, Flags, Limits, SealEntry, SealKeyEntry, SealVault, Status,
-    VaultKey, diff,
+    ApiEntry, ApiVault, Content, Derivation, Limits, SealEntry, SealKeyEntry, SealVault, Status, VaultKey,
 };
 pub use file::{
     BadFile, Header, MAX_FILE_BYTES, NewVault, NotAPublicKey, Opened, Packed, VaultHash, VaultOpener, VaultPublicKey,

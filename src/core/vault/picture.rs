@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::code::VaultCode;
 use super::file::Packed;
-use super::text::{self, first_line};
+use super::text::{self, BadLine, MAX_LINE_BYTES, first_line};
 use crate::core::id::CustomerId;
 
 /// Bits of a customer's number within its group: there are 1024 groups.
@@ -58,15 +58,20 @@ impl Picture {
     }
 
     /// Puts a customer in as it is from here on, or out. Tells whether that changes anything.
-    pub fn set<E: text::Entry>(&mut self, customer: CustomerId, entry: Option<&E>) -> bool {
+    ///
+    /// # Errors
+    /// [`BadLine`] for an entry that no reader would take, which would refuse the whole vault then; the customer stays as
+    /// it was.
+    pub fn set<E: text::Entry>(&mut self, customer: CustomerId, entry: Option<&E>) -> Result<bool, BadLine> {
         let line = entry.map(|entry| {
             let mut line = Vec::new();
             entry.write_line(customer, &mut line);
             line.into_boxed_slice()
         });
         if self.lines.get(&customer) == line.as_ref() {
-            return false;
+            return Ok(false);
         }
+        line.as_deref().map_or(Ok(()), readable::<E>)?;
         self.frames.remove(&group_of(customer));
         self.content_bytes += line.as_deref().map_or(0, length);
         let before = match line {
@@ -74,7 +79,7 @@ impl Picture {
             None => self.lines.remove(&customer),
         };
         self.content_bytes -= before.as_deref().map_or(0, length);
-        true
+        Ok(true)
     }
 
     /// Who is in it.
@@ -120,6 +125,15 @@ impl Picture {
             frames,
         })
     }
+}
+
+/// As whoever reads a vault looks at each of its lines.
+fn readable<E: text::Entry>(line: &[u8]) -> Result<(), BadLine> {
+    let line = line.strip_suffix(b"\n").ok_or(BadLine::Cut)?;
+    if line.len() > MAX_LINE_BYTES {
+        return Err(BadLine::TooLong);
+    }
+    E::read_line(line).map(drop)
 }
 
 fn length(bytes: &[u8]) -> u64 {
@@ -188,7 +202,7 @@ mod tests {
                 Some(entry) => expected.insert(customer, entry.clone()),
                 None => expected.remove(&customer),
             };
-            assert_eq!(picture.set(customer, entry.as_ref()), before != entry, "step {step}");
+            assert_eq!(picture.set(customer, entry.as_ref()), Ok(before != entry), "step {step}");
             let packed = picture.pack().unwrap();
             let text = text::write(CODE, &Content::Api(expected.clone()));
             assert_eq!(zstd::decode_all(packed.frames.as_slice()).unwrap(), text, "step {step}");
@@ -198,5 +212,33 @@ mod tests {
             assert_eq!(packed.content_sha256, picture.content_sha256());
         }
         assert_eq!(picture.customers().collect::<BTreeSet<_>>(), expected.keys().copied().collect());
+    }
+
+    #[test]
+    fn what_no_reader_would_take_is_refused_and_changes_nothing() {
+        let mut picture = Picture::new(CODE);
+        assert_eq!(picture.set(CustomerId::MIN, Some(&entry(5))), Ok(true));
+        let before = picture.content_sha256();
+        let keys = |count: u32| -> Vec<VaultKey> {
+            let hash = |number: u32| KeyHash([number.to_be_bytes(); 8].concat().try_into().unwrap());
+            let key = |number| VaultKey { sha256: hash(number), fingerprint: 1, expires_at: None };
+            (0..count).map(key).collect()
+        };
+        let with_keys = |keys| ApiEntry { keys, ..entry(5) };
+        let priority = |burst_priority| ApiEntry { limits: Limits { burst_priority, ..entry(5).limits }, ..entry(5) };
+        for (refused, reason) in [
+            (with_keys(keys(15_000)), BadLine::TooLong),
+            (with_keys(Vec::new()), BadLine::Value),
+            (with_keys([keys(2), keys(1)].concat()), BadLine::Value),
+            (priority(0), BadLine::Value),
+            (ApiEntry { allowlist: Some(vec!["10.0.0.1/8".parse().unwrap()]), ..entry(5) }, BadLine::Value),
+        ] {
+            assert_eq!(picture.set(CustomerId::MIN, Some(&refused)), Err(reason));
+            assert_eq!((picture.content_sha256(), picture.len()), (before, 1));
+        }
+        assert_eq!(picture.set(CustomerId::MIN, Some(&with_keys(keys(10_000)))), Ok(true));
+        let packed = picture.pack().unwrap();
+        let text = zstd::decode_all(packed.frames.as_slice()).unwrap();
+        assert_eq!(text::parse(CODE, &text).map(|content| content.len()), Ok(1));
     }
 }

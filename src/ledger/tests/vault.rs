@@ -6,8 +6,8 @@ use super::*;
 use crate::core::vault::decide::CustomerFacts;
 use crate::core::vault::{VaultCode, VaultHash};
 use crate::ledger::vault::{
-    Scope, VaultChanges, VaultVersion, forget_vault_versions, newest_vault_change, newest_vault_version,
-    note_vault_version, vault_changes_of, vault_changes_since, vault_facts,
+    Scope, VaultChanges, VaultVersion, forget_vault_versions, newest_vault_version, note_vault_version,
+    vault_changes_of, vault_changes_since, vault_facts,
 };
 
 const NOW: UtcMillis = UtcMillis(1_795_424_400_000);
@@ -51,11 +51,11 @@ fn run(tx: &WriteTx<'_>, statements: &[&'static str]) -> Result<(), LedgerError>
 
 fn facts(test: &TestLedger, of: Option<&[u32]>) -> Vec<CustomerFacts> {
     let of: Option<BTreeSet<_>> = of.map(|numbers| numbers.iter().copied().map(id).collect());
-    test.read(move |tx| vault_facts(tx, of.as_ref().map_or(Scope::Everybody, Scope::Customers), NOW))
+    test.read(move |tx| vault_facts(tx, of.as_ref().map_or(Scope::Everybody, Scope::Customers), NOW)).customers
 }
 
 fn newest(test: &TestLedger) -> u64 {
-    test.read(newest_vault_change)
+    test.read(|tx| vault_changes_since(tx, 0)).newest
 }
 
 /// Every statement that must be numbered, and whose part of the vaults it changes: (customer, service), 0 = all.
@@ -171,6 +171,30 @@ fn facts_are_those_of_the_tables() {
     assert_eq!(facts(&test, Some(&[6, 7, 8])), all);
     assert_eq!(facts(&test, Some(&[8, 9])), []);
     assert_eq!(facts(&test, Some(&[])), []);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_concerns_its_customer_alone() {
+    for (table, statement) in [
+        (
+            "service_instances",
+            "UPDATE service_instances SET ip_allowlist = 'nowhere' WHERE customer_id = 7 AND service = 2",
+        ),
+        ("service_instances", "UPDATE service_instances SET tier = 'golden' WHERE customer_id = 7 AND service = 1"),
+        ("api_keys", "UPDATE api_keys SET network = 9 WHERE api_key_id = 'key_b'"),
+        ("customers", "UPDATE customers SET status = 'lost' WHERE customer_id = 7"),
+        ("spend_caps", "UPDATE spend_caps SET month = 'May', stopped = 1"),
+        ("seal_keys", "UPDATE seal_keys SET process_group = 200"),
+    ] {
+        let test = prepared();
+        // As a damaged disk would: no constraint is asked.
+        let unguarded = "PRAGMA ignore_check_constraints = ON;
+            UPDATE service_instances SET tier = 'pro' WHERE customer_id = 9;";
+        rusqlite::Connection::open(test.path()).unwrap().execute_batch(&format!("{unguarded} {statement}")).unwrap();
+        let read = test.read(|tx| vault_facts(tx, Scope::Everybody, NOW));
+        let others: Vec<_> = read.customers.iter().map(|facts| facts.customer).collect();
+        assert_eq!((others, read.unreadable), (vec![id(9)], [(id(7), table)].into()), "{statement}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ pub fn haproxy_config(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let findings = check(text);
     assert_eq!(check(text), findings);
-    assert!(findings.iter().all(|finding| !finding.section.is_empty() && !finding.missing.is_empty()));
+    assert!(findings.iter().all(|finding| !finding.section.is_empty() && !finding.directive.is_empty()));
     // Comments and blanks say nothing.
     let commented: String = text.lines().map(|line| format!("   # a line\n\n\t{line}  \n")).collect();
     assert_eq!(check(&commented).len(), findings.len());

@@ -31,7 +31,7 @@ fn picture(customers: u32) -> Picture {
             keys: vec![key],
             allowlist: None,
         };
-        picture.set(CustomerId::new(number * 77_777_777).unwrap(), Some(&entry));
+        picture.set(CustomerId::new(number * 77_777_777).unwrap(), Some(&entry)).unwrap();
     }
     picture
 }
