@@ -187,7 +187,7 @@ mod tests {
             let limits = Limits { burst_priority: 1, ..LimitEntry::new(rate, 0).limits };
             let keys = vec![VaultKey { sha256: KeyHash::of("x"), fingerprint: 1, expires_at: None }];
             let entry = ApiEntry { tier: Tier::Pro, status: Status::On, limits, keys, allowlist: None };
-            picture.set(CustomerId::new(7).unwrap(), Some(&entry));
+            picture.set(CustomerId::new(7).unwrap(), Some(&entry)).unwrap();
             let new = NewVault { code: CODE, sequence, created: UtcMillis(1), previous };
             let (bytes, hash) = sealer.seal(&new, picture.pack().unwrap(), [9; 12]).unwrap();
             self.folder.write(CODE, sequence, &bytes).unwrap();
