@@ -32,7 +32,6 @@ fn each_rule_that_is_missing_is_named() {
         ("global", "  stats socket "),
         ("global", "  hard-stop-after "),
         ("defaults", "  option dontlognull"),
-        ("defaults", "  unique-id-format "),
         ("frontend grpc", "  log-format "),
         ("frontend grpc", "  stick-table "),
         ("frontend grpc", "  http-request set-var(txn.refused) int(16) "),
