@@ -34,6 +34,8 @@ fn each_rule_that_is_missing_is_named() {
         ("defaults", "  option dontlognull"),
         ("frontend grpc", "  log-format "),
         ("frontend grpc", "  stick-table "),
+        ("frontend grpc", "  http-request set-var(txn.refused) int(16) "),
+        ("frontend grpc", "  http-request set-var(txn.limits) "),
         ("frontend grpc", "  http-request track-sc0 "),
         ("frontend grpc", "  http-request set-priority-class "),
         ("frontend grpc", "  http-request del-header ^(connection"),
@@ -42,6 +44,7 @@ fn each_rule_that_is_missing_is_named() {
         ("frontend grpc", "  use_backend refuse_grpc "),
         ("backend refuse_grpc", "  http-request return status 405 "),
         ("backend refuse_grpc", "  http-request return status 503 "),
+        ("backend refuse_grpc", "  http-request return status 429 "),
         ("backend ip_grpc", "  stick-table "),
         ("backend be_grpc", "  http-response deny "),
     ] {

@@ -33,6 +33,7 @@ use crate::gateway_host::{Running, Tls, subscribed, sync, until_sync};
 use crate::gateway_world::get;
 use crate::server::Server;
 use crate::support::{binary, create_secrets, haproxy};
+use crate::wallet::SignedIn;
 
 const WITHIN: Duration = Duration::from_secs(40);
 const INNER: &str = "gateway_cut_off::in_a_network_of_its_own";
@@ -93,8 +94,10 @@ async fn in_a_network_of_its_own() {
     // It does not answer, so that it is not waited for. It serves what it knew last.
     until_sync(&person, "synced").await;
     assert_eq!((near.ask(&key).await, far.ask(&key).await), (401, 200));
+    until_known(&person, ["healthy", "unreachable"]).await;
     say("ip link set dev main3 up");
     far.until(&key, 401).await;
+    until_known(&person, ["healthy", "healthy"]).await;
     until_sync(&person, "synced").await;
     // Both are told of what comes next, as before.
     let created = person.send(
@@ -106,6 +109,22 @@ async fn in_a_network_of_its_own() {
     assert_eq!(sync(&person), "pending");
     until_sync(&person, "synced").await;
     assert_eq!((near.ask(key).await, far.ask(key).await), (200, 200));
+}
+
+/// Until customers are told that gateways 2 and 3 are in these states.
+async fn until_known(person: &SignedIn<'_>, states: [&str; 2]) {
+    let deadline = Instant::now() + WITHIN;
+    loop {
+        let network = person.get("/api/network").body;
+        let [first, second] = [0, 1].map(|place| &network["gateways"][place]);
+        if (&first["gateway"], &second["gateway"]) == (&2.into(), &3.into())
+            && [&first["state"], &second["state"]] == states
+        {
+            return;
+        }
+        assert!(Instant::now() < deadline, "not {states:?} but {network}");
+        sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Runs a program with its arguments, which must succeed.
