@@ -721,6 +721,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/network": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells whether each gateway serves, and how fresh the keys and limits there are. */
+        get: operations["network"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/billing": {
         parameters: {
             query?: never;
@@ -1757,6 +1774,49 @@ export interface components {
              */
             requests_kept_since: string;
         };
+        /** @description How the network is. */
+        Network: {
+            /** Format: date-time */
+            at: string;
+            /** @description By number. */
+            gateways: components["schemas"]["NetworkGateway"][];
+            /** @description How it is with each service at all gateways that answer. */
+            services: components["schemas"]["NetworkService"][];
+        };
+        /**
+         * @description Whether changes are in force.
+         * @enum {string}
+         */
+        NetworkFreshness: "current" | "updating" | "unknown";
+        /** @description A gateway. */
+        NetworkGateway: {
+            /** Format: int32 */
+            gateway: number;
+            /** @description Where it is. */
+            region?: string;
+            /** @description `healthy`; `degraded`: it is late with changes, or its HAProxy is not under control; `unreachable`: nobody knows. */
+            state: components["schemas"]["NetworkState"];
+            /** Format: date-time */
+            since: string;
+            services: components["schemas"]["NetworkService"][];
+        };
+        /** @description How fresh the keys and limits of a service are, those of all customers together. */
+        NetworkService: {
+            /** @description `seal`, `grpc` or `graphql`. */
+            service: string;
+            /** @description `current`: every change is in force; `updating`: the newest are not yet; `unknown`: no gateway answers. */
+            limits: components["schemas"]["NetworkFreshness"];
+            /**
+             * Format: date-time
+             * @description Since when there have been changes that are not in force; absent without any.
+             */
+            updating_since?: string;
+        };
+        /**
+         * @description How a gateway serves.
+         * @enum {string}
+         */
+        NetworkState: "healthy" | "degraded" | "unreachable";
         /** @description A key to create. */
         NewApiKey: {
             /** @description Absent: `api-key-` and a number. */
@@ -7571,6 +7631,79 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["TrafficNews"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    network: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Network"];
                 };
             };
             /** @description Bad Request */
