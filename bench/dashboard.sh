@@ -14,5 +14,5 @@ for ((run = 0; run < runs; run++)); do
   node "$bench/dashboard.mjs" | tee -a "$folder/runs"
 done
 conditions 'at the end'
-medians "$folder/runs" script_bytes paint_ms.p50 paint_ms.worst interaction_ms.p50 interaction_ms.worst \
+medians "$folder/runs" script_bytes paint_ms.p50 paint_ms.worst interaction_ms.p50 interaction_ms.p95 \
   request_to_page_ms.p50 request_to_page_ms.p95 keys_scroll.worst_ms keys_scroll.over_50_ms invoices_scroll.worst_ms invoices_scroll.over_50_ms

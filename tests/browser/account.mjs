@@ -96,7 +96,7 @@ export async function openAccount(origin, { dollars = 100, services = {}, keys =
 
 /** Waits for what comes by itself; only a server that has stopped takes so long. */
 export async function until(come, what) {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 50))) {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 50))) {
     if (await come()) return;
   }
   assert.fail(`waited in vain for ${what}`);

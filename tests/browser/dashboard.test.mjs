@@ -144,7 +144,7 @@ test('an invoice opens into its lines, hours and requests, and comes as a file',
   const { context, page, problems } = await signedIn(account.key, '/billing');
   await page.getByRole('link', { name: 'INV-000001' }).click();
   await page.getByRole('heading', { level: 1, name: 'INV-000001' }).waitFor();
-  assert.ok(await page.getByText('Seal Pro').isVisible());
+  await page.getByRole('cell', { name: /Seal Pro/ }).waitFor();
   const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'PDF' }).click()]);
   assert.match(file.suggestedFilename(), /\.pdf$/);
   await page.goto(`${origin}/billing/invoices/draft`);

@@ -141,7 +141,7 @@ test('the keyboard alone reaches the content, opens a dialog, and gets back', as
   await page.getByRole('button', { name: 'Create key' }).first().waitFor();
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
-  assert.equal(await page.evaluate(() => location.hash), '#content');
+  await page.waitForURL(/#content$/);
   const create = page.getByRole('button', { name: 'Create key' }).first();
   await create.focus();
   await page.keyboard.press('Enter');

@@ -53,6 +53,13 @@ export const siteQuery = queryOptions({
 /** Public prices and limits, of the same answer. */
 export const configQuery = queryOptions({ ...siteQuery, select: ({ values }): Record<string, string> => values });
 
+/** How the gateways are, and how fresh the keys and limits there. */
+export const networkQuery = queryOptions({
+  queryKey: ['network'],
+  queryFn: ({ signal }) => ask(api.GET('/api/network', { signal })),
+  refetchInterval: 10_000,
+});
+
 /** What is looked at: a service or all, up to now. */
 export interface Stretch {
   range: Range;

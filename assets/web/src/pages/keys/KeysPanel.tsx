@@ -7,7 +7,7 @@ import type { Schemas } from '../../server/api';
 import type { ServiceName } from '../../server/names';
 import type { Service } from '../../server/queries';
 import { SERVICE_LABEL } from '../../server/names';
-import { isUpdating, keyUseQuery, keysQuery } from '../../server/queries';
+import { isUpdating, keyUseQuery, keysQuery, networkQuery } from '../../server/queries';
 import { Badge } from '../../ui/Badge';
 import { Button, buttonClass } from '../../ui/Button';
 import { Empty } from '../../ui/Empty';
@@ -63,7 +63,7 @@ export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps)
       title={title}
       aside={
         <div className="flex items-center gap-3">
-          {rows.length > 0 && <Propagation sync={service.sync} />}
+          {rows.length > 0 && <Propagation name={name} sync={service.sync} />}
           {first !== undefined && <Allowance count={rows.length} included={first.included} max={first.max} />}
           {rows.length > 0 && create}
         </div>
@@ -102,15 +102,28 @@ export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps)
   );
 }
 
-/** Whether gateways work with the keys as they are listed; the network's page says it gateway by gateway. */
-function Propagation({ sync }: Pick<Service, 'sync'>) {
+/** At how many gateways the keys are in force as they are listed; pointing at it, or the network's page, tells of each. */
+function Propagation({ name, sync }: { name: ServiceName } & Pick<Service, 'sync'>) {
+  const gateways = useQuery(networkQuery).data?.gateways ?? [];
   if (isUpdating({ sync })) return <Updating />;
+  const states = gateways.map(({ gateway, region, services }) => ({
+    where: `Gateway ${gateway}${region === undefined ? '' : `, ${region}`}`,
+    limits: services.find(({ service }) => service === name)?.limits ?? 'unknown',
+  }));
+  const current = states.filter(({ limits }) => limits === 'current').length;
+  const each = states.map(({ where, limits }) => `${where}: ${LIMITS[limits] ?? limits}`).join('\n');
   return (
-    <Link to="/network" className="hover:underline max-sm:hidden" title="See each gateway">
-      {sync === 'synced' ? <Badge tone="good">In force</Badge> : <Badge tone="idle">No gateway reached</Badge>}
+    <Link to="/network" className="hover:underline max-sm:hidden" title={each === '' ? 'How the gateways are' : each}>
+      {sync === 'synced' ? (
+        <Badge tone="good">{states.length === 0 ? 'In force' : `In force at ${formatCount(current)} of ${formatCount(states.length)}`}</Badge>
+      ) : (
+        <Badge tone="idle">No gateway reached</Badge>
+      )}
     </Link>
   );
 }
+
+const LIMITS: Record<string, string> = { current: 'in force', updating: 'updating', unknown: 'not reached' };
 
 function Allowance({ count, included, max }: { count: number; included: number; max: number }) {
   return (

@@ -6,7 +6,7 @@ import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import { useReachable } from '../../server/connection';
 import { SERVICE_LABEL, isServiceName } from '../../server/names';
-import { servicesQuery } from '../../server/queries';
+import { networkQuery, servicesQuery } from '../../server/queries';
 import type { Tone } from '../../ui/Badge';
 import { Badge } from '../../ui/Badge';
 import { Empty } from '../../ui/Empty';
@@ -61,11 +61,7 @@ export function NetworkPage() {
 }
 
 function Gateways() {
-  const network = useQuery({
-    queryKey: ['network'],
-    queryFn: ({ signal }) => ask(api.GET('/api/network', { signal })),
-    refetchInterval: ASK_EVERY_MS,
-  });
+  const network = useQuery(networkQuery);
   return (
     <Panel title="Gateways">
       <Loaded query={network}>

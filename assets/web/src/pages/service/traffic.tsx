@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { Radio } from 'lucide-react';
+import { Download, Radio } from 'lucide-react';
 import { formatBytes, formatCount, formatDuration, formatShare, formatShort } from '../../format';
 import type { TrafficSearch } from '../../search';
 import type { Schemas } from '../../server/api';
@@ -11,7 +11,9 @@ import { SERVICE_LABEL } from '../../server/names';
 import { useKeyNames } from '../../server/keyNames';
 import { seriesQuery, summaryQuery } from '../../server/queries';
 import { chartLines } from '../../server/traffic';
+import { Button } from '../../ui/Button';
 import { Chart } from '../../ui/chart/Chart';
+import { csvText, download } from '../../ui/csv';
 import { Empty } from '../../ui/Empty';
 import { Loaded } from '../../ui/Loaded';
 import { Panel } from '../../ui/Panel';
@@ -47,7 +49,10 @@ export function ServiceTraffic() {
     <>
       <div className="flex flex-wrap items-center justify-between gap-3">
         <RangePicker value={range} onChange={(next) => go({ range: next })} />
-        <p className="text-[13px] text-muted">Times are UTC</p>
+        <div className="flex items-center gap-3">
+          <p className="text-[13px] text-muted">Times are UTC</p>
+          <SeriesFile stretch={stretch} by={by} />
+        </div>
       </div>
       <Panel title="Requests" aside={<Segments label="Drawn by" value={by} options={BY} onChange={(next) => go({ by: next })} />}>
         <Loaded query={summary} skeleton={<FigureLines chartHeight={306} />}>
@@ -62,6 +67,21 @@ export function ServiceTraffic() {
       <Percentiles stretch={stretch} />
       <Tops stretch={stretch} of={of} onOf={(next) => go({ of: next })} />
     </>
+  );
+}
+
+/** What the chart draws, as a file. */
+function SeriesFile({ stretch, by }: { stretch: ServiceStretch; by: 'class' | 'status' | 'bandwidth' }) {
+  const series = useQuery(seriesQuery(stretch, by)).data;
+  const save = ({ from, step_s: stepS, lines }: Schemas['TrafficSeries']) => {
+    const begin = Date.parse(from);
+    const rows = (lines[0]?.values ?? []).map((_, step) => [new Date(begin + step * stepS * 1000).toISOString(), ...lines.map(({ values }) => String(values[step] ?? 0))]);
+    download(`${stretch.service}-${by}-${stretch.range}.csv`, csvText(['from', ...lines.map(({ name }) => name)], rows));
+  };
+  return (
+    <Button icon={<Download aria-hidden="true" className="size-3.5" strokeWidth={1.75} />} disabled={series === undefined} onClick={() => series !== undefined && save(series)}>
+      CSV
+    </Button>
   );
 }
 
