@@ -65,7 +65,7 @@ fn what_is_needed_beside_the_rules_is_missed_with_its_reason() {
         (" len 8192", "", "frontend seal: log … len 8192"),
         ("backend ip_seal\n", "backend ip_other\n", "configuration: backend ip_seal"),
         ("backend refuse_seal\n", "backend other\n", "configuration: backend refuse_seal"),
-        ("backend be_seal\n", "backend other\n", "configuration: backend be_seal"),
+        ("\nbackend be_seal\n", "\nbackend other\n", "configuration: backend be_seal"),
         (" local0 info\n", " local0 notice\n", "frontend seal: log … info"),
         (" len 8192 local0", " len 8192 sample 1:2 local0", "frontend seal: log … info"),
         ("  mode http\n", "", "frontend seal: mode http"),
@@ -94,7 +94,7 @@ fn what_takes_the_effect_of_the_rules_away_is_told_wherever_it_stands() {
     let after = |mark: &str, line: &str| text.replacen(mark, &format!("{mark}  {line}\n"), 1);
     const KEY: &str = "frontend seal\n";
     const DEFAULTS: &str = "defaults\n";
-    const BACKEND: &str = "backend be_seal\n";
+    const BACKEND: &str = "\nbackend be_seal\n";
     const REFUSALS: &str = "backend refuse_seal\n";
     for (mark, line) in [
         (KEY, "http-request allow if { hdr(x) y }"),
@@ -153,7 +153,10 @@ fn there_is_no_other_way_to_a_backend_than_through_the_rules() {
         ("frontend open\n  bind :80\n  default_backend be_seal\n", Some("frontend open")),
         ("listen open\n  bind :80\n  use_backend be_grpc if { path /x }\n", Some("listen open")),
         ("frontend open\n  use_backend %[req.hdr(host)]\n", Some("frontend open")),
-        ("defaults other\n  default_backend be_seal\nfrontend open from other\n  bind :80\n", Some("frontend open")),
+        (
+            "defaults other\n  default_backend be_seal\nfrontend open from other\n  bind :80\n",
+            Some("frontend open from other"),
+        ),
         ("frontend site\n  bind :80\n  default_backend site\nbackend site\n  server a b:1\n", None),
     ] {
         let told: Vec<Finding> = check(&format!("{text}{added}"));
