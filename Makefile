@@ -85,7 +85,7 @@ fuzz: setup ## Fuzzes each target for FUZZ_SECONDS=60: TARGET=name for one
 	done
 
 bench: build ## Runs the benchmarks, a few minutes: RUNS=1 for one run of each
-	for benchmark in parse intake import demo idle api accounts query billing vault propagation haproxy dashboard; do SUIFTLY_BIN=$(binary) bench/$$benchmark.sh; done
+	for benchmark in parse intake import demo idle api accounts query billing vault propagation revocation haproxy dashboard; do SUIFTLY_BIN=$(binary) bench/$$benchmark.sh; done
 
 clean: ## Removes what was built; downloads in the cache folder stay
 	cargo clean
