@@ -107,7 +107,9 @@ pub async fn measure_propagation(folder: &Path, options: PropagationOptions) -> 
     let begun = Instant::now();
     let before = status.read().haproxy.applications;
     for number in 1..=changed.min(customers) {
-        publisher.set(number, Some(&entry(number, 1, 2000)))?;
+        // Keys stay as they are.
+        let first = u32::from(number <= revocations);
+        publisher.set(number, Some(&entry(number, first, 2000)))?;
     }
     publisher.publish()?;
     let done = applied(&status, publisher.sequence).await?;

@@ -5,6 +5,7 @@ pub mod activity;
 pub mod api_key;
 pub mod api_key_life;
 pub mod api_token;
+pub mod backoff;
 pub mod billing;
 pub mod calendar;
 pub mod challenge;

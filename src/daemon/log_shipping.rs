@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::clock::Clock;
 use crate::config::GatewayIntakeConfig;
+use crate::core::backoff::Backoff;
 use crate::gateway::log_stream::{LogStream, LogStreamError};
 use crate::gateway::status::{LogStatus, SharedStatus};
 use crate::intake::{IntakeError, Outbox, OutboxLimits, Received, SpoolThread, SyslogAddresses, SyslogReceivers};
@@ -26,9 +27,8 @@ use crate::telemetry::chain;
 
 /// In the folder of spools; its name, too.
 const SPOOL: &str = "to-primary";
-/// After a failure, doubled with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// After a failure.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(15) };
 /// Between two reports.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// A primary that nothing is sent to is asked so often whether it still has everything.
@@ -139,9 +139,8 @@ impl Shipper {
             }
             let retry_after = if let ShippingError::Primary(error) = &error { error.retry_after() } else { None };
             self.note(Some(problem));
-            let doubled = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(failures.min(10)).unwrap_or(u32::MAX));
             failures = failures.saturating_add(1);
-            tokio::time::sleep(doubled.min(LONGEST_PAUSE).max(retry_after.unwrap_or_default())).await;
+            tokio::time::sleep(BACKOFF.after(failures).max(retry_after.unwrap_or_default())).await;
         }
     }
 

@@ -31,6 +31,7 @@ use super::runtime::{Process, Runtime, RuntimeError};
 use super::status::{AgentStatus, HaproxyState, HaproxyStatus, MapCounts, SharedStatus};
 use super::vaults::{self, Held, Mark, Search};
 use crate::clock::Clock;
+use crate::core::backoff::Backoff;
 use crate::core::haproxy_map::{Maps, Source, VERSION_FILE, VERSION_WORD, plan, sources_of};
 use crate::core::vault::VaultCode;
 use crate::core::vault::file::VaultOpener;
@@ -39,9 +40,8 @@ use crate::telemetry::chain;
 
 /// HAProxy is asked, and the folder looked at, after this long even if nothing was notified.
 const TICK: Duration = Duration::from_millis(500);
-/// After a failure, doubled with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// After a failure.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(10) };
 /// Between two writings of the map files, which are large.
 const FILES_PAUSE: Duration = Duration::from_secs(1);
 
@@ -118,7 +118,7 @@ impl Agent {
             if stop.run_until_cancelled(self.round()).await.is_none() {
                 break;
             }
-            let pause = if self.failures == 0 { TICK } else { pause_after(self.failures) };
+            let pause = if self.failures == 0 { TICK } else { BACKOFF.after(self.failures) };
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = news.notified() => {}
@@ -416,11 +416,6 @@ fn search(
         (code, vaults::newest(folder, code, &sequences, marks.get(&code).copied(), opener))
     };
     Ok(listed.into_iter().map(search).collect())
-}
-
-fn pause_after(failures: u32) -> Duration {
-    let doubled = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1).min(16)).unwrap_or(u32::MAX));
-    doubled.min(LONGEST_PAUSE)
 }
 
 /// `None` if the system cannot watch; a tick sees changes all the same.

@@ -15,6 +15,7 @@ use tracing::warn;
 
 use super::primary::{AskError, Primary};
 use super::status::SharedStatus;
+use crate::core::backoff::Backoff;
 use crate::core::vault::{Header, MAX_FILE_BYTES, Purpose, VaultCode, VaultOpener};
 use crate::seal::{KEPT_FILES, SealError, VaultFolder};
 use crate::telemetry::chain;
@@ -23,9 +24,8 @@ use crate::telemetry::chain;
 const PART_WITHIN: Duration = Duration::from_secs(20);
 /// Between two requests that brought nothing.
 const SHORTEST_WAIT: Duration = Duration::from_secs(2);
-/// After a failure, doubled with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Between two requests that failed.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(15) };
 
 /// Why a vault was not received.
 #[derive(Debug, thiserror::Error)]
@@ -114,8 +114,7 @@ impl Follower {
                     }
                     self.status.source_is(self.code, Some(problem));
                     failures = failures.saturating_add(1);
-                    let doubled = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(failures.min(10)).unwrap_or(u32::MAX));
-                    sleep(doubled.min(LONGEST_PAUSE)).await;
+                    sleep(BACKOFF.after(failures)).await;
                 }
             }
         }

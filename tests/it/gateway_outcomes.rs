@@ -286,9 +286,9 @@ async fn a_stream_is_one_request_of_the_moment_when_it_began_with_all_its_bytes(
     let began_after_ms = line.began_ms - begun.0.0;
     assert!((-5..500).contains(&began_after_ms), "{began_after_ms} ms after it was asked for");
     assert_eq!(line.class, 1);
-    // Who leaves pays for what was sent, also for what was still on its way.
+    // Who leaves pays for what was sent, also for what was still on its way: all of it, if the client was slow.
     let (line, received) = streamed(&world, PARTS / 2 * PART).await;
-    assert!((received - 1000..all).contains(&line.bytes_out), "{} of {received}", line.bytes_out);
+    assert!((received - 1000..all + 1000).contains(&line.bytes_out), "{} of {received}", line.bytes_out);
     assert_eq!(line.class, 1);
     agent.stop().await;
 }
