@@ -110,7 +110,7 @@ function KeyCard({ sealKey, included, max }: { sealKey: SealKey; included: numbe
       aside={
         <div className="flex items-center gap-4">
           {sealKey.is_enabled ? <StateBadge state={registration.state} /> : <Badge tone="warn">Off</Badge>}
-          <Button busy={action.isPending} onClick={() => action.mutate({ do: 'change', key: sealKey, change: { is_enabled: !sealKey.is_enabled } })}>
+          <Button busy={action.isPending} onClick={() => (sealKey.is_enabled ? setDialog({ open: 'turn-off' }) : action.mutate({ do: 'change', key: sealKey, change: { is_enabled: true } }))}>
             {sealKey.is_enabled ? 'Turn off' : 'Turn on'}
           </Button>
         </div>
