@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { formatCount, shortAddress } from '../../format';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
+import { askAgainMs } from '../../server/askAgain';
 import { serviceQuery } from '../../server/queries';
 import { Badge } from '../../ui/Badge';
 import { Button, buttonClass } from '../../ui/Button';
@@ -33,7 +34,7 @@ export function SealKeysTab() {
       ask(api.GET('/api/services/seal/keys', { params: { query: { limit: 50, ...(pageParam === '' ? {} : { cursor: pageParam }) } }, signal })),
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor,
-    refetchInterval: ({ state }) => (state.data?.pages.some(({ items }) => items.some(isUnderWay)) === true ? WATCH_EVERY_MS : false),
+    refetchInterval: ({ state }) => askAgainMs(state.error, state.data?.pages.some(({ items }) => items.some(isUnderWay)) === true ? WATCH_EVERY_MS : false),
   });
   const first = keys.data?.pages[0];
   const rows = keys.data?.pages.flatMap(({ items }) => items) ?? [];
