@@ -12,6 +12,7 @@ import {
   formatShort,
   formatTick,
   formatTime,
+  formatTimeOfDay,
   parseMoney,
   shortAddress,
   splitMoney,
@@ -99,6 +100,7 @@ test('instants are UTC, and ticks as fine as their steps', () => {
   const at = Date.parse('2026-11-26T08:57:33Z');
   expect(formatInstant(at)).toBe('26 Nov 2026, 08:57 UTC');
   expect(formatInstant(at, true)).toBe('26 Nov 2026, 08:57:33 UTC');
+  expect(formatTimeOfDay(at)).toBe('08:57 UTC');
   expect([formatTick(at, 900), formatTick(at, 86_400)]).toEqual(['08:57', '26 Nov']);
 });
 

@@ -87,6 +87,11 @@ export function formatInstant(ms: number, seconds = false): string {
   return `${day.format(ms)}, ${(seconds ? time : minute).format(ms)} UTC`;
 }
 
+/** "08:57 UTC": of what is not long ago. */
+export function formatTimeOfDay(ms: number): string {
+  return `${minute.format(ms)} UTC`;
+}
+
 /** The label of a time on an axis whose steps are so long. */
 export function formatTick(ms: number, stepS: number): string {
   return stepS >= 86_400 ? dayMonth.format(ms) : minute.format(ms);

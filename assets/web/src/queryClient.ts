@@ -1,12 +1,7 @@
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
-import { ApiError, codeOf } from './server/problem';
+import { askAgainMs, isWorthAskingAgain } from './server/askAgain';
+import { ApiError } from './server/problem';
 import { forget } from './wallet/session';
-
-/** What a second question may answer differently. */
-const WORTH_ASKING_AGAIN = new Set(['queries_busy', 'request_timeout', 'not_ready', 'internal', 'unreachable']);
-
-/** Between two questions that failed for a reason that passes. */
-const ASK_AGAIN_MS = 5_000;
 
 export function makeQueryClient(): QueryClient {
   return new QueryClient({
@@ -17,10 +12,9 @@ export function makeQueryClient(): QueryClient {
         // The server is usually on the same machine, where the browser's notion of being online says nothing.
         networkMode: 'always',
         staleTime: 2_000,
-        retry: (failures, error) => failures < 2 && WORTH_ASKING_AGAIN.has(codeOf(error) ?? ''),
+        retry: (failures, error) => failures < 2 && isWorthAskingAgain(error),
         retryDelay: (failures) => 500 * 2 ** failures,
-        // What could not be asked is asked again without a click, and without an end.
-        refetchInterval: ({ state }) => (state.error !== null && WORTH_ASKING_AGAIN.has(codeOf(state.error) ?? '') ? ASK_AGAIN_MS : false),
+        refetchInterval: ({ state }) => askAgainMs(state.error),
       },
       mutations: { networkMode: 'always', retry: false },
     },

@@ -2,6 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import type { Schemas } from './api';
 import { api, ask } from './api';
+import { askAgainMs } from './askAgain';
 import type { Range, ServiceName } from './names';
 
 /** How often a service is asked for while gateways take over a change of it. */
@@ -21,14 +22,14 @@ export const customerQuery = queryOptions({
 export const servicesQuery = queryOptions({
   queryKey: ['services'],
   queryFn: async ({ signal }) => (await ask(api.GET('/api/services', { signal }))).items,
-  refetchInterval: ({ state }) => (state.data?.some(isUpdating) === true ? WATCH_EVERY_MS : false),
+  refetchInterval: ({ state }) => askAgainMs(state.error, state.data?.some(isUpdating) === true ? WATCH_EVERY_MS : false),
 });
 
 export function serviceQuery(service: ServiceName) {
   return queryOptions({
     queryKey: ['services', service],
     queryFn: ({ signal }) => ask(api.GET('/api/services/{service}', { params: { path: { service } }, signal })),
-    refetchInterval: ({ state }) => (state.data !== undefined && isUpdating(state.data) ? WATCH_EVERY_MS : false),
+    refetchInterval: ({ state }) => askAgainMs(state.error, state.data !== undefined && isUpdating(state.data) ? WATCH_EVERY_MS : false),
   });
 }
 
@@ -47,7 +48,7 @@ export const siteQuery = queryOptions({
   queryKey: ['config'],
   queryFn: ({ signal }) => ask(api.GET('/api/config/frontend', { signal })),
   staleTime: 60_000,
-  refetchInterval: 60_000,
+  refetchInterval: ({ state }) => askAgainMs(state.error, 60_000),
 });
 
 /** Public prices and limits, of the same answer. */
@@ -57,7 +58,7 @@ export const configQuery = queryOptions({ ...siteQuery, select: ({ values }): Re
 export const networkQuery = queryOptions({
   queryKey: ['network'],
   queryFn: ({ signal }) => ask(api.GET('/api/network', { signal })),
-  refetchInterval: 10_000,
+  refetchInterval: ({ state }) => askAgainMs(state.error, 10_000),
 });
 
 /** What is looked at: a service or all, up to now. */

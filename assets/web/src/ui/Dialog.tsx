@@ -30,6 +30,13 @@ export function Dialog({ title, onClose, children, wide = false }: DialogProps) 
         event.preventDefault();
         onClose();
       }}
+      onClose={() => {
+        // Browsers close it on a second Escape without asking; what is still mounted is still open.
+        if (element.current?.open === false) {
+          element.current.showModal();
+          onClose();
+        }
+      }}
       className={`m-auto max-h-[calc(100dvh-2rem)] w-[calc(100vw-2rem)] overflow-auto rounded-md border border-line bg-raised p-0 text-ink shadow-xl outline-none backdrop:bg-black/45 ${wide ? 'max-w-3xl' : 'max-w-lg'}`}
     >
       <div className="flex items-center justify-between gap-4 border-b border-line px-5 py-3">

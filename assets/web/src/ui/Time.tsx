@@ -1,9 +1,9 @@
-import { formatDay, formatInstant, formatLocal } from '../format';
+import { formatDay, formatInstant, formatLocal, formatTimeOfDay } from '../format';
 
 interface TimeProps {
   /** RFC 3339. */
   at: string;
-  show?: 'minute' | 'second' | 'day';
+  show?: 'minute' | 'second' | 'day' | 'time';
 }
 
 /** An instant in UTC; hovering tells it in the reader's own time. */
@@ -11,7 +11,11 @@ export function Time({ at, show = 'minute' }: TimeProps) {
   const ms = Date.parse(at);
   return (
     <time dateTime={at} title={formatLocal(ms)}>
-      {show === 'day' ? <span className="whitespace-nowrap">{formatDay(ms)}</span> : <DayAndTime text={formatInstant(ms, show === 'second')} />}
+      {show === 'day' || show === 'time' ? (
+        <span className="whitespace-nowrap">{show === 'day' ? formatDay(ms) : formatTimeOfDay(ms)}</span>
+      ) : (
+        <DayAndTime text={formatInstant(ms, show === 'second')} />
+      )}
     </time>
   );
 }

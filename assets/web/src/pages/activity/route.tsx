@@ -1,10 +1,11 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { Activity as ActivityIcon, Download } from 'lucide-react';
+import { Activity as ActivityIcon } from 'lucide-react';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
+import { everyItem } from '../../server/pages';
 import { Button } from '../../ui/Button';
-import { csvText, download } from '../../ui/csv';
+import { CsvButton } from '../../ui/CsvButton';
 import { Copy } from '../../ui/Copy';
 import { Empty } from '../../ui/Empty';
 import { TextField } from '../../ui/Field';
@@ -19,26 +20,33 @@ import { actionText, detailText } from './text';
 
 type Entry = Schemas['Activity'];
 
+function entriesFrom(cursor = '', signal: AbortSignal | null = null) {
+  return ask(api.GET('/api/activity', { params: { query: { limit: 200, ...(cursor === '' ? {} : { cursor }) } }, signal }));
+}
+
 export function ActivityPage() {
   const { find = '' } = useSearch({ from: '/account/activity' });
   const navigate = useNavigate({ from: '/activity' });
   const pages = useInfiniteQuery({
     queryKey: ['activity'],
-    queryFn: ({ pageParam, signal }) => ask(api.GET('/api/activity', { params: { query: { limit: 200, ...(pageParam === '' ? {} : { cursor: pageParam }) } }, signal })),
+    queryFn: ({ pageParam, signal }) => entriesFrom(pageParam, signal),
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor,
   });
   const all = pages.data?.pages.flatMap(({ items }) => items) ?? [];
-  const rows = find === '' ? all : all.filter((entry) => textOf(entry).includes(find.toLowerCase()));
+  const rows = found(all, find);
   return (
     <Page
       eyebrow="Account"
       title="Activity"
       about="Everything that was done to your account. The log can only grow: each entry seals the one before."
       actions={
-        <Button icon={<Download aria-hidden="true" className="size-3.5" strokeWidth={1.75} />} disabled={rows.length === 0} onClick={() => download('activity.csv', csvText(FILE_COLUMNS, rows.map(cellsOf)))}>
-          CSV
-        </Button>
+        <CsvButton
+          name="activity.csv"
+          header={FILE_COLUMNS}
+          disabled={rows.length === 0 && !pages.hasNextPage}
+          rows={async () => found(await everyItem(entriesFrom), find).map(cellsOf)}
+        />
       }
     >
       <div className="max-w-sm">
@@ -86,6 +94,10 @@ const FILE_COLUMNS = ['at', 'action', 'subject', 'actor', 'ip', 'details', 'hash
 
 function cellsOf({ at, action, subject, actor, ip, details, hash }: Entry): string[] {
   return [at, action, subject, actor, ip, JSON.stringify(details), hash];
+}
+
+function found(entries: Entry[], find: string): Entry[] {
+  return find === '' ? entries : entries.filter((entry) => textOf(entry).includes(find.toLowerCase()));
 }
 
 function textOf(entry: Entry): string {

@@ -5,17 +5,18 @@ import type { Schemas } from '../../server/api';
 import { api, ask, tell } from '../../server/api';
 import { fieldMessages } from '../../server/problem';
 import { Badge } from '../../ui/Badge';
+import { Banner } from '../../ui/Banner';
 import { Button } from '../../ui/Button';
+import { Confirm } from '../../ui/Confirm';
 import { Dialog, DialogButtons } from '../../ui/Dialog';
 import { Checkbox, TextField } from '../../ui/Field';
 import { Money } from '../../ui/Money';
 import { Panel } from '../../ui/Panel';
 import { Problem } from '../../ui/Problem';
 import { toast } from '../../ui/toasts';
+import { capText, stopsAtOnce } from './spendCap';
 
 type SpendCap = Schemas['SpendCap'];
-
-const MICROS_PER_DOLLAR = 1_000_000;
 
 export function SpendCapPanel({ cap }: { cap: SpendCap | undefined }) {
   const [changing, setChanging] = useState(false);
@@ -58,8 +59,9 @@ function Gauge({ cap }: { cap: SpendCap }) {
 
 function CapDialog({ cap, onClose }: { cap: SpendCap | undefined; onClose: () => void }) {
   const client = useQueryClient();
-  const [text, setText] = useState(cap === undefined ? '' : (cap.amount_micros / MICROS_PER_DOLLAR).toFixed(2));
+  const [text, setText] = useState(capText(cap));
   const [hardStop, setHardStop] = useState(cap?.hard_stop ?? false);
+  const [removing, setRemoving] = useState(false);
   const done = async (text_: string) => {
     await client.invalidateQueries({ queryKey: ['billing'] });
     toast(text_);
@@ -71,6 +73,14 @@ function CapDialog({ cap, onClose }: { cap: SpendCap | undefined; onClose: () =>
   });
   const remove = useMutation({ mutationFn: () => tell(api.DELETE('/api/billing/spend-cap')), onSuccess: () => done('Spend cap removed') });
   const amount = parseMoney(text);
+  const stops = stopsAtOnce(amount, hardStop, cap);
+  if (removing) {
+    return (
+      <Confirm title="Remove the spend cap?" action="Remove the cap" busy={remove.isPending} error={remove.error} onConfirm={() => remove.mutate()} onClose={onClose}>
+        Nothing tells you any more how far a month’s usage has come, and keys are not stopped by it.
+      </Confirm>
+    );
+  }
   return (
     <Dialog title="Spend cap" onClose={onClose}>
       <form
@@ -96,16 +106,21 @@ function CapDialog({ cap, onClose }: { cap: SpendCap | undefined; onClose: () =>
           checked={hardStop}
           onChange={setHardStop}
         />
-        <Problem error={set.error ?? remove.error} />
+        {stops && cap !== undefined && (
+          <Banner tone="warn" role="status" title="Keys stop at once">
+            <Money micros={cap.spent_micros} /> of this month’s usage is spent already.
+          </Banner>
+        )}
+        <Problem error={set.error} />
         <DialogButtons>
           {cap !== undefined && (
-            <Button kind="quiet" busy={remove.isPending} onClick={() => remove.mutate()}>
+            <Button kind="quiet" onClick={() => setRemoving(true)}>
               Remove the cap
             </Button>
           )}
           <Button onClick={onClose}>Not now</Button>
-          <Button type="submit" kind="primary" busy={set.isPending} disabled={amount === undefined}>
-            Save
+          <Button type="submit" kind={stops ? 'danger' : 'primary'} busy={set.isPending} disabled={amount === undefined}>
+            {stops ? 'Save and stop the keys' : 'Save'}
           </Button>
         </DialogButtons>
       </form>

@@ -1,10 +1,11 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { BookOpen, Download } from 'lucide-react';
+import { BookOpen } from 'lucide-react';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
+import { everyItem } from '../../server/pages';
 import { Button } from '../../ui/Button';
-import { csvText, download } from '../../ui/csv';
+import { CsvButton } from '../../ui/CsvButton';
 import { Empty } from '../../ui/Empty';
 import { Money } from '../../ui/Money';
 import { Page } from '../../ui/Page';
@@ -14,13 +15,18 @@ import { Lines } from '../../ui/Skeleton';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
+import { FILE_COLUMNS, amountOf, cellsOf, changeOf, reasonText } from './entries';
 
 type Entry = Schemas['Entry'];
+
+function entriesFrom(cursor = '', signal: AbortSignal | null = null) {
+  return ask(api.GET('/api/billing/entries', { params: { query: { limit: 200, ...(cursor === '' ? {} : { cursor }) } }, signal }));
+}
 
 export function StatementPage() {
   const pages = useInfiniteQuery({
     queryKey: ['billing', 'entries'],
-    queryFn: ({ pageParam, signal }) => ask(api.GET('/api/billing/entries', { params: { query: { limit: 200, ...(pageParam === '' ? {} : { cursor: pageParam }) } }, signal })),
+    queryFn: ({ pageParam, signal }) => entriesFrom(pageParam, signal),
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor,
   });
@@ -30,15 +36,7 @@ export function StatementPage() {
       eyebrow="Billing & payments"
       title="Statement"
       about="Everything that happened to your money, newest first, from double-entry books that cannot be changed."
-      actions={
-        <Button
-          icon={<Download aria-hidden="true" className="size-3.5" strokeWidth={1.75} />}
-          disabled={rows.length === 0}
-          onClick={() => download('statement.csv', csvText(FILE_COLUMNS, rows.map(cellsOf)))}
-        >
-          CSV
-        </Button>
-      }
+      actions={<CsvButton name="statement.csv" header={FILE_COLUMNS} disabled={rows.length === 0} rows={async () => (await everyItem(entriesFrom)).map(cellsOf)} />}
     >
       <Panel title="Entries">
         {pages.isError && pages.data === undefined ? (
@@ -72,21 +70,9 @@ export function StatementPage() {
   );
 }
 
-const REASON: Record<string, string> = {
-  deposit: 'Deposit',
-  withdrawal: 'Withdrawal',
-  invoice_issued: 'Invoice issued',
-  invoice_paid: 'Invoice paid',
-  credit_granted: 'Credit granted',
-  credits_used: 'Credit used',
-  credit_expired: 'Credit expired',
-};
-
-/** What is more for the customer, and what is less; an invoice that is issued moves nothing yet. */
-const SIGN: Record<string, string> = { deposit: '+', credit_granted: '+', withdrawal: '−', invoice_paid: '−', credits_used: '−', credit_expired: '−' };
-
 function Amount({ entry }: { entry: Entry }) {
-  const sign = Object.hasOwn(SIGN, entry.reason) ? SIGN[entry.reason] : '';
+  const change = changeOf(entry);
+  const sign = change === 0 ? '' : change > 0 ? '+' : '−';
   return (
     <span className={sign === '+' ? 'text-good' : ''}>
       {sign}
@@ -101,7 +87,7 @@ const COLUMNS: Column<Entry>[] = [
     name: 'What',
     cell: ({ reason, invoice }) => (
       <div>
-        <p>{(Object.hasOwn(REASON, reason) ? REASON[reason] : undefined) ?? <span className="inline-block first-letter:uppercase">{reason.replaceAll('_', ' ')}</span>}</p>
+        <p>{reasonText(reason)}</p>
         {invoice !== undefined && (
           <Link to="/billing/invoices/$invoice" params={{ invoice }} className="text-xs whitespace-nowrap text-link hover:underline">
             {invoice}
@@ -115,15 +101,3 @@ const COLUMNS: Column<Entry>[] = [
   { name: 'Credit after', right: true, wide: true, cell: ({ after }) => <Money micros={after.credits_micros} /> },
   { name: 'Owed after', right: true, wide: true, cell: ({ after }) => <Money micros={after.owed_micros} /> },
 ];
-
-const FILE_COLUMNS = ['at', 'reason', 'invoice', 'reference', 'amount_micros', 'escrow_micros', 'credits_micros', 'owed_micros'];
-
-function cellsOf(entry: Entry): string[] {
-  const { at, reason, invoice = '', reference = '', after } = entry;
-  return [at, reason, invoice, reference, String(amountOf(entry)), String(after.escrow_micros), String(after.credits_micros), String(after.owed_micros)];
-}
-
-/** What moved: an entry's postings sum to zero, so one side of them. */
-function amountOf({ postings }: Entry): number {
-  return postings.filter(({ amount_micros: micros, currency }) => micros > 0 && currency === 'USD').reduce((sum, { amount_micros: micros }) => sum + micros, 0);
-}

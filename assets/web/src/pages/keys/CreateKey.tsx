@@ -10,6 +10,7 @@ import { Dialog, DialogButtons } from '../../ui/Dialog';
 import { Checkbox, Select, TextField } from '../../ui/Field';
 import { Money } from '../../ui/Money';
 import { Problem } from '../../ui/Problem';
+import { SecretDialog } from '../../ui/SecretDialog';
 import { KeyText } from './KeyText';
 import { useCreateKey } from './mutations';
 
@@ -41,15 +42,11 @@ export function CreateKey({ service, extra, onClose }: CreateKeyProps) {
   const config = useQuery(configQuery).data;
   const create = useCreateKey(service);
   if (create.data !== undefined) {
+    const { name: named, text, is_revealable: again } = create.data;
     return (
-      <Dialog title={`Key “${create.data.name}” created`} onClose={onClose}>
-        <KeyText service={service} text={create.data.text} once={!create.data.is_revealable} />
-        <DialogButtons>
-          <Button kind="primary" onClick={onClose}>
-            Done
-          </Button>
-        </DialogButtons>
-      </Dialog>
+      <SecretDialog title={`Key “${named}” created`} once={!again} onClose={onClose}>
+        {(onCopied) => <KeyText service={service} text={text} once={!again} onCopied={onCopied} />}
+      </SecretDialog>
     );
   }
   return (

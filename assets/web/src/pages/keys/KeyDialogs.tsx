@@ -6,6 +6,7 @@ import { Confirm } from '../../ui/Confirm';
 import { Dialog, DialogButtons } from '../../ui/Dialog';
 import { Select, TextField } from '../../ui/Field';
 import { Problem } from '../../ui/Problem';
+import { SecretDialog } from '../../ui/SecretDialog';
 import { Time } from '../../ui/Time';
 import { KeyText } from './KeyText';
 import type { ApiKey } from './mutations';
@@ -70,15 +71,11 @@ function RotateKey({ service, apiKey, onClose }: KeyDialogProps) {
   const [overlap, setOverlap] = useState<(typeof OVERLAPS)[number]['value']>('86400');
   const rotate = useRotateKey(service);
   if (rotate.data !== undefined) {
+    const { name, text, is_revealable: again } = rotate.data;
     return (
-      <Dialog title={`New key for “${rotate.data.name}”`} onClose={onClose}>
-        <KeyText service={service} text={rotate.data.text} once={!rotate.data.is_revealable} />
-        <DialogButtons>
-          <Button kind="primary" onClick={onClose}>
-            Done
-          </Button>
-        </DialogButtons>
-      </Dialog>
+      <SecretDialog title={`New key for “${name}”`} once={!again} onClose={onClose}>
+        {(onCopied) => <KeyText service={service} text={text} once={!again} onCopied={onCopied} />}
+      </SecretDialog>
     );
   }
   return (

@@ -3,8 +3,15 @@ import { Banner } from '../../ui/Banner';
 import { CopyBox } from '../../ui/Copy';
 import { TryIt } from './TryIt';
 
+interface KeyTextProps {
+  service: ServiceName;
+  text: string;
+  once: boolean;
+  onCopied?: () => void;
+}
+
 /** A key's text, when it is shown, and a command that uses it. */
-export function KeyText({ service, text, once }: { service: ServiceName; text: string; once: boolean }) {
+export function KeyText({ service, text, once, onCopied }: KeyTextProps) {
   return (
     <div className="grid gap-4">
       {once && (
@@ -14,7 +21,7 @@ export function KeyText({ service, text, once }: { service: ServiceName; text: s
       )}
       <div>
         <p className="mb-1 text-[13px] font-medium">API key</p>
-        <CopyBox text={text} what="API key" wrap />
+        <CopyBox text={text} what="API key" wrap onCopied={onCopied} />
       </div>
       <div>
         <p className="mb-1 text-[13px] font-medium">Try it</p>

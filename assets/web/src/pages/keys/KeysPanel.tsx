@@ -2,7 +2,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Ellipsis, KeyRound, Plus } from 'lucide-react';
 import { useMemo, useState } from 'react';
-import { formatCount } from '../../format';
+import { NOT_MEASURED, formatCount } from '../../format';
 import type { Schemas } from '../../server/api';
 import type { ServiceName } from '../../server/names';
 import type { Service } from '../../server/queries';
@@ -14,7 +14,7 @@ import { Empty } from '../../ui/Empty';
 import { MENU_ITEM, Menu } from '../../ui/Menu';
 import { Panel } from '../../ui/Panel';
 import { Problem } from '../../ui/Problem';
-import { Lines } from '../../ui/Skeleton';
+import { Lines, NumberLine } from '../../ui/Skeleton';
 import { StateBadge } from '../../ui/StateBadge';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
@@ -35,7 +35,7 @@ interface KeysPanelProps {
 /** The keys of a service with how they are used, and everything that can be done to them. */
 export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps) {
   const keys = useInfiniteQuery(keysQuery(name));
-  const use = useQuery(keyUseQuery(name)).data;
+  const { data: use, isError: noUse } = useQuery(keyUseQuery(name));
   const [creating, setCreating] = useState(false);
   const [opened, setOpened] = useState<{ dialog: KeyDialog; key: ApiKey }>();
   const enable = useKeyAction(name);
@@ -45,10 +45,11 @@ export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps)
       columnsOf(
         name,
         use,
+        noUse ? NOT_MEASURED : <NumberLine />,
         (dialog, key) => setOpened({ dialog, key }),
         (key) => act({ do: 'enable', key }),
       ),
-    [name, use, act],
+    [name, use, noUse, act],
   );
   const first = keys.data?.pages[0];
   const rows = keys.data?.pages.flatMap(({ items }) => items) ?? [];
@@ -159,6 +160,8 @@ function NoKeys({ service, name, action }: { service: Service; name: ServiceName
 function columnsOf(
   name: ServiceName,
   use: Schemas['ApiKeyUseList'] | undefined,
+  /** Stands for a use that is not known, which is not the same as none. */
+  unknown: React.ReactNode,
   open: (dialog: KeyDialog, key: ApiKey) => void,
   enable: (key: ApiKey) => void,
 ): Column<ApiKey>[] {
@@ -184,7 +187,7 @@ function columnsOf(
       by: (key) => useOf(key)?.requests_24h ?? 0,
       cell: (key) => (
         <Link to="/services/$service/logs" params={{ service: name }} search={{ key: String(key.fingerprint >>> 0) }} className="text-link hover:underline">
-          {formatCount(useOf(key)?.requests_24h ?? 0)}
+          {use === undefined ? unknown : formatCount(useOf(key)?.requests_24h ?? 0)}
         </Link>
       ),
     },
@@ -193,6 +196,7 @@ function columnsOf(
       wide: true,
       by: (key) => useOf(key)?.last_used_at ?? '',
       cell: (key) => {
+        if (use === undefined) return unknown;
         const at = useOf(key)?.last_used_at;
         return at === undefined ? <span className="text-muted">Not in 30 days</span> : <Time at={at} />;
       },

@@ -12,6 +12,9 @@ export type KeyAction =
   | { do: 'revoke' | 'enable' | 'delete'; key: ApiKey }
   | { do: 'change'; key: ApiKey; change: Schemas['ApiKeyChange'] };
 
+/** The text of a key is not kept once the dialog is closed. */
+const FORGET_AT_ONCE = 0;
+
 const DONE: Record<KeyAction['do'], string> = { revoke: 'Key revoked', enable: 'Key enabled', delete: 'Key deleted', change: 'Key changed' };
 
 export function useKeyAction(service: ServiceName, onDone?: () => void) {
@@ -31,6 +34,7 @@ export function useCreateKey(service: ServiceName) {
   return useMutation({
     mutationFn: (body: Schemas['NewApiKey']): Promise<CreatedApiKey> => ask(api.POST('/api/services/{service}/api-keys', { params: { path: { service } }, body })),
     onSuccess: refresh,
+    gcTime: FORGET_AT_ONCE,
   });
 }
 
@@ -45,14 +49,14 @@ export function useRotateKey(service: ServiceName) {
         }),
       ),
     onSuccess: refresh,
+    gcTime: FORGET_AT_ONCE,
   });
 }
 
 export function useRevealKey(service: ServiceName) {
   return useMutation({
     mutationFn: (key: ApiKey) => ask(api.POST('/api/services/{service}/api-keys/{api_key_id}/reveal', { params: { path: { service, api_key_id: key.api_key_id } } })),
-    // The text of a key is not kept once the dialog is closed.
-    gcTime: 0,
+    gcTime: FORGET_AT_ONCE,
   });
 }
 

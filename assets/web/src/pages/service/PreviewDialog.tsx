@@ -32,6 +32,8 @@ export function PreviewDialog({ name, asked, onClose, onDone }: PreviewDialogPro
     queryKey: ['billing', 'preview', name, asked],
     queryFn: ({ signal }) => ask(api.POST('/api/services/{service}/preview', { params: { path: { service: name } }, body: asked, signal })),
     staleTime: 0,
+    // What it came to when it was opened before may not be what is charged now.
+    gcTime: 0,
     // Once it is done, it cannot be done again.
     enabled: !action.isPending && !action.isSuccess,
   });
@@ -53,7 +55,7 @@ export function PreviewDialog({ name, asked, onClose, onDone }: PreviewDialogPro
         <Button
           kind={asked.action === 'cancel' ? 'danger' : preview.data?.can_pay_now === false ? 'default' : 'primary'}
           busy={action.isPending}
-          disabled={preview.data === undefined || (!preview.data.can_pay_now && preview.data.if_unpaid === 'refused')}
+          disabled={preview.data === undefined || preview.isError || !preview.isFetchedAfterMount || (!preview.data.can_pay_now && preview.data.if_unpaid === 'refused')}
           onClick={() => action.mutate(actionOf(asked))}
         >
           {button}

@@ -15,7 +15,7 @@ import { useSealAction } from './sealMutations';
 type SealKey = Schemas['SealKey'];
 type SealPackage = Schemas['SealPackage'];
 
-export type SealDialog = { open: 'rename' | 'delete' | 'package' } | { open: 'rename-package' | 'remove-package'; package: SealPackage };
+export type SealDialog = { open: 'rename' | 'turn-off' | 'delete' | 'package' } | { open: 'rename-package' | 'remove-package'; package: SealPackage };
 
 interface SealDialogProps {
   sealKey: SealKey;
@@ -26,6 +26,8 @@ export function OpenSealDialog({ dialog, ...props }: SealDialogProps & { dialog:
   switch (dialog.open) {
     case 'rename':
       return <RenameKey {...props} />;
+    case 'turn-off':
+      return <TurnKeyOff {...props} />;
     case 'delete':
       return <DeleteKey {...props} />;
     case 'package':
@@ -123,6 +125,22 @@ function AddPackage({ sealKey, onClose }: SealDialogProps) {
         </DialogButtons>
       </form>
     </Dialog>
+  );
+}
+
+function TurnKeyOff({ sealKey, onClose }: SealDialogProps) {
+  const change = useSealAction(onClose);
+  return (
+    <Confirm
+      title={`Turn “${sealKey.name}” off?`}
+      action="Turn Seal key off"
+      busy={change.isPending}
+      error={change.error}
+      onConfirm={() => change.mutate({ do: 'change', key: sealKey, change: { is_enabled: false } })}
+      onClose={onClose}
+    >
+      Key servers stop answering for it: until you turn it on again, nobody can decrypt what was encrypted with it.
+    </Confirm>
   );
 }
 

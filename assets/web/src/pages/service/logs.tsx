@@ -84,17 +84,21 @@ export function ServiceLogs() {
               rowKey={keyOf}
               onOpen={(row) => go({ ...search, request: row.request_id })}
               empty={
-                <Empty Icon={ScrollText} title="No such requests" action={<Button onClick={() => go({})}>Reset the filters</Button>}>
-                  None in this time matches the filters.
-                </Empty>
+                pages.hasNextPage ? (
+                  <Empty Icon={ScrollText} title="None among the newest ones" action={<FurtherButton pages={pages}>Look further</FurtherButton>}>
+                    Older requests of this time were not looked through yet.
+                  </Empty>
+                ) : (
+                  <Empty Icon={ScrollText} title="No such requests" action={<Button onClick={() => go({})}>Reset the filters</Button>}>
+                    None in this time matches the filters.
+                  </Empty>
+                )
               }
             />
           )}
-          {pages.hasNextPage && (
+          {pages.hasNextPage && rows.length > 0 && (
             <div className="border-t border-line p-3 text-center">
-              <Button busy={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-                Load older ones
-              </Button>
+              <FurtherButton pages={pages}>Load older ones</FurtherButton>
             </div>
           )}
         </Panel>
@@ -109,6 +113,19 @@ export function ServiceLogs() {
         />
       )}
     </>
+  );
+}
+
+interface FurtherProps {
+  pages: { isFetchingNextPage: boolean; fetchNextPage: () => Promise<unknown> };
+  children: string;
+}
+
+function FurtherButton({ pages, children }: FurtherProps) {
+  return (
+    <Button busy={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
+      {children}
+    </Button>
   );
 }
 
@@ -140,7 +157,14 @@ interface FiltersProps {
 
 function Filters({ name, search, onChange }: FiltersProps) {
   const keyName = useKeyNames(name);
-  const [path, setPath] = useState(search.path ?? '');
+  const applied = search.path ?? '';
+  const [path, setPath] = useState(applied);
+  // What is filtered by can change elsewhere, too: by a reset, or by going back.
+  const [known, setKnown] = useState(applied);
+  if (known !== applied) {
+    setKnown(applied);
+    setPath(applied);
+  }
   const set = (change: Partial<Record<keyof LogsSearch, string>>) =>
     onChange(Object.fromEntries(Object.entries({ ...search, ...change }).filter(([, value]) => value !== '' && value !== undefined)) as LogsSearch);
   return (
@@ -158,7 +182,7 @@ function Filters({ name, search, onChange }: FiltersProps) {
           set({ path });
         }}
       >
-        <TextField label={<span className="sr-only">Path begins with</span>} placeholder="Path begins with …" value={path} onChange={setPath} onBlur={() => path !== (search.path ?? '') && set({ path })} />
+        <TextField label={<span className="sr-only">Path begins with</span>} placeholder="Path begins with …" value={path} onChange={setPath} onBlur={() => path !== applied && set({ path })} />
       </form>
       <div className="w-36">
         <Select label="Class" hideLabel value={search.class ?? ''} options={CLASSES} onChange={(value) => set({ class: value })} />

@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { formatCount, shortAddress } from '../../format';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
+import { askAgainMs } from '../../server/askAgain';
 import { serviceQuery } from '../../server/queries';
 import { Badge } from '../../ui/Badge';
 import { Button, buttonClass } from '../../ui/Button';
@@ -33,7 +34,7 @@ export function SealKeysTab() {
       ask(api.GET('/api/services/seal/keys', { params: { query: { limit: 50, ...(pageParam === '' ? {} : { cursor: pageParam }) } }, signal })),
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor,
-    refetchInterval: ({ state }) => (state.data?.pages.some(({ items }) => items.some(isUnderWay)) === true ? WATCH_EVERY_MS : false),
+    refetchInterval: ({ state }) => askAgainMs(state.error, state.data?.pages.some(({ items }) => items.some(isUnderWay)) === true ? WATCH_EVERY_MS : false),
   });
   const first = keys.data?.pages[0];
   const rows = keys.data?.pages.flatMap(({ items }) => items) ?? [];
@@ -110,7 +111,7 @@ function KeyCard({ sealKey, included, max }: { sealKey: SealKey; included: numbe
       aside={
         <div className="flex items-center gap-4">
           {sealKey.is_enabled ? <StateBadge state={registration.state} /> : <Badge tone="warn">Off</Badge>}
-          <Button busy={action.isPending} onClick={() => action.mutate({ do: 'change', key: sealKey, change: { is_enabled: !sealKey.is_enabled } })}>
+          <Button busy={action.isPending} onClick={() => (sealKey.is_enabled ? setDialog({ open: 'turn-off' }) : action.mutate({ do: 'change', key: sealKey, change: { is_enabled: true } }))}>
             {sealKey.is_enabled ? 'Turn off' : 'Turn on'}
           </Button>
         </div>

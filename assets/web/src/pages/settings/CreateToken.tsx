@@ -8,6 +8,7 @@ import { CopyBox } from '../../ui/Copy';
 import { Dialog, DialogButtons } from '../../ui/Dialog';
 import { Checkbox, Select, TextField } from '../../ui/Field';
 import { Problem } from '../../ui/Problem';
+import { SecretDialog } from '../../ui/SecretDialog';
 
 const SCOPES = [
   { part: 'account', label: 'Account', write: true },
@@ -32,6 +33,8 @@ export function CreateToken({ onClose }: { onClose: () => void }) {
   const create = useMutation({
     mutationFn: () => ask(api.POST('/api/auth/tokens', { body: { name: name.trim(), scopes: [...scopes], expires_in_days: Number(days) } })),
     onSuccess: () => client.invalidateQueries({ queryKey: ['tokens'] }),
+    // The text of a token is not kept once the dialog is closed.
+    gcTime: 0,
   });
   const toggle = (scope: string, on: boolean) => {
     const next = new Set(scopes);
@@ -40,19 +43,17 @@ export function CreateToken({ onClose }: { onClose: () => void }) {
     setScopes(next);
   };
   if (create.data !== undefined) {
+    const { name: named, text } = create.data;
     return (
-      <Dialog title={`Token “${create.data.name}” created`} onClose={onClose}>
-        <div className="grid gap-4">
-          <Banner tone="warn" title="Copy it now: it is shown only once" />
-          <CopyBox text={create.data.text} what="token" wrap />
-          <CopyBox text={`curl -H 'Authorization: Bearer ${create.data.text}' \\\n  ${window.location.origin}/api/customer`} what="command" />
-        </div>
-        <DialogButtons>
-          <Button kind="primary" onClick={onClose}>
-            Done
-          </Button>
-        </DialogButtons>
-      </Dialog>
+      <SecretDialog title={`Token “${named}” created`} once onClose={onClose}>
+        {(onCopied) => (
+          <div className="grid gap-4">
+            <Banner tone="warn" title="Copy it now: it is shown only once" />
+            <CopyBox text={text} what="token" wrap onCopied={onCopied} />
+            <CopyBox text={`curl -H 'Authorization: Bearer ${text}' \\\n  ${window.location.origin}/api/customer`} what="command" />
+          </div>
+        )}
+      </SecretDialog>
     );
   }
   return (
