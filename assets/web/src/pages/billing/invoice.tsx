@@ -24,6 +24,7 @@ import { Quantity, lineText } from './InvoiceLines';
 import { purposeText } from './InvoiceTable';
 import { LineHours } from './LineHours';
 import { invoiceQuery } from './queries';
+import { totalLabel } from './total';
 
 type Detail = Schemas['InvoiceDetail'];
 type Line = Schemas['InvoiceLine'];
@@ -84,8 +85,8 @@ function InvoiceBody({ detail }: { detail: Detail }) {
             <Sum label="Charges" micros={detail.charges_micros} />
             {detail.credits_micros > 0 && <Sum label="Credit used" micros={-detail.credits_micros} />}
             <div className="flex justify-between gap-6 border-t border-line pt-2 text-base font-semibold">
-              <dt>{detail.state === 'paid' ? 'Paid' : 'To pay'}</dt>
-              <dd>
+              <dt>{totalLabel(detail.state)}</dt>
+              <dd className={detail.state === 'voided' ? 'line-through' : ''}>
                 <Money micros={detail.amount_micros} />
               </dd>
             </div>
