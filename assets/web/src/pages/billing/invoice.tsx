@@ -5,7 +5,8 @@ import { useState } from 'react';
 import { formatMonth } from '../../format';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
-import { customerQuery } from '../../server/queries';
+import { depositSearch } from '../../server/deposit';
+import { billingQuery, customerQuery } from '../../server/queries';
 import { Banner } from '../../ui/Banner';
 import { Button, buttonClass } from '../../ui/Button';
 import { Copy } from '../../ui/Copy';
@@ -139,6 +140,8 @@ function PrintHead({ detail }: { detail: Detail }) {
 
 function StateNote({ detail }: { detail: Detail }) {
   const client = useQueryClient();
+  // Of all that is unpaid: invoices are paid whole, the oldest first.
+  const billing = useQuery(billingQuery).data;
   const pay = useMutation({
     mutationFn: () => ask(api.POST('/api/billing/invoices/{invoice}/pay', { params: { path: { invoice: detail.invoice } } })),
     onSuccess: (after) => {
@@ -157,7 +160,7 @@ function StateNote({ detail }: { detail: Detail }) {
             <Button busy={pay.isPending} onClick={() => pay.mutate()}>
               Pay now
             </Button>
-            <Link to="/billing/escrow" search={{ action: 'deposit' }} className={buttonClass('primary')}>
+            <Link to="/billing/escrow" search={depositSearch(billing)} className={buttonClass('primary')}>
               Deposit
             </Link>
           </>
