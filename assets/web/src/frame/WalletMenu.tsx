@@ -6,6 +6,7 @@ import { billingQuery, customerQuery } from '../server/queries';
 import { Copy } from '../ui/Copy';
 import { MENU_ITEM, Menu } from '../ui/Menu';
 import { Money } from '../ui/Money';
+import { Problem } from '../ui/Problem';
 import { storedWallet, signOut } from '../wallet/session';
 
 export function WalletMenu() {
@@ -83,9 +84,17 @@ function SignOut() {
   const navigate = useNavigate();
   const out = useMutation({ mutationFn: () => signOut(client), onSuccess: () => navigate({ to: '/login' }) });
   return (
-    <button type="button" disabled={out.isPending} onClick={() => out.mutate()} className={MENU_ITEM}>
-      <LogOut aria-hidden="true" className="size-4 text-muted" strokeWidth={1.5} />
-      Disconnect and sign out
-    </button>
+    <>
+      <button type="button" disabled={out.isPending} onClick={() => out.mutate()} className={MENU_ITEM}>
+        <LogOut aria-hidden="true" className="size-4 text-muted" strokeWidth={1.5} />
+        Disconnect and sign out
+      </button>
+      {out.error !== null && (
+        <div className="grid gap-2 p-3">
+          <p className="text-[13px] font-medium text-bad">You may still be signed in.</p>
+          <Problem error={out.error} onRetry={() => out.mutate()} />
+        </div>
+      )}
+    </>
   );
 }
