@@ -2,6 +2,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { ArrowDownToLine, ArrowUpFromLine, Gauge, LogOut, Settings, Wallet } from 'lucide-react';
 import { shortAddress } from '../format';
+import type { EscrowSearch } from '../search';
+import { depositSearch } from '../server/deposit';
 import { billingQuery, customerQuery } from '../server/queries';
 import { Copy } from '../ui/Copy';
 import { MENU_ITEM, Menu } from '../ui/Menu';
@@ -43,9 +45,9 @@ export function WalletMenu() {
             </div>
           </div>
           <ul className="border-t border-line py-1">
-            <Go to="deposit" label="Deposit" Icon={ArrowDownToLine} onDone={close} />
-            <Go to="withdraw" label="Withdraw" Icon={ArrowUpFromLine} onDone={close} />
-            <Go to="limit" label="Spending limit" Icon={Gauge} onDone={close} />
+            <Go search={depositSearch(billing)} label="Deposit" Icon={ArrowDownToLine} onDone={close} />
+            <Go search={{ action: 'withdraw' }} label="Withdraw" Icon={ArrowUpFromLine} onDone={close} />
+            <Go search={{ action: 'limit' }} label="Spending limit" Icon={Gauge} onDone={close} />
             <li>
               <Link to="/billing/escrow" onClick={close} className={MENU_ITEM}>
                 <Wallet aria-hidden="true" className="size-4 text-muted" strokeWidth={1.5} />
@@ -68,10 +70,10 @@ export function WalletMenu() {
   );
 }
 
-function Go({ to, label, Icon, onDone }: { to: 'deposit' | 'withdraw' | 'limit'; label: string; Icon: typeof Wallet; onDone: () => void }) {
+function Go({ search, label, Icon, onDone }: { search: EscrowSearch; label: string; Icon: typeof Wallet; onDone: () => void }) {
   return (
     <li>
-      <Link to="/billing/escrow" search={{ action: to }} onClick={onDone} className={MENU_ITEM}>
+      <Link to="/billing/escrow" search={search} onClick={onDone} className={MENU_ITEM}>
         <Icon aria-hidden="true" className="size-4 text-muted" strokeWidth={1.5} />
         {label}
       </Link>
