@@ -96,7 +96,7 @@ test('from nothing to the first request: deposit, subscribe, turn on, create a k
 
   account = { key, text };
   await answersWith(200);
-  await page.getByText(/in the last 24 hours$/).waitFor();
+  await page.getByText(/in the last 30 days$/).waitFor();
   await page.getByRole('link', { name: 'Open the dashboard' }).click();
   await eventually(page, 'requests', /^[1-9]/);
 

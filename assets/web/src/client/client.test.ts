@@ -4,7 +4,7 @@ import { createApi } from './client';
 const BASE = 'http://dash.example.com';
 
 /** A server whose access token expires, and that counts how often it is refreshed. */
-function server(options: { refreshes: boolean }) {
+function server(options: { refreshes: boolean; refusal?: { status: number; code: string } }) {
   const calls: string[] = [];
   let isFresh = false;
   const send = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
@@ -15,7 +15,8 @@ function server(options: { refreshes: boolean }) {
     await new Promise((resolve) => setTimeout(resolve, 1));
     if (pathname === '/api/auth/refresh') {
       isFresh = options.refreshes;
-      return Response.json({}, { status: options.refreshes ? 200 : 401 });
+      const { status, code } = options.refusal ?? { status: 401, code: 'refresh_refused' };
+      return options.refreshes ? Response.json({}) : Response.json({ code }, { status });
     }
     return isFresh ? Response.json({ items: [] }) : Response.json({ code: 'sign_in_required' }, { status: 401 });
   };
@@ -36,6 +37,25 @@ describe('an expired access token', () => {
     const { error } = await api.GET('/api/services');
     expect(error?.code).toBe('sign_in_required');
     expect(calls).toEqual(['GET /api/services', 'POST /api/auth/refresh']);
+  });
+
+  it.each([
+    { status: 429, code: 'rate_limited' },
+    { status: 500, code: 'internal' },
+    { status: 503, code: 'not_ready' },
+  ])('does not mean signed out when the refresh fails with $status', async (refusal) => {
+    const { api } = server({ refreshes: false, refusal });
+    const answers = await Promise.all([1, 2].map(() => api.GET('/api/services')));
+    expect(answers.map(({ response, error }) => [response.status, error?.code])).toEqual([
+      [refusal.status, refusal.code],
+      [refusal.status, refusal.code],
+    ]);
+  });
+
+  it('means signed out when the refresh is forbidden', async () => {
+    const { api } = server({ refreshes: false, refusal: { status: 403, code: 'origin_refused' } });
+    const { error } = await api.GET('/api/services');
+    expect(error?.code).toBe('sign_in_required');
   });
 
   it('is not refreshed for requests of the sign-in itself', async () => {

@@ -8,12 +8,8 @@ const REFRESH_PATH = '/api/auth/refresh';
 
 /** Sends a request; when the access token has expired, refreshes the session once for all who wait, and sends it again. */
 export function withRefresh(send: typeof fetch): typeof fetch {
-  let refreshing: Promise<boolean> | undefined;
-
-  async function refresh(): Promise<boolean> {
-    const response = await send(REFRESH_PATH, { method: 'POST' });
-    return response.ok;
-  }
+  let refreshing: Promise<Response> | undefined;
+  const refresh = () => send(REFRESH_PATH, { method: 'POST' });
 
   return async (input, init) => {
     const request = new Request(input, init);
@@ -24,12 +20,15 @@ export function withRefresh(send: typeof fetch): typeof fetch {
     refreshing ??= acrossTabs(refresh).finally(() => {
       refreshing = undefined;
     });
-    return (await refreshing) ? send(again) : response;
+    const refreshed = await refreshing;
+    if (refreshed.ok) return send(again);
+    // Only a refusal ends the session; a server that is busy or broken has not said so, and what it said is handed on.
+    return refreshed.status === 401 || refreshed.status === 403 ? response : refreshed.clone();
   };
 }
 
 /** Tabs share the cookies, so only one of them refreshes at a time. */
-async function acrossTabs(refresh: () => Promise<boolean>): Promise<boolean> {
+async function acrossTabs(refresh: () => Promise<Response>): Promise<Response> {
   const locks = globalThis.navigator?.locks;
   return locks ? await locks.request('suiftly-refresh', refresh) : await refresh();
 }

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { depositSearch } from '../server/deposit';
 import { billingQuery, customerQuery } from '../server/queries';
 import { Banner } from '../ui/Banner';
 import { buttonClass } from '../ui/Button';
@@ -37,7 +38,7 @@ function useStandingBanner(): ReactNode {
   const billing = useQuery(billingQuery).data;
   if (billing === undefined || billing.standing === 'good') return null;
   const deposit = (
-    <Link to="/billing/escrow" search={{ action: 'deposit' }} className={buttonClass('primary')}>
+    <Link to="/billing/escrow" search={depositSearch(billing)} className={buttonClass('primary')}>
       Deposit
     </Link>
   );

@@ -6,11 +6,13 @@ import { noticeInvoice, noticeText } from '../server/notices';
 import { noticesQuery } from '../server/queries';
 import { Button } from '../ui/Button';
 import { Menu } from '../ui/Menu';
+import { Problem } from '../ui/Problem';
 import { Time } from '../ui/Time';
 
 export function NoticesMenu() {
   const client = useQueryClient();
-  const notices = useQuery(noticesQuery).data;
+  const query = useQuery(noticesQuery);
+  const notices = query.data;
   const newest = notices?.items[0]?.notice_id;
   const read = useMutation({
     mutationFn: (upTo: number) => ask(api.POST('/api/billing/notices/read', { body: { up_to: upTo } })),
@@ -41,6 +43,13 @@ export function NoticesMenu() {
               <Button kind="quiet" busy={read.isPending} onClick={() => read.mutate(newest)}>
                 Mark all as read
               </Button>
+            )}
+          </div>
+          <div className="border-t border-line p-3 empty:hidden">
+            {notices === undefined ? (
+              <Problem error={query.error} onRetry={() => void query.refetch()} />
+            ) : (
+              <Problem error={read.error} {...(newest === undefined ? {} : { onRetry: () => read.mutate(newest) })} />
             )}
           </div>
           <ul className="max-h-96 overflow-y-auto border-t border-line">

@@ -2,10 +2,13 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { ArrowDownToLine, ArrowUpFromLine, Gauge, LogOut, Settings, Wallet } from 'lucide-react';
 import { shortAddress } from '../format';
+import type { EscrowSearch } from '../search';
+import { depositSearch } from '../server/deposit';
 import { billingQuery, customerQuery } from '../server/queries';
 import { Copy } from '../ui/Copy';
 import { MENU_ITEM, Menu } from '../ui/Menu';
 import { Money } from '../ui/Money';
+import { Problem } from '../ui/Problem';
 import { storedWallet, signOut } from '../wallet/session';
 
 export function WalletMenu() {
@@ -42,9 +45,9 @@ export function WalletMenu() {
             </div>
           </div>
           <ul className="border-t border-line py-1">
-            <Go to="deposit" label="Deposit" Icon={ArrowDownToLine} onDone={close} />
-            <Go to="withdraw" label="Withdraw" Icon={ArrowUpFromLine} onDone={close} />
-            <Go to="limit" label="Spending limit" Icon={Gauge} onDone={close} />
+            <Go search={depositSearch(billing)} label="Deposit" Icon={ArrowDownToLine} onDone={close} />
+            <Go search={{ action: 'withdraw' }} label="Withdraw" Icon={ArrowUpFromLine} onDone={close} />
+            <Go search={{ action: 'limit' }} label="Spending limit" Icon={Gauge} onDone={close} />
             <li>
               <Link to="/billing/escrow" onClick={close} className={MENU_ITEM}>
                 <Wallet aria-hidden="true" className="size-4 text-muted" strokeWidth={1.5} />
@@ -67,10 +70,10 @@ export function WalletMenu() {
   );
 }
 
-function Go({ to, label, Icon, onDone }: { to: 'deposit' | 'withdraw' | 'limit'; label: string; Icon: typeof Wallet; onDone: () => void }) {
+function Go({ search, label, Icon, onDone }: { search: EscrowSearch; label: string; Icon: typeof Wallet; onDone: () => void }) {
   return (
     <li>
-      <Link to="/billing/escrow" search={{ action: to }} onClick={onDone} className={MENU_ITEM}>
+      <Link to="/billing/escrow" search={search} onClick={onDone} className={MENU_ITEM}>
         <Icon aria-hidden="true" className="size-4 text-muted" strokeWidth={1.5} />
         {label}
       </Link>
@@ -83,9 +86,17 @@ function SignOut() {
   const navigate = useNavigate();
   const out = useMutation({ mutationFn: () => signOut(client), onSuccess: () => navigate({ to: '/login' }) });
   return (
-    <button type="button" disabled={out.isPending} onClick={() => out.mutate()} className={MENU_ITEM}>
-      <LogOut aria-hidden="true" className="size-4 text-muted" strokeWidth={1.5} />
-      Disconnect and sign out
-    </button>
+    <>
+      <button type="button" disabled={out.isPending} onClick={() => out.mutate()} className={MENU_ITEM}>
+        <LogOut aria-hidden="true" className="size-4 text-muted" strokeWidth={1.5} />
+        Disconnect and sign out
+      </button>
+      {out.error !== null && (
+        <div className="grid gap-2 p-3">
+          <p className="text-[13px] font-medium text-bad">You may still be signed in.</p>
+          <Problem error={out.error} onRetry={() => out.mutate()} />
+        </div>
+      )}
+    </>
   );
 }

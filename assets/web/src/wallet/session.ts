@@ -2,15 +2,17 @@
 import type { QueryClient } from '@tanstack/react-query';
 import type { Wallet, WalletAccount } from '@wallet-standard/base';
 import { api, ask, tell } from '../server/api';
+import { unlessGivenUp } from './cancel';
 import { WalletRefusal, connect, disconnect, signText, walletNamed } from './standard';
 
 /** The name of the wallet that signed in. Its presence also says that asking the server for a session is worth it. */
 const STORAGE_KEY = 'suiftly.wallet';
 
-export async function signIn(wallet: Wallet, account: WalletAccount): Promise<void> {
+/** Nothing is sent any more once it is given up. */
+export async function signIn(wallet: Wallet, account: WalletAccount, signal: AbortSignal): Promise<void> {
   const { address } = account;
   const { message, nonce } = await ask(api.POST('/api/auth/connect-wallet', { body: { address } }));
-  const signature = await signText(wallet, account, message);
+  const signature = await unlessGivenUp(() => signText(wallet, account, message), signal);
   await ask(api.POST('/api/auth/verify-signature', { body: { address, signature, nonce } }));
   store(wallet.name);
 }

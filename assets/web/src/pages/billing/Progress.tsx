@@ -1,4 +1,5 @@
 import { Check, LoaderCircle, X } from 'lucide-react';
+import { Button } from '../../ui/Button';
 import type { Flow } from './transaction';
 
 type StepState = 'done' | 'now' | 'todo' | 'failed';
@@ -13,25 +14,32 @@ const STEPS = [
 
 /** Where a transaction is, step by step, in words. */
 export function Progress({ flow }: { flow: Flow }) {
-  const { waiting, transaction } = flow;
+  const { waiting, transaction, reset } = flow;
   if (waiting === undefined && transaction === undefined) return null;
   const at = positionOf(flow);
   const failed = transaction?.state === 'failed';
   return (
-    <div role="status">
-      <ol className="grid gap-2 text-[13px]">
-        {STEPS.map(({ id, label, now }, step) => {
-          const state: StepState = step < at ? 'done' : step > at ? 'todo' : failed ? 'failed' : 'now';
-          return (
-            <li key={id} aria-current={state === 'now' ? 'step' : undefined} className={`flex items-center gap-2.5 ${state === 'todo' ? 'text-muted' : ''}`}>
-              <StepIcon state={state} />
-              {state === 'now' ? `${now} …` : label}
-            </li>
-          );
-        })}
-      </ol>
-      {failed && <p className="mt-3 text-[13px] text-bad">It did not happen: {transaction.failure ?? 'the chain refused it'}. Nothing was moved.</p>}
-    </div>
+    <>
+      <div role="status">
+        <ol className="grid gap-2 text-[13px]">
+          {STEPS.map(({ id, label, now }, step) => {
+            const state: StepState = step < at ? 'done' : step > at ? 'todo' : failed ? 'failed' : 'now';
+            return (
+              <li key={id} aria-current={state === 'now' ? 'step' : undefined} className={`flex items-center gap-2.5 ${state === 'todo' ? 'text-muted' : ''}`}>
+                <StepIcon state={state} />
+                {state === 'now' ? `${now} …` : label}
+              </li>
+            );
+          })}
+        </ol>
+        {failed && <p className="mt-3 text-[13px] text-bad">It did not happen: {transaction.failure ?? 'the chain refused it'}. Nothing was moved.</p>}
+      </div>
+      {waiting === 'wallet' && (
+        <div>
+          <Button onClick={reset}>Cancel</Button>
+        </div>
+      )}
+    </>
   );
 }
 

@@ -5,7 +5,8 @@ import { useState } from 'react';
 import { formatMonth } from '../../format';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
-import { customerQuery } from '../../server/queries';
+import { depositSearch } from '../../server/deposit';
+import { billingQuery, customerQuery } from '../../server/queries';
 import { Banner } from '../../ui/Banner';
 import { Button, buttonClass } from '../../ui/Button';
 import { Copy } from '../../ui/Copy';
@@ -24,6 +25,7 @@ import { Quantity, lineText } from './InvoiceLines';
 import { purposeText } from './InvoiceTable';
 import { LineHours } from './LineHours';
 import { invoiceQuery } from './queries';
+import { totalLabel } from './total';
 
 type Detail = Schemas['InvoiceDetail'];
 type Line = Schemas['InvoiceLine'];
@@ -84,8 +86,8 @@ function InvoiceBody({ detail }: { detail: Detail }) {
             <Sum label="Charges" micros={detail.charges_micros} />
             {detail.credits_micros > 0 && <Sum label="Credit used" micros={-detail.credits_micros} />}
             <div className="flex justify-between gap-6 border-t border-line pt-2 text-base font-semibold">
-              <dt>{detail.state === 'paid' ? 'Paid' : 'To pay'}</dt>
-              <dd>
+              <dt>{totalLabel(detail.state)}</dt>
+              <dd className={detail.state === 'voided' ? 'line-through' : ''}>
                 <Money micros={detail.amount_micros} />
               </dd>
             </div>
@@ -138,6 +140,8 @@ function PrintHead({ detail }: { detail: Detail }) {
 
 function StateNote({ detail }: { detail: Detail }) {
   const client = useQueryClient();
+  // Of all that is unpaid: invoices are paid whole, the oldest first.
+  const billing = useQuery(billingQuery).data;
   const pay = useMutation({
     mutationFn: () => ask(api.POST('/api/billing/invoices/{invoice}/pay', { params: { path: { invoice: detail.invoice } } })),
     onSuccess: (after) => {
@@ -156,7 +160,7 @@ function StateNote({ detail }: { detail: Detail }) {
             <Button busy={pay.isPending} onClick={() => pay.mutate()}>
               Pay now
             </Button>
-            <Link to="/billing/escrow" search={{ action: 'deposit' }} className={buttonClass('primary')}>
+            <Link to="/billing/escrow" search={depositSearch(billing)} className={buttonClass('primary')}>
               Deposit
             </Link>
           </>

@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { Receipt } from 'lucide-react';
 import { formatAboutMoney, formatMonth } from '../../format';
 import type { Schemas } from '../../server/api';
+import { depositSearch } from '../../server/deposit';
 import { billingQuery } from '../../server/queries';
 import { Badge } from '../../ui/Badge';
 import { Banner } from '../../ui/Banner';
@@ -31,7 +32,7 @@ export function BillingPage() {
       title="Billing & payments"
       about="What this month has come to, what is paid, and from what."
       actions={
-        <Link to="/billing/escrow" search={{ action: 'deposit' }} className={buttonClass('primary')}>
+        <Link to="/billing/escrow" search={depositSearch(billing.data)} className={buttonClass('primary')}>
           Deposit
         </Link>
       }

@@ -1,10 +1,12 @@
 /** A transaction from the wish to the books: it is made, signed by the wallet, handed in, and watched until it is over. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import { customerQuery } from '../../server/queries';
+import { unlessGivenUp } from '../../wallet/cancel';
 import { signAs } from '../../wallet/session';
+import { WalletRefusal } from '../../wallet/standard';
 
 export type Transaction = Schemas['WalletTransaction'];
 export type TransactionAction = Schemas['NewWalletTransaction']['action'];
@@ -19,6 +21,7 @@ export interface Flow {
   start: (action: TransactionAction, amountMicros: number) => void;
   /** Signs one that was made before and not signed. */
   resume: (transaction: Transaction) => void;
+  /** Begins anew; a wallet that is still asked is given up. */
   reset: () => void;
   waiting: Waiting | undefined;
   transaction: Transaction | undefined;
@@ -30,13 +33,17 @@ export function useTransaction(onCredited?: () => void): Flow {
   const customer = useQuery(customerQuery).data;
   const [step, setStep] = useState<Waiting>();
   const [digest, setDigest] = useState<string>();
+  const asking = useRef<AbortController>(undefined);
   const refresh = () => {
     for (const part of ['billing', 'customer', 'services']) void client.invalidateQueries({ queryKey: [part] });
   };
 
   const sign = async (transaction: Transaction) => {
+    const { content } = transaction;
+    if (content === undefined) throw new WalletRefusal('There is nothing left to sign in this transaction. Make another one.');
     setStep('wallet');
-    const signature = await signAs(customer?.wallet_address ?? '', transaction.content ?? '');
+    asking.current = new AbortController();
+    const signature = await unlessGivenUp(() => signAs(customer?.wallet_address ?? '', content), asking.current.signal);
     setStep('sending');
     const path = { digest: transaction.digest };
     const sent = await ask(api.POST('/api/billing/escrow/transactions/{digest}/signature', { params: { path }, body: { signature } }));
@@ -74,6 +81,7 @@ export function useTransaction(onCredited?: () => void): Flow {
     start: (action, amount) => make.mutate({ action, amount_micros: amount }),
     resume: (unsigned) => make.mutate(unsigned),
     reset: () => {
+      asking.current?.abort();
       make.reset();
       setStep(undefined);
       setDigest(undefined);

@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, ask } from '../../server/api';
 import { Button } from '../../ui/Button';
+import { Problem } from '../../ui/Problem';
 import { toast } from '../../ui/toasts';
 
 export function AcceptTerms({ version }: { version: number }) {
@@ -13,8 +14,15 @@ export function AcceptTerms({ version }: { version: number }) {
     },
   });
   return (
-    <Button busy={accept.isPending} onClick={() => accept.mutate()}>
-      Accept the terms
-    </Button>
+    <>
+      <Button busy={accept.isPending} onClick={() => accept.mutate()}>
+        Accept the terms
+      </Button>
+      {accept.error !== null && (
+        <div className="basis-full">
+          <Problem error={accept.error} onRetry={() => accept.mutate()} />
+        </div>
+      )}
+    </>
   );
 }

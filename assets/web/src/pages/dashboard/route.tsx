@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { depositSearch } from '../../server/deposit';
 import { billingQuery, customerQuery, servicesQuery } from '../../server/queries';
 import { buttonClass } from '../../ui/Button';
 import { Page } from '../../ui/Page';
@@ -18,7 +19,7 @@ export function DashboardPage() {
       title={customer === undefined || customer.name === '' ? 'Dashboard' : customer.name}
       about="Requests, cost and balance, as they happen."
       actions={
-        <Link to="/billing/escrow" search={{ action: 'deposit' }} className={buttonClass()}>
+        <Link to="/billing/escrow" search={depositSearch(billing.data)} className={buttonClass()}>
           Deposit
         </Link>
       }

@@ -2,14 +2,16 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import type { Wallet, WalletAccount } from '@wallet-standard/base';
 import { FlaskConical, LoaderCircle, ShieldCheck } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { shortAddress } from '../../format';
 import { Brand } from '../../ui/Brand';
+import { Button } from '../../ui/Button';
 import { Problem } from '../../ui/Problem';
 import { TermsLink } from '../terms/TermsLink';
 import { ThemeSwitch } from '../../ui/ThemeSwitch';
 import { siteQuery } from '../../server/queries';
 import { DEMO_WALLET, registerDemoWallet } from '../../wallet/demo';
+import { unlessGivenUp } from '../../wallet/cancel';
 import { signIn } from '../../wallet/session';
 import { WalletRefusal, connect, useWallets } from '../../wallet/standard';
 
@@ -57,15 +59,20 @@ function SignIn() {
     if (isSimulated) registerDemoWallet();
   }, [isSimulated]);
   const [choice, setChoice] = useState<Choice>();
+  const asking = useRef<AbortController>(undefined);
+  const begin = () => {
+    asking.current = new AbortController();
+    return asking.current.signal;
+  };
   const sign = useMutation({
-    mutationFn: ({ wallet, account }: { wallet: Wallet; account: WalletAccount }) => signIn(wallet, account),
+    mutationFn: ({ wallet, account }: { wallet: Wallet; account: WalletAccount }) => signIn(wallet, account, begin()),
     onSuccess: async () => {
       client.clear();
       await navigate({ href: next ?? '/', replace: true });
     },
   });
   const open = useMutation({
-    mutationFn: (wallet: Wallet) => connect(wallet, false),
+    mutationFn: (wallet: Wallet) => unlessGivenUp(() => connect(wallet, false), begin()),
     onSuccess: (accounts, wallet) => {
       const [account, another] = accounts;
       if (account === undefined) throw new WalletRefusal(`${wallet.name} shares no Sui account. Create one there, and try again.`);
@@ -82,10 +89,16 @@ function SignIn() {
     setChoice(undefined);
     open.mutate(wallet);
   };
+  const giveUp = () => {
+    asking.current?.abort();
+    open.reset();
+    sign.reset();
+    setChoice(undefined);
+  };
   return (
     <div className="mt-6 overflow-hidden rounded-md border border-line bg-raised">
       {choice !== undefined && !busy ? (
-        <Accounts choice={choice} onChoose={(account) => sign.mutate({ wallet: choice.wallet, account })} />
+        <Accounts choice={choice} onChoose={(account) => sign.mutate({ wallet: choice.wallet, account })} onBack={giveUp} />
       ) : (
         <ul className="divide-y divide-line">
           {real.map((wallet) => (
@@ -102,9 +115,10 @@ function SignIn() {
         </ul>
       )}
       {busy && (
-        <p role="status" className="border-t border-line bg-info px-4 py-2.5 text-[13px]">
-          {sign.isPending ? 'Confirm the signature in your wallet.' : 'Waiting for your wallet to connect.'}
-        </p>
+        <div className="flex items-center justify-between gap-3 border-t border-line bg-info px-4 py-2 text-[13px]">
+          <p role="status">{sign.isPending ? 'Confirm the signature in your wallet.' : 'Waiting for your wallet to connect.'}</p>
+          <Button onClick={giveUp}>Cancel</Button>
+        </div>
       )}
       {!busy && (open.error ?? sign.error) !== null && (
         <div className="border-t border-line p-3">
@@ -146,10 +160,21 @@ function WalletRow({ wallet, busy, disabled, onStart, demo = false }: WalletRowP
   );
 }
 
-function Accounts({ choice, onChoose }: { choice: Choice; onChoose: (account: WalletAccount) => void }) {
+interface AccountsProps {
+  choice: Choice;
+  onChoose: (account: WalletAccount) => void;
+  onBack: () => void;
+}
+
+function Accounts({ choice, onChoose, onBack }: AccountsProps) {
   return (
     <div>
-      <p className="border-b border-line px-4 py-3 text-[13px] font-semibold">Which account of {choice.wallet.name}?</p>
+      <div className="flex items-center justify-between gap-3 border-b border-line px-4 py-2 text-[13px]">
+        <p className="font-semibold">Which account of {choice.wallet.name}?</p>
+        <Button kind="quiet" onClick={onBack}>
+          Other wallets
+        </Button>
+      </div>
       <ul className="divide-y divide-line">
         {choice.accounts.map((account) => (
           <li key={account.address}>

@@ -14,10 +14,15 @@ export function PowerButton({ name, service }: { name: ServiceName; service: Ser
   const [asking, setAsking] = useState(false);
   const action = useServiceAction(name, () => setAsking(false));
   const label = SERVICE_LABEL[name];
+  const ask = () => {
+    // What failed the last time is not a failure of this time.
+    action.reset();
+    setAsking(true);
+  };
   if (service.state === 'enabled') {
     return (
       <>
-        <Button icon={<Power aria-hidden="true" className="size-3.5" strokeWidth={1.75} />} onClick={() => setAsking(true)}>
+        <Button icon={<Power aria-hidden="true" className="size-3.5" strokeWidth={1.75} />} onClick={ask}>
           Turn off
         </Button>
         {asking && (

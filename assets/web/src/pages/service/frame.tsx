@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useParams } from '@tanstack/react-router';
+import { depositSearch } from '../../server/deposit';
 import type { ServiceName } from '../../server/names';
 import { SERVICE_LABEL, tierLabel } from '../../server/names';
 import { billingQuery, isUpdating, serviceQuery } from '../../server/queries';
@@ -52,7 +53,7 @@ export function ServiceFrame() {
 
 function Deposit() {
   return (
-    <Link to="/billing/escrow" search={{ action: 'deposit' }} className={buttonClass('primary')}>
+    <Link to="/billing/escrow" search={depositSearch(useQuery(billingQuery).data)} className={buttonClass('primary')}>
       Deposit
     </Link>
   );

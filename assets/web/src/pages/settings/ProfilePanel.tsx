@@ -82,10 +82,10 @@ function Profile({ customer }: { customer: Schemas['Customer'] }) {
               <TermsLink>Version {customer.terms_version}</TermsLink> accepted on <Time at={customer.terms_accepted_at} show="day" />
             </span>
           ) : (
-            <span className="flex flex-wrap items-center gap-3">
+            <div className="flex flex-wrap items-center gap-3">
               <TermsLink>Version {customer.current_terms_version}</TermsLink>
               <AcceptTerms version={customer.current_terms_version} />
-            </span>
+            </div>
           )}
         </Row>
       </dl>

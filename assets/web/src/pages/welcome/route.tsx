@@ -19,6 +19,7 @@ import { DepositForm } from '../billing/DepositForm';
 import { CreateKey } from '../keys/CreateKey';
 import { TryIt } from '../keys/TryIt';
 import { useServiceAction } from '../service/mutations';
+import { stepsDone } from './steps';
 import { TierCards } from './tiers';
 
 /** The first five minutes, each step ticked off by what has really happened. */
@@ -26,11 +27,15 @@ export function WelcomePage() {
   const services = useQuery(servicesQuery);
   return (
     <Page eyebrow="Account" title="Get started" about="Five steps to your first request. Each is ticked off when it has happened, here or elsewhere.">
-      <Loaded query={services} skeleton={<Boxes count={5} height={72} className="grid gap-3" />}>
+      <Loaded query={services} skeleton={<StepsSkeleton />}>
         {(items) => <Steps services={items} />}
       </Loaded>
     </Page>
   );
+}
+
+function StepsSkeleton() {
+  return <Boxes count={5} height={72} className="grid gap-3" />;
 }
 
 const NAMES = [
@@ -43,18 +48,22 @@ function Steps({ services }: { services: readonly Service[] }) {
   const first = services.find(({ state }) => state !== 'not_provisioned')?.service ?? 'seal';
   const [name, setName] = useState<ServiceName>(isServiceName(first) ? first : 'seal');
   const service = services.find((one) => one.service === name);
-  const billing = useQuery(billingQuery).data;
+  const billing = useQuery(billingQuery);
   const keys = useInfiniteQuery(keysQuery(name));
-  const summary = useQuery(summaryQuery({ range: '24h', service: name })).data?.current;
+  const summary = useQuery(summaryQuery({ range: '30d', service: name }));
   const [creating, setCreating] = useState(false);
   if (service === undefined) return null;
 
-  const balance = billing?.escrow?.balance_micros ?? 0;
+  const done = stepsDone({ service, billing: billing.data, keys: keys.data?.pages[0]?.items.length, requests: summary.data?.current.requests });
+  if (done === undefined) {
+    const failed = [billing, keys, summary].find(({ data, isError }) => data === undefined && isError);
+    return failed === undefined ? <StepsSkeleton /> : <Problem error={failed.error} onRetry={() => void failed.refetch()} />;
+  }
+
+  const balance = billing.data?.escrow?.balance_micros ?? 0;
   const subscribed = service.state !== 'not_provisioned';
   const keyCount = keys.data?.pages[0]?.items.length ?? 0;
-  const requests = summary?.requests ?? 0;
-  // A deposit counts as made, too, once it has been spent.
-  const done = [billing?.escrow !== undefined && (balance > 0 || subscribed), subscribed, service.keys_work, keyCount > 0, requests > 0];
+  const requests = summary.data?.current.requests ?? 0;
   const now = done.indexOf(false);
   const step = (index: number) => ({ number: index + 1, done: done[index] === true, now: index === now });
   return (
@@ -78,7 +87,7 @@ function Steps({ services }: { services: readonly Service[] }) {
           Create key
         </Button>
       </Step>
-      <Step {...step(4)} title="Send a request" note={requests > 0 ? `${formatCount(requests)} in the last 24 hours` : 'It appears here by itself, within two seconds.'}>
+      <Step {...step(4)} title="Send a request" note={requests > 0 ? `${formatCount(requests)} in the last 30 days` : 'It appears here by itself, within two seconds.'}>
         <div className="grid gap-3">
           <TryIt service={name} text="YOUR_KEY" />
           <p role="status" className="flex items-center gap-2 text-[13px] text-muted">
