@@ -34,3 +34,20 @@ medians() {
 conditions() {
   printf '%s: %s CPUs, load average %s\n' "$1" "$(nproc)" "$(cut -d ' ' -f 1-3 /proc/loadavg)"
 }
+
+# upstream_config PORT: of an HAProxy that answers everything at once.
+upstream_config() {
+  cat <<CFG
+global
+  nbthread 1
+  maxconn 4000
+defaults
+  mode http
+  timeout client 60s
+  timeout server 60s
+  timeout connect 5s
+frontend upstream
+  bind 127.0.0.1:$1
+  http-request return status 200 content-type text/plain string "ok"
+CFG
+}

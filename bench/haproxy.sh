@@ -38,19 +38,7 @@ frontend plain
 backend be
   server s1 127.0.0.1:$port
 CFG
-cat >"$folder/upstream.cfg" <<CFG
-global
-  nbthread 1
-  maxconn 4000
-defaults
-  mode http
-  timeout client 60s
-  timeout server 60s
-  timeout connect 5s
-frontend upstream
-  bind 127.0.0.1:$port
-  http-request return status 200 content-type text/plain string "ok"
-CFG
+upstream_config "$port" >"$folder/upstream.cfg"
 
 pids=()
 stop_all() {

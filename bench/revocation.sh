@@ -25,18 +25,7 @@ config=$folder/suiftly/suiftly.toml
   --listen seal=127.0.0.1:$((port + 2)) --listen graphql=127.0.0.1:$((port + 3)) |
   sed -e '/^  user \|^  group \|^  chroot /d' -e 's|/dev/log len 8192|stdout len 8192 format raw|' \
     -e 's/^  maxconn 8000/  maxconn 4000\n  nbthread 1/' >"$folder/haproxy.cfg"
-cat >"$folder/upstream.cfg" <<CFG
-global
-  nbthread 1
-defaults
-  mode http
-  timeout client 60s
-  timeout server 60s
-  timeout connect 5s
-frontend upstream
-  bind 127.0.0.1:$port
-  http-request return status 200 content-type text/plain string "ok"
-CFG
+upstream_config "$port" >"$folder/upstream.cfg"
 pids=()
 stop_all() {
   kill "${pids[@]}" 2>/dev/null || true

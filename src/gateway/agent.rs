@@ -78,9 +78,8 @@ pub struct Agent {
 /// The map files, which a task of their own writes.
 #[derive(Default)]
 struct Files {
-    version: Option<String>,
-    /// As they were written; `None` also of those that an agent before this one wrote.
-    stamp: Option<Stamp>,
+    /// As they are; `None` also of those that an agent before this one wrote.
+    written: Option<Written>,
     writing: Option<JoinHandle<Result<Written, MapFileError>>>,
     begun: Option<Instant>,
 }
@@ -100,7 +99,7 @@ impl Agent {
         let version = version.as_deref().and_then(|text| text.trim().strip_prefix(VERSION_WORD)).map(str::trim);
         let before = version.map(sources_of).unwrap_or_default();
         let before = before.into_iter().map(|(code, source)| (code, source.sequence)).collect();
-        let files = Files { version: version.map(str::to_owned), ..Files::default() };
+        let files = Files::default();
         let vaults = BTreeMap::new();
         let (wanted, applied, miscounting, failures) = (None, None, None, 0);
         Self { options, clock, runtime, status, vaults, before, wanted, applied, miscounting, files, failures }
@@ -383,8 +382,8 @@ impl Agent {
 
     fn files_written(&mut self, written: Result<Result<Written, MapFileError>, JoinError>) {
         let problem = match written {
-            Ok(Ok((version, stamp))) => {
-                (self.files.version, self.files.stamp) = (Some(version), Some(stamp));
+            Ok(Ok(written)) => {
+                self.files.written = Some(written);
                 None
             }
             Ok(Err(error)) => Some(chain(&error)),
@@ -402,7 +401,8 @@ impl Agent {
 impl Files {
     /// Whether they have this version, and nobody has touched them since.
     fn are(&self, version: &str, folder: &Path) -> bool {
-        self.version.as_deref() == Some(version) && self.stamp.is_some() && self.stamp == stamp(folder)
+        let is_so = |(written, as_written): &Written| written == version && stamp(folder).as_ref() == Some(as_written);
+        self.written.as_ref().is_some_and(is_so)
     }
 }
 

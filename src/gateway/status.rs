@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::core::calendar::UtcMillis;
+pub use crate::core::gateway_fleet::HaproxyState;
 use crate::core::vault::VaultCode;
 
 /// How it is with one vault. Times are milliseconds since 1970.
@@ -36,21 +37,6 @@ pub struct VaultStatus {
     pub refused: Option<String>,
     /// Why the primary gives none.
     pub primary_problem: Option<String>,
-}
-
-/// How it is with HAProxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HaproxyState {
-    /// It was not asked yet.
-    #[default]
-    Unknown,
-    /// It obeys the newest vaults that were taken.
-    InForce,
-    /// It answers, and has not got them all.
-    Behind,
-    /// It does not answer.
-    Unreachable,
 }
 
 /// What is known of HAProxy.

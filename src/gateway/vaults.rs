@@ -143,8 +143,7 @@ fn open(
     let (header, hash) = (opened.header, opened.hash);
     match opened.content {
         Content::Api(content) if header.code == code && header.sequence == sequence => {
-            let proof = VaultProof::of(&bytes).map_err(|source| NotTaken::Bad { path, source })?;
-            Ok((Held { sequence, hash, created: header.created, proof, content }, header))
+            Ok((Held { sequence, hash, created: header.created, proof: opened.proof, content }, header))
         }
         _ => Err(NotTaken::Misnamed { path }),
     }

@@ -152,6 +152,7 @@ pub struct NotAPublicKey;
 pub struct Opened {
     pub header: Header,
     pub hash: VaultHash,
+    pub proof: VaultProof,
     pub content: Content,
 }
 
@@ -293,7 +294,13 @@ impl VaultOpener {
     /// # Errors
     /// [`BadFile`].
     pub fn open_text(&self, file: &[u8]) -> Result<(Header, VaultHash, Vec<u8>), BadFile> {
-        let (header, hash) = self.verify(file)?;
+        let (_, header, hash, text) = self.open_proven(file)?;
+        Ok((header, hash, text))
+    }
+
+    fn open_proven(&self, file: &[u8]) -> Result<(VaultProof, Header, VaultHash, Vec<u8>), BadFile> {
+        let proof = VaultProof::of(file)?;
+        let (header, hash) = self.verify_proof(&proof)?;
         let parts = take_apart(file)?;
         let known = self.vault_keys.iter().find(|(number, _)| *number == header.vault_key);
         let (number, key) = known.ok_or(BadFile::UnknownKey(header.vault_key))?;
@@ -304,7 +311,7 @@ impl VaultOpener {
         if Sha256::digest(&text)[..] != header.content_sha256 {
             return Err(BadFile::Digest);
         }
-        Ok((header, hash, text))
+        Ok((proof, header, hash, text))
     }
 
     /// A file's content, after everything about it was verified.
@@ -312,13 +319,13 @@ impl VaultOpener {
     /// # Errors
     /// [`BadFile`].
     pub fn open(&self, file: &[u8]) -> Result<Opened, BadFile> {
-        let (header, hash, text) = self.open_text(file)?;
+        let (proof, header, hash, text) = self.open_proven(file)?;
         let content = text::parse(header.code, &text)?;
         let found = content.len();
         if usize::try_from(header.entries) != Ok(found) {
             return Err(BadFile::Entries { said: header.entries, found });
         }
-        Ok(Opened { header, hash, content })
+        Ok(Opened { header, hash, proof, content })
     }
 }
 
