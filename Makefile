@@ -47,7 +47,7 @@ test-web: setup
 test-browser: build
 	@command -v chromium >/dev/null || { \
 	  echo 'make: error: the browser tests did NOT run: Chromium is missing (sudo apt-get install chromium)' >&2; exit 1; }
-	$(if $(browser_tests),SUIFTLY_BIN=$(binary) node --test $(browser_tests),@echo 'make: tests/browser holds no tests')
+	$(if $(browser_tests),SUIFTLY_BIN=$(binary) node --test --test-timeout=600000 $(browser_tests),@echo 'make: tests/browser holds no tests')
 
 pictures: build ## Takes pictures of the dashboard's pages and states: NAME=dark-375
 	SUIFTLY_BIN=$(binary) node tests/browser/gallery.mjs $(NAME)

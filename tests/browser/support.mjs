@@ -63,6 +63,7 @@ export async function startServer(before = async () => undefined) {
   }
 
   async function stop() {
+    if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.removeAllListeners('exit').once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
