@@ -91,6 +91,8 @@ pub struct HttpConfig {
     pub service_urls: BTreeMap<Service, PublicUrl>,
     /// The operator's own terms of service; without it the dashboard shows its own.
     pub terms_url: Option<String>,
+    /// Where customers write to: a page, or a `mailto:`.
+    pub support_url: Option<String>,
     /// Who may say in `X-Forwarded-For` whom a request came from.
     pub trusted_proxies: Vec<IpAddr>,
     /// Connections at once; more wait to be accepted.
@@ -216,6 +218,7 @@ impl Default for Config {
                 public_url: None,
                 service_urls: BTreeMap::new(),
                 terms_url: None,
+                support_url: None,
                 trusted_proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
                 max_connections: 1024,
             },

@@ -357,7 +357,11 @@ fn gate(config: &Config, public_url: &PublicUrl) -> GateOptions {
 
 fn page_facts(config: &HttpConfig) -> PageFacts {
     let url = |(service, url): (&Service, &PublicUrl)| (service.name().to_owned(), url.origin());
-    PageFacts { service_urls: config.service_urls.iter().map(url).collect(), terms_url: config.terms_url.clone() }
+    PageFacts {
+        service_urls: config.service_urls.iter().map(url).collect(),
+        terms_url: config.terms_url.clone(),
+        support_url: config.support_url.clone(),
+    }
 }
 
 fn kept_for(config: &TrafficConfig) -> KeptFor {

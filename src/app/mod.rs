@@ -55,7 +55,7 @@ pub use customer_billing::{
     CreditView, EntryPage, EntryView, HourOfLineView, InvoiceDetail, InvoiceFile, InvoiceLineView, InvoiceName,
     InvoicePage, InvoiceSums, InvoiceView, LineHours, NoticePage, NoticeView, NoticesLeft, NoticesRead, PaymentAttempt,
     PaymentMethods, PostingView, PreviewAsked, PreviewPayment, PreviewView, PreviewedInvoice, RunwayView,
-    SpendCapChange, SpendCapView,
+    ShortfallView, SpendCapChange, SpendCapView, SpendingLimitShortfall,
 };
 pub use demo_page::{
     DemoCounts, DemoCustomer, DemoPage, DemoTraffic, Overview, OverviewCustomer, OverviewIntake, OverviewPrice,
@@ -86,13 +86,14 @@ pub use services::{ServiceAction, ServiceList, ServiceSettingsChange, ServiceVie
 pub use sessions::{SessionList, SessionView};
 pub use sign_in::{ChallengeView, OpenedFor, SignedIn, SignedInView};
 pub use traffic::{
-    EXPORT_ROWS, Export, ExportFileError, ExportFormat, LivePosition, TrafficChartParams, TrafficExportParams,
-    TrafficFigures, TrafficGateway, TrafficGateways, TrafficLine, TrafficLiveParams, TrafficNews, TrafficPercentiles,
-    TrafficQueries, TrafficRequest, TrafficRequestPage, TrafficRequestsParams, TrafficScope, TrafficSeries,
-    TrafficSeriesParams, TrafficSummary, TrafficTimes, TrafficTop, TrafficTops, TrafficTopsParams,
+    EXPORT_ROWS, Export, ExportFileError, ExportFormat, LivePosition, RequestPrice, TrafficChartParams,
+    TrafficExportParams, TrafficFigures, TrafficGateway, TrafficGateways, TrafficLine, TrafficLiveParams, TrafficNews,
+    TrafficPercentiles, TrafficQueries, TrafficRequest, TrafficRequestDetail, TrafficRequestPage,
+    TrafficRequestsParams, TrafficScope, TrafficSeries, TrafficSeriesParams, TrafficSummary, TrafficTimes, TrafficTop,
+    TrafficTops, TrafficTopsParams,
 };
 
-pub use vaults::{Depth, SyncStates, VAULTS_FOLDER, VaultBuilder, VaultUpdate, Vaults, VaultsOptions, seals};
+pub use vaults::{Depth, Spreads, VAULTS_FOLDER, VaultBuilder, VaultUpdate, Vaults, VaultsOptions, seals};
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicI64;

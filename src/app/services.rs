@@ -16,9 +16,10 @@ use crate::core::calendar::{DAY_MS, Month, UtcMillis};
 use crate::core::config_global::ConfigGlobal;
 use crate::core::error_code::Code;
 use crate::core::id::{CustomerId, Service};
+use crate::core::money::Usd;
 use crate::core::service_instance::{ServiceInstance, ServiceRefusal, SettingsChange};
 use crate::core::tier::Tier;
-use crate::core::vault::sync::SyncState;
+use crate::core::vault::sync::{Spread, SyncState};
 use crate::ledger::ReadTx;
 use crate::ledger::billing_invoice::subscribed_since;
 use crate::ledger::payment_terms::{StoredSpendCap, spend_cap_of};
@@ -43,6 +44,10 @@ pub struct ServiceView {
     /// Whether gateways work with it as it is here: `synced`; `pending` until every gateway that is reached does;
     /// `unknown` while none is reached.
     pub sync: String,
+    /// Gateways that answer and work with it as it is here.
+    pub in_force_at: usize,
+    /// All gateways, those that do not answer included.
+    pub gateways: usize,
     /// Whether its keys are let pass.
     pub keys_work: bool,
     /// What a person should know about the state; absent if all is as it should be.
@@ -90,6 +95,10 @@ pub struct TierChoice {
     /// `starter`, `pro` or `enterprise`.
     #[schema(schema_with = tier_schema)]
     tier: String,
+    /// `demanded_micros` of the preview that was agreed to: if it would cost anything else, nothing is done.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    expected_micros: Option<i64>,
 }
 
 fn tier_schema() -> utoipa::openapi::schema::Object {
@@ -134,11 +143,11 @@ impl App {
     /// [`AppError::Ledger`].
     pub async fn list_services(&self, caller: &Caller) -> Result<ServiceList, AppError> {
         let instances = self.services_of(caller.customer).await?;
-        let sync = self.sync_states(caller.customer).await?;
+        let spreads = self.spreads(caller.customer).await?;
         let (config, now) = (self.config_global.load(), self.clock.now());
         let cap = self.cap_of(caller.customer).await?;
         let items = instances.iter().map(|(service, instance)| {
-            view(*service, instance, &config, state_of(&sync, *service), now).stopped_by(cap, now)
+            view(*service, instance, &config, spread_of(&spreads, *service), now).stopped_by(cap, now)
         });
         Ok(ServiceList { items: items.collect() })
     }
@@ -151,9 +160,9 @@ impl App {
         let instances = self.services_of(caller.customer).await?;
         let found = instances.iter().find(|(known, _)| *known == service);
         let (_, instance) = found.ok_or_else(|| Refusal::of(Code::NotFound))?;
-        let sync = self.sync_states(caller.customer).await?;
+        let spreads = self.spreads(caller.customer).await?;
         let (cap, now) = (self.cap_of(caller.customer).await?, self.clock.now());
-        let shown = view(service, instance, &self.config_global.load(), state_of(&sync, service), now);
+        let shown = view(service, instance, &self.config_global.load(), spread_of(&spreads, service), now);
         Ok(shown.stopped_by(cap, now))
     }
 
@@ -173,7 +182,8 @@ impl App {
     ///
     /// # Errors
     /// [`Code::ServiceState`], [`Code::PaymentPending`], [`Code::InvalidFields`]; where money is needed
-    /// [`Code::CannotPay`], [`Code::InvoiceUnpaid`], [`Code::PaymentUnderWay`], [`Code::BillingOnHold`].
+    /// [`Code::CannotPay`], [`Code::PriceChanged`], [`Code::InvoiceUnpaid`], [`Code::PaymentUnderWay`],
+    /// [`Code::BillingOnHold`].
     pub async fn act_on_service(
         &self,
         caller: &Caller,
@@ -181,14 +191,14 @@ impl App {
         service: Service,
         action: ServiceAction,
     ) -> Result<ServiceView, AppError> {
-        let sync = self.vaults.sync_states();
+        let spreads = self.vaults.spreads();
         let done = self.change(caller, once, move |change| {
             if let ServiceAction::Subscribe(_) = action {
                 check_subscriptions(change)?;
             }
             let before = current_service(change, service)?;
             let after = match action.event(service)? {
-                Some(event) => billed(change, service, &event)?,
+                Some(event) => billed_as_agreed(change, service, &event, action.agreed())?,
                 None => {
                     let after = decide(change, &before, &action)?;
                     if after != before {
@@ -200,9 +210,9 @@ impl App {
             if after != before {
                 change.note(action.name(), service.name(), difference(&before, &after))?;
             }
-            let sync = sync.of(change.tx, change.id())?;
+            let spreads = spreads.of(change.tx, change.id())?;
             let cap = spend_cap_of(change.tx, change.id())?;
-            let shown = view(service, &after, change.config, state_of(&sync, service), change.now);
+            let shown = view(service, &after, change.config, spread_of(&spreads, service), change.now);
             Ok(shown.stopped_by(cap, change.now))
         });
         let done = done.await;
@@ -223,7 +233,22 @@ fn check_subscriptions(change: &Change<'_>) -> Result<(), AppError> {
 
 /// A service after an event of billing.
 fn billed(change: &Change<'_>, service: Service, event: &Event) -> Result<ServiceInstance, AppError> {
+    billed_as_agreed(change, service, event, None)
+}
+
+/// The same, if it demands what the customer has agreed to.
+fn billed_as_agreed(
+    change: &Change<'_>,
+    service: Service,
+    event: &Event,
+    agreed: Option<Usd>,
+) -> Result<ServiceInstance, AppError> {
     let decision = carry_out(change.tx, change.id(), event, change.tariff, change.now)?;
+    let demanded = decision.demanded()?;
+    if let Some(agreed) = agreed.filter(|agreed| *agreed != demanded) {
+        let detail = format!("it costs {demanded} now, and not {agreed}: look at it again");
+        return Err(Refusal::new(Code::PriceChanged, detail).into());
+    }
     Ok(decision.account.service(service).instance)
 }
 
@@ -262,7 +287,7 @@ pub(super) fn current_service(change: &Change<'_>, service: Service) -> Result<S
 impl TierChoice {
     /// A tier.
     pub fn of(tier: Tier) -> Self {
-        Self { tier: tier.name().to_owned() }
+        Self { tier: tier.name().to_owned(), expected_micros: None }
     }
 
     fn read(&self) -> Result<Tier, Refusal> {
@@ -282,6 +307,14 @@ impl ServiceAction {
             Self::UndoCancel => Some(Event::UndoCancel { service }),
             Self::Enable | Self::Disable | Self::ChangeSettings(_) => None,
         })
+    }
+
+    /// What the customer was told that it costs, if they have said so.
+    fn agreed(&self) -> Option<Usd> {
+        match self {
+            Self::Subscribe(choice) | Self::ChangeTier(choice) => choice.expected_micros.map(Usd::from_micros),
+            _ => None,
+        }
     }
 
     /// As the activity log names it.
@@ -326,8 +359,9 @@ fn difference(before: &ServiceInstance, after: &ServiceInstance) -> Value {
     changed.map(|(name, value)| (name.clone(), json!({"from": before.get(name), "to": value}))).collect()
 }
 
-fn state_of(states: &BTreeMap<Service, SyncState>, service: Service) -> SyncState {
-    states.get(&service).copied().unwrap_or(SyncState::Unknown)
+/// Of a customer of whom nothing was to be brought to gateways yet, nothing is known there.
+fn spread_of(spreads: &BTreeMap<Service, Spread>, service: Service) -> Spread {
+    spreads.get(&service).copied().unwrap_or(Spread { state: SyncState::Unknown, in_force: 0, gateways: 0 })
 }
 
 impl ServiceView {
@@ -346,7 +380,7 @@ fn view(
     service: Service,
     instance: &ServiceInstance,
     config: &ConfigGlobal,
-    sync: SyncState,
+    spread: Spread,
     now: UtcMillis,
 ) -> ServiceView {
     let limits = instance.tier.map(|tier| config.limits(tier));
@@ -355,7 +389,9 @@ fn view(
         service: service.name().to_owned(),
         state: instance.state.name().to_owned(),
         tier: instance.tier.map(|tier| tier.name().to_owned()),
-        sync: sync.name().to_owned(),
+        sync: spread.state.name().to_owned(),
+        in_force_at: spread.in_force,
+        gateways: spread.gateways,
         keys_work: instance.keys_work(),
         banner: instance.banner(service, now).map(|banner| banner.text),
         scheduled_tier: instance.scheduled_tier.map(|(tier, _)| tier.name().to_owned()),

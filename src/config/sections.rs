@@ -56,6 +56,7 @@ fn read_http(fields: &mut Fields<'_>, default: HttpConfig) -> HttpConfig {
         public_url: fields.text("http.public_url", default.public_url, PublicUrl::ALLOWED, url),
         service_urls: fields.text("http.service_urls", default.service_urls, SERVICE_URLS_ALLOWED, service_urls),
         terms_url: fields.text("http.terms_url", default.terms_url, TERMS_ALLOWED, terms_url),
+        support_url: fields.text("http.support_url", default.support_url, SUPPORT_ALLOWED, support_url),
         trusted_proxies: fields.text("http.trusted_proxies", default.trusted_proxies, PROXIES_ALLOWED, addresses),
         max_connections: fields.integer("http.max_connections", default.max_connections, 16..=65_536),
     }
@@ -63,6 +64,8 @@ fn read_http(fields: &mut Fields<'_>, default: HttpConfig) -> HttpConfig {
 
 const SERVICE_URLS_ALLOWED: &str = "services and addresses separated by commas, like \"seal=https://seal.example.com, grpc=https://grpc.example.com\", or \"\" for none";
 const TERMS_ALLOWED: &str = "an address that begins with https://, of at most 300 characters, or \"\" for none";
+const SUPPORT_ALLOWED: &str =
+    "an address that begins with https:// or mailto:, of at most 300 characters, or \"\" for none";
 
 fn service_urls(text: &str) -> Option<BTreeMap<Service, PublicUrl>> {
     let mut urls = BTreeMap::new();
@@ -75,15 +78,23 @@ fn service_urls(text: &str) -> Option<BTreeMap<Service, PublicUrl>> {
     Some(urls)
 }
 
-/// Characters of the address of the terms.
-const TERMS_URL_CHARS: usize = 300;
+/// Characters of an address that pages link to.
+const LINK_CHARS: usize = 300;
 
 fn terms_url(text: &str) -> Option<Option<String>> {
+    link(text, &["https://"])
+}
+
+fn support_url(text: &str) -> Option<Option<String>> {
+    link(text, &["https://", "mailto:"])
+}
+
+fn link(text: &str, begins: &[&str]) -> Option<Option<String>> {
     if text.is_empty() {
         return Some(None);
     }
-    let is_right =
-        text.starts_with("https://") && text.len() <= TERMS_URL_CHARS && text.chars().all(|one| one.is_ascii_graphic());
+    let is_known = begins.iter().any(|begin| text.strip_prefix(begin).is_some_and(|rest| !rest.is_empty()));
+    let is_right = is_known && text.len() <= LINK_CHARS && text.chars().all(|one| one.is_ascii_graphic());
     is_right.then(|| Some(text.to_owned()))
 }
 

@@ -62,6 +62,7 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
         ("http.public_url", "https://Dash.example.com:443/"),
         ("http.service_urls", "seal=https://seal.example.com, grpc=http://127.0.0.1:20003"),
         ("http.terms_url", "https://example.com/terms?v=1"),
+        ("http.support_url", "mailto:help@example.com"),
         ("http.trusted_proxies", "10.0.0.2, ::1"),
         ("http.max_connections", "16"),
         ("limits.ip_per_min", "1"),
@@ -117,6 +118,7 @@ fn every_key_can_be_set_in_the_file_and_in_the_environment() {
     assert_eq!(http.public_url.as_ref().map(PublicUrl::origin).as_deref(), Some("https://dash.example.com"));
     assert_eq!(http.service_urls[&Service::Grpc].origin(), "http://127.0.0.1:20003");
     assert_eq!(http.terms_url.as_deref(), Some("https://example.com/terms?v=1"));
+    assert_eq!(http.support_url.as_deref(), Some("mailto:help@example.com"));
     assert_eq!((http.trusted_proxies.len(), http.max_connections), (2, 16));
     let limits = &from_file.limits;
     assert_eq!((limits.ip_per_min, limits.customer_per_min), (1, 2));
@@ -209,7 +211,7 @@ fn spaces_around_the_directives_of_a_level_mean_nothing() {
 }
 
 #[test]
-fn an_address_of_a_service_or_of_the_terms_that_cannot_be_is_refused() {
+fn an_address_that_pages_link_to_that_cannot_be_is_refused() {
     for value in ["seal", "seal=ftp://x", "soap=https://x", "seal=https://x, seal=https://y"] {
         let [found] = mistakes(&format!("http.service_urls = '{value}'"), &[]).try_into().unwrap();
         assert!(found.contains("must be services and addresses separated by commas"), "{found}");
@@ -217,6 +219,10 @@ fn an_address_of_a_service_or_of_the_terms_that_cannot_be_is_refused() {
     for value in ["http://example.com", "https://a b", "javascript:alert(1)"] {
         let [found] = mistakes(&format!("http.terms_url = '{value}'"), &[]).try_into().unwrap();
         assert!(found.contains("must be an address that begins with https://"), "{found}");
+    }
+    for value in ["help@example.com", "mailto:", "javascript:alert(1)"] {
+        let [found] = mistakes(&format!("http.support_url = '{value}'"), &[]).try_into().unwrap();
+        assert!(found.contains("must be an address that begins with https:// or mailto:"), "{found}");
     }
 }
 
@@ -251,7 +257,7 @@ fn all_mistakes_are_reported_at_once() {
         [
             "line 2: http.listen = 5: must be an IP address and a port, like \"127.0.0.1:22700\" or \"[::1]:22700\"",
             "line 3: duplicate key",
-            "line 4: http.port = 22700: there is no such key; known are http.listen, http.public_url, http.service_urls, http.terms_url, http.trusted_proxies, http.max_connections",
+            "line 4: http.port = 22700: there is no such key; known are http.listen, http.public_url, http.service_urls, http.terms_url, http.support_url, http.trusted_proxies, http.max_connections",
             "line 7: ledger.readers = 99: must be a whole number from 1 to 16",
             "line 10: extra `=`, expected nothing",
             "environment: SUIFTLY_LOG_FORMAT=\"xml\" (log.format): must be auto, text or json",

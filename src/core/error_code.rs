@@ -81,6 +81,8 @@ codes! {
         "Pay what is owed first: a deposit is used for it at once.";
     CannotPay = "cannot_pay", "It cannot be paid at present",
         "What is asked for is paid at once, and neither credits nor any payment method cover it: `detail` says how much it is. Deposit, or raise the spending limit, and ask again. Nothing was changed.";
+    PriceChanged = "price_changed", "It costs another amount now",
+        "What it costs now is not the `expected_micros` of the request: `detail` says both. Look at the preview again. Nothing was changed.";
     BillingOnHold = "billing_on_hold", "Billing is on hold",
         "Something in the books of the account has to be looked into. Nothing is charged until then.";
     InvoiceState = "invoice_state", "The invoice is in a state that does not allow this",

@@ -19,6 +19,7 @@ pub struct PageFacts {
     /// By the service's name: scheme, host and port.
     pub service_urls: BTreeMap<String, String>,
     pub terms_url: Option<String>,
+    pub support_url: Option<String>,
 }
 
 /// Public prices and limits, and what this server is.
@@ -34,6 +35,9 @@ pub(super) struct FrontendConfig {
     /// The operator's terms of service; absent: the dashboard has a text of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     terms_url: Option<String>,
+    /// Where to write for help: `https://` or `mailto:`; absent if the operator has not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    support_url: Option<String>,
 }
 
 /// Gives the public prices and limits, and what this server is. The `ETag` changes when something of it does.
@@ -44,13 +48,14 @@ pub(super) struct FrontendConfig {
 )]
 pub(super) async fn frontend(State(state): State<HttpState>, headers: HeaderMap) -> Response {
     let config = state.app.config_global.load();
-    let PageFacts { service_urls, terms_url } = &*state.facts;
+    let PageFacts { service_urls, terms_url, support_url } = &*state.facts;
     let values = config.public().into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let answer = FrontendConfig {
         values,
         is_simulated_chain: state.app.chain.is_simulated(),
         service_urls: service_urls.clone(),
         terms_url: terms_url.clone(),
+        support_url: support_url.clone(),
     };
     let digest = Sha256::new().chain_update(serde_json::to_vec(&answer).unwrap_or_default());
     let hex = data_encoding::HEXLOWER.encode(&digest.finalize());

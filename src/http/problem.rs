@@ -73,6 +73,7 @@ pub(super) const fn status(code: Code) -> StatusCode {
         | Code::PaymentUnderWay
         | Code::InvoiceUnpaid
         | Code::CannotPay
+        | Code::PriceChanged
         | Code::BillingOnHold
         | Code::InvoiceState
         | Code::NoEscrowAccount

@@ -62,26 +62,29 @@ async function session(origin, key) {
   return { ask, sign };
 }
 
-/** Moves play money into escrow, and waits until it is in the books. */
-async function deposit({ ask, sign }, dollars) {
-  await ask('POST', '/api/billing/escrow/faucet');
-  const made = await ask('POST', '/api/billing/escrow/transactions', { action: 'deposit', amount_micros: dollars * 1_000_000 });
+/** Has the wallet sign something about escrow, such as a deposit, and waits until it is in the books. */
+async function transact({ ask, sign }, action, dollars) {
+  const made = await ask('POST', '/api/billing/escrow/transactions', { action, amount_micros: dollars * 1_000_000 });
   const path = `/api/billing/escrow/transactions/${made.digest}`;
   await ask('POST', `${path}/signature`, { signature: await sign(made.content) });
-  await until(async () => (await ask('GET', path)).state === 'credited', 'the deposit to be credited');
+  await until(async () => (await ask('GET', path)).state === 'credited', `${action} to be credited`);
 }
 
 /**
- * A customer who has accepted the terms and deposited, with these services turned on (`{seal: 'pro'}`) and keys of these names
+ * A customer who has accepted the terms and deposited, with a spending limit if one is given, and with these services turned on (`{seal: 'pro'}`) and keys of these names
  * (`{seal: ['production']}`). `keys` has their texts and fingerprints.
  */
-export async function openAccount(origin, { dollars = 100, services = {}, keys = {} } = {}) {
+export async function openAccount(origin, { dollars = 100, limit, services = {}, keys = {} } = {}) {
   const key = await walletKey();
   const wallet = await session(origin, key);
   const { ask } = wallet;
   const customer = await ask('GET', '/api/customer');
   await ask('POST', '/api/customer/terms', { version: customer.current_terms_version });
-  if (dollars > 0) await deposit(wallet, dollars);
+  if (dollars > 0) {
+    await ask('POST', '/api/billing/escrow/faucet');
+    await transact(wallet, 'deposit', dollars);
+  }
+  if (limit !== undefined) await transact(wallet, 'set_spending_limit', limit);
   for (const [service, tier] of Object.entries(services)) {
     await ask('POST', `/api/services/${service}/subscribe`, { tier });
     await until(async () => (await ask('GET', '/api/billing/invoices?state=pending')).items.length === 0, `${service} to be paid`);

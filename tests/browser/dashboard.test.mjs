@@ -118,6 +118,8 @@ test('a number on the page follows each request by itself', async () => {
   }
   delays.sort((a, b) => a - b);
   console.log(`from request to page: median ${delays[10]} ms, slowest ${delays.at(-1)} ms`);
+  // The 95th of a hundred.
+  assert.ok(delays[18] <= 2_000, `${delays}`);
   await context.close();
 });
 
@@ -128,7 +130,7 @@ test('a request is found in the logs, with its trace, by an address that can be 
   assert.equal(await page.getByRole('row', { name: /fetch_key/ }).count(), 0);
   await row.click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByText('Yes, $0.00').waitFor();
+  await dialog.getByText('Yes, at $1.00 for 10,000').waitFor();
   assert.match(page.url(), /request=/);
   await dialog.getByRole('button', { name: 'Close' }).click();
 

@@ -38,6 +38,34 @@ fn transact(wallet: &Wallet, person: &SignedIn<'_>, action: &str, amount_micros:
     wait_until(person, &path, |seen| seen["state"] == "credited")
 }
 
+#[test]
+fn a_spending_limit_that_is_too_small_is_told_apart_from_a_balance_that_is() {
+    let server = Server::start();
+    let wallet = Wallet::new();
+    let person = wallet.sign_in(&server);
+    ok(person.send("POST", &format!("{ESCROW}/faucet"), None));
+    transact(&wallet, &person, "deposit", 500 * DOLLAR);
+    transact(&wallet, &person, "set_spending_limit", 185 * DOLLAR);
+    let enterprise = json!({"tier": "enterprise"});
+    ok(person.send("POST", "/api/services/grpc/subscribe", Some(enterprise.clone())));
+    wait_until(&person, &format!("{INVOICES}/INV-000001"), |invoice| invoice["state"] == "paid");
+    let asked = json!({"action": "subscribe", "tier": "enterprise"});
+    let shown = || ok(person.send("POST", "/api/services/graphql/preview", Some(asked.clone())));
+    let short = &shown()["shortfall"];
+    // All of the limit is charged; the balance of $315 would do.
+    let needed = 185 * DOLLAR + shown()["demanded_micros"].as_i64().unwrap();
+    let found = (&short["balance_micros"], &short["spending_limit"]["needed_micros"]);
+    assert_eq!(found, (&json!(0), &json!(needed)), "{short}");
+    let ends = ok(person.get("/api/billing"))["escrow"]["period_ends_at"].clone();
+    assert_eq!(short["spending_limit"]["allows_at"], ends);
+    ok(person.send("POST", "/api/services/graphql/subscribe", Some(enterprise)));
+    assert_eq!(&ok(person.get("/api/billing"))["shortfall"], short, "for what is owed, too");
+
+    transact(&wallet, &person, "set_spending_limit", needed);
+    wait_until(&person, &format!("{INVOICES}/INV-000002"), |invoice| invoice["state"] == "paid");
+    assert!(ok(person.get("/api/billing")).get("shortfall").is_none());
+}
+
 fn reasons(entries: &Value) -> Vec<&str> {
     entries["items"].as_array().unwrap().iter().map(|entry| entry["reason"].as_str().unwrap()).collect()
 }

@@ -57,8 +57,15 @@ fn what_is_shown_beforehand_is_what_is_done() {
         let asked = tier.map_or(json!({"action": action}), |tier| json!({"action": action, "tier": tier}));
         let shown = preview(&person, "seal", asked);
         assert_eq!(shown["can_pay_now"], true, "{shown}");
-        let done =
-            ok(person.send("POST", &format!("/api/services/seal/{path}"), tier.map(|tier| json!({"tier": tier}))));
+        let path = format!("/api/services/seal/{path}");
+        if let Some(tier) = tier {
+            let more = shown["demanded_micros"].as_i64().unwrap() + 1;
+            let refused = person.send("POST", &path, Some(json!({"tier": tier, "expected_micros": more})));
+            assert_eq!((refused.status, refused.code()), (409, "price_changed"), "{refused:?}");
+            assert_eq!(newest(), last, "nothing was done");
+        }
+        let agreed = tier.map(|tier| json!({"tier": tier, "expected_micros": shown["demanded_micros"]}));
+        let done = ok(person.send("POST", &path, agreed));
         let effect = done["scheduled_tier_at"].as_str().or(done["cancel_at"].as_str());
         let expected = effect.unwrap_or(shown["as_of"].as_str().unwrap());
         assert_eq!(shown["takes_effect_at"], expected, "{action} {tier:?}");
@@ -97,6 +104,8 @@ fn what_cannot_be_paid_waits_or_is_refused_as_it_was_shown() {
     let shown = preview(&person, "grpc", subscribe);
     assert_eq!((&shown["can_pay_now"], &shown["if_unpaid"]), (&json!(false), &json!("waits")), "{shown}");
     assert_eq!((&shown["demanded"], &shown["paid_by"]), (&json!("$9.00"), &json!([])));
+    let short = json!({"balance_micros": 9_000_000, "balance": "$9.00"});
+    assert_eq!(shown["shortfall"], short, "{shown}");
     ok(person.send("POST", "/api/services/grpc/subscribe", Some(json!({"tier": "starter"}))));
     let unpaid = format!("{INVOICES}/INV-000001");
     let invoice = ok(person.get(&unpaid));
@@ -107,6 +116,7 @@ fn what_cannot_be_paid_waits_or_is_refused_as_it_was_shown() {
     let overview = ok(person.get("/api/billing"));
     assert_eq!((&overview["owed_micros"], &overview["standing"]), (&json!(9_000_000), &json!("good")), "{overview}");
     assert!(overview.get("escrow").is_none() && overview["is_simulated_chain"] == true);
+    assert_eq!(overview["shortfall"], short, "{overview}");
     assert_eq!(overview["runway"]["days"], 0, "what is owed cannot be paid: {overview}");
     let refused = person.send("POST", &format!("{unpaid}/pay"), None);
     assert_eq!((refused.status, refused.code()), (409, "cannot_pay"), "{refused:?}");
@@ -114,6 +124,7 @@ fn what_cannot_be_paid_waits_or_is_refused_as_it_was_shown() {
 
     let person = person.with_credit(9);
     assert_eq!(ok(person.get(&unpaid))["state"], "paid", "at once");
+    assert!(ok(person.get("/api/billing")).get("shortfall").is_none());
     let again = person.send("POST", &format!("{unpaid}/pay"), None);
     assert_eq!((again.status, again.code()), (409, "invoice_state"));
     let draft = person.send("POST", &format!("{INVOICES}/draft/pay"), None);

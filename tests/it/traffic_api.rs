@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use suiftly::clock::Clock;
 use suiftly::core::calendar::UtcMillis;
 
 use crate::server::Server;
+use crate::support::binary;
 use crate::wallet::{SignedIn, Wallet};
 
 /// A line of the log.
@@ -35,6 +37,18 @@ impl Line {
              {path} {status} 10 100 0/0/0/0/1/2/{total_ms} ---- be_grpc s1 1"
         )
         .unwrap();
+    }
+}
+
+/// Requests cost twice as much from now on.
+fn change_price(server: &Server) {
+    let mut command = Command::new(binary());
+    command.args(["config", "set", "freqs_usd", "2", "--config"]).arg(server.config());
+    assert!(command.status().unwrap().success());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while server.send("GET", "/api/config/frontend", &[], None).body["values"]["freqs_usd"] != "2" {
+        assert!(Instant::now() < deadline, "it does not take it over");
+        thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -237,7 +251,13 @@ fn requests_are_listed_filtered_and_found_and_only_their_owners_see_them() {
         (now.to_string().as_str(), Some(0))
     );
     let path = format!("/api/traffic/requests/{}", newest["request_id"].as_str().unwrap());
-    assert_eq!(&person.get(&path).body, newest);
+    change_price(&server);
+    let mut one = person.get(&path).body;
+    let price = one.as_object_mut().unwrap().remove("price").unwrap();
+    let then = json!({"amount_micros": 1_000_000, "amount": "$1.00", "per_requests": 10_000});
+    assert_eq!((&one, price), (newest, then), "at the price of then, whatever it is now");
+    let free = list("range=7d&class=dropped_by_rate&limit=1")[0]["request_id"].as_str().unwrap().to_owned();
+    assert!(person.get(&format!("/api/traffic/requests/{free}")).body.get("price").is_none());
     assert_eq!((stranger.get(&path).status, stranger.get(&path).code()), (404, "not_found"));
     assert_eq!(person.get("/api/traffic/requests/nonsense").status, 404);
     let cursor = person.get("/api/traffic/requests?limit=1").body["next_cursor"].as_str().unwrap().to_owned();

@@ -159,7 +159,7 @@ impl Place {
     }
 
     async fn sync(&self, customer: u32) -> SyncState {
-        self.app.sync_states(id(customer)).await.unwrap()[&Service::Grpc]
+        self.app.spreads(id(customer)).await.unwrap()[&Service::Grpc].state
     }
 
     /// A gateway that has applied what the folder holds.

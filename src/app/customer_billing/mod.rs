@@ -16,6 +16,7 @@ mod overview;
 mod payment_terms;
 mod payments;
 mod preview;
+mod shortfall;
 
 pub use credits::{CreditPage, CreditView};
 pub use entries::{BalancesView, EntryPage, EntryView, PostingView};
@@ -30,3 +31,4 @@ pub use overview::{BillingEscrow, BillingOverview, RunwayView, SpendCapView};
 pub use payment_terms::{PaymentMethods, SpendCapChange};
 pub use payments::{CompletenessView, CreditNoteView, PaymentAttempt};
 pub use preview::{PreviewAsked, PreviewPayment, PreviewView, PreviewedInvoice};
+pub use shortfall::{ShortfallView, SpendingLimitShortfall};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::invoices::{InvoiceView, head};
+use super::shortfall::{ShortfallView, shortfall_view};
 use crate::app::billing::{Included, load_account};
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::billing::dunning::suspends_at;
@@ -38,6 +39,10 @@ pub struct BillingOverview {
     pub owed_micros: i64,
     /// The same, for people.
     pub owed: String,
+    /// What is missing before all of it is paid; absent if nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub shortfall: Option<ShortfallView>,
     /// What can be used of credits.
     pub credits_micros: i64,
     /// The same, for people.
@@ -174,6 +179,7 @@ fn overview(
         suspends_at: overdue_since.map(|since| suspends_at(since, standing.has_paid).to_string()),
         owed_micros: outlook.unpaid.micros(),
         owed: outlook.unpaid.to_string(),
+        shortfall: account.shortfall(now)?.map(shortfall_view),
         credits_micros: outlook.credits.micros(),
         credits: outlook.credits.to_string(),
         escrow: account.escrow.map(|escrow| escrow_view(account, &escrow, now)).transpose()?,

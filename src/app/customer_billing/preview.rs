@@ -6,6 +6,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::invoices::{InvoiceSums, credit_reasons, sums};
 use super::lines::{InvoiceLineView, line_views};
+use super::shortfall::{ShortfallView, shortfall_view};
 use crate::app::billing::foresee;
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::billing::{Event, Invoice, Preview};
@@ -66,6 +67,10 @@ pub struct PreviewView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub if_unpaid: Option<String>,
+    /// If it cannot be paid at once: what is missing for it, and for what was unpaid before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub shortfall: Option<ShortfallView>,
     /// What the end of the month is billed afterwards, by all that is known: usage so far, and the next month prepaid.
     pub next_invoice: PreviewedInvoice,
 }
@@ -169,6 +174,7 @@ fn view(tx: &ReadTx<'_>, preview: &Preview, effect: UtcMillis, now: UtcMillis) -
         can_pay_now,
         paid_by: paid_by(preview)?,
         if_unpaid: (!can_pay_now).then(|| if_unpaid.to_owned()),
+        shortfall: preview.shortfall.filter(|_| !can_pay_now).map(shortfall_view),
         next_invoice: previewed(tx, &preview.draft)?,
     })
 }

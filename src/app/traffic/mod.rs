@@ -15,7 +15,9 @@ pub use export::{EXPORT_ROWS, Export, TrafficExportParams};
 pub use export_file::{ExportFileError, ExportFormat};
 pub use live::{LivePosition, TrafficLiveParams, TrafficNews};
 pub use params::TrafficChartParams;
-pub use requests::{TrafficRequest, TrafficRequestPage, TrafficRequestsParams, TrafficTimes};
+pub use requests::{
+    RequestPrice, TrafficRequest, TrafficRequestDetail, TrafficRequestPage, TrafficRequestsParams, TrafficTimes,
+};
 pub use tops::{TrafficGateway, TrafficGateways, TrafficTop, TrafficTops, TrafficTopsParams};
 
 pub use crate::traffic::Scope as TrafficScope;

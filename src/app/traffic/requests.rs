@@ -7,8 +7,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::cursor::{read_cursor, write_cursor};
 use super::params::{Reading, TimeFields};
+use crate::app::billing::usage_prices;
 use crate::app::{App, AppError, Caller, Refusal};
+use crate::core::calendar::{Month, UtcMillis};
 use crate::core::chart::Chart;
+use crate::core::config_global::PricePeriod;
 use crate::core::error_code::Code;
 use crate::core::id::Network;
 use crate::core::log_line::TrafficClass;
@@ -117,6 +120,27 @@ pub struct TrafficRequest {
     pub gateway: u8,
     /// Requests that this line stands for, usually 1.
     pub repeat: u32,
+}
+
+/// One request, with what it is charged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TrafficRequestDetail {
+    #[serde(flatten)]
+    pub request: TrafficRequest,
+    /// Absent if it is not charged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub price: Option<RequestPrice>,
+}
+
+/// What requests cost in the hour that one was in. Amounts are of hours and months, not of single requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RequestPrice {
+    /// Of `per_requests` requests.
+    pub amount_micros: i64,
+    /// The same, for people.
+    pub amount: String,
+    pub per_requests: u64,
 }
 
 /// The phases of a request in ms; a phase that did not happen is absent.
@@ -257,11 +281,25 @@ impl App {
     ///
     /// # Errors
     /// [`Code::NotFound`], and as of every customer's query.
-    pub async fn traffic_request(&self, caller: &Caller, id: &str) -> Result<TrafficRequest, AppError> {
+    pub async fn traffic_request(&self, caller: &Caller, id: &str) -> Result<TrafficRequestDetail, AppError> {
         let id: RequestId = id.parse().map_err(|_| Refusal::of(Code::NotFound))?;
         let scope = Scope::of(caller.customer);
         let row = self.run_traffic(move |traffic, interrupt| traffic.request(interrupt, &scope, id)).await?;
-        Ok(view(&row.ok_or_else(|| Refusal::of(Code::NotFound))?))
+        let row = row.ok_or_else(|| Refusal::of(Code::NotFound))?;
+        let price = if row.class.is_billable() { self.request_price_at(row.ts).await? } else { None };
+        Ok(TrafficRequestDetail { request: view(&row), price })
+    }
+
+    /// The price that was in force when the hour of an instant began.
+    async fn request_price_at(&self, at: UtcMillis) -> Result<Option<RequestPrice>, AppError> {
+        let (month, known) = (Month::of(at)?, self.config_global.load().request_price());
+        let prices = self.ledger.read(move |tx| usage_prices(tx, month, known)).await?;
+        let period = prices.requests.iter().find(|period| (period.from..period.to).contains(&at));
+        Ok(period.map(|PricePeriod { price, .. }| RequestPrice {
+            amount_micros: price.amount.micros(),
+            amount: price.amount.to_string(),
+            per_requests: price.per,
+        }))
     }
 }
 

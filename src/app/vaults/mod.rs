@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::app::{App, AppError, NoKey, NumberedKeys};
 use crate::core::id::{CustomerId, Network, Service};
-use crate::core::vault::sync::{Applied, Coverage, GatewayReport, SyncState, sync_state};
+use crate::core::vault::sync::{Applied, Coverage, GatewayReport, Spread, spread};
 use crate::core::vault::{VaultCode, VaultOpener, VaultPublicKey, VaultSealer};
 use crate::ledger::vault::vault_changes_of;
 use crate::ledger::{LedgerError, ReadTx};
@@ -66,7 +66,7 @@ struct Progress {
 
 /// Tells customers how far their changes have come; for work that has no [`App`].
 #[derive(Clone)]
-pub struct SyncStates(Arc<Mutex<Progress>>);
+pub struct Spreads(Arc<Mutex<Progress>>);
 
 impl Vaults {
     /// Opens or creates the folder. Blocks.
@@ -127,8 +127,8 @@ impl Vaults {
         self.wake.notified().await;
     }
 
-    pub fn sync_states(&self) -> SyncStates {
-        SyncStates(Arc::clone(&self.progress))
+    pub fn spreads(&self) -> Spreads {
+        Spreads(Arc::clone(&self.progress))
     }
 
     /// What the next version of a vault has to be higher than, as far as gateways say.
@@ -153,30 +153,30 @@ impl Progress {
     }
 }
 
-impl SyncStates {
-    /// Whether each service of a customer is in force as it is in the ledger.
+impl Spreads {
+    /// How far each service of a customer is in force as it is in the ledger.
     ///
     /// # Errors
     /// [`LedgerError::Statement`].
-    pub fn of(&self, tx: &ReadTx<'_>, customer: CustomerId) -> Result<BTreeMap<Service, SyncState>, LedgerError> {
+    pub fn of(&self, tx: &ReadTx<'_>, customer: CustomerId) -> Result<BTreeMap<Service, Spread>, LedgerError> {
         let changes = vault_changes_of(tx, customer)?;
         let progress = locked(&self.0);
-        let state = |(service, change)| {
+        let of_service = |(service, change)| {
             let codes = [Network::Mainnet, Network::Testnet].map(|network| VaultCode::api(service, network));
-            (service, sync_state(change, codes, &progress.coverage, progress.gateways.values()))
+            (service, spread(change, codes, &progress.coverage, progress.gateways.values()))
         };
-        Ok(changes.into_iter().map(state).collect())
+        Ok(changes.into_iter().map(of_service).collect())
     }
 }
 
 impl App {
-    /// Whether each service of a customer is in force at the gateways as the customer has set it.
+    /// How far each service of a customer is in force at the gateways as the customer has set it.
     ///
     /// # Errors
     /// [`AppError::Ledger`].
-    pub async fn sync_states(&self, customer: CustomerId) -> Result<BTreeMap<Service, SyncState>, AppError> {
-        let states = self.vaults.sync_states();
-        Ok(self.ledger.read(move |tx| states.of(tx, customer)).await?)
+    pub async fn spreads(&self, customer: CustomerId) -> Result<BTreeMap<Service, Spread>, AppError> {
+        let spreads = self.vaults.spreads();
+        Ok(self.ledger.read(move |tx| spreads.of(tx, customer)).await?)
     }
 }
 

@@ -11,10 +11,11 @@ use super::event::Event;
 use super::ids::{Counters, InvoiceId};
 use super::invoice::{Invoice, InvoiceState};
 use super::payment::{Charge, ChargeState};
+use super::shortfall::Shortfall;
 use super::terms::Terms;
 use crate::core::calendar::{Month, UtcMillis};
 use crate::core::id::Service;
-use crate::core::money::Usd;
+use crate::core::money::{MoneyOverflow, Usd};
 
 /// What is to be done, and what it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +163,8 @@ pub struct Preview {
     pub draft: Invoice,
     /// Whether it is not done, because it would have to be paid at once and cannot be.
     pub cannot_pay: bool,
+    /// What is missing before all of it is paid, and what was unpaid before; `None` if it can be paid.
+    pub shortfall: Option<Shortfall>,
     /// What payment methods would be asked for, invoice by invoice.
     pub charges: Vec<Charge>,
     /// Services afterwards.
@@ -180,16 +183,16 @@ pub fn preview(
     now: UtcMillis,
 ) -> Result<Preview, BillingError> {
     match decide(account, event, terms, counters, now) {
-        Ok(decision) => decision.preview(),
+        Ok(decision) => decision.preview(now),
         Err(BillingError::Refused(Refusal::CannotPay(invoice))) => {
-            let unchanged = decide(account, &Event::Tick, terms, counters, now)?.preview()?;
-            let demanded = invoice.amount;
+            let unchanged = decide(account, &Event::Tick, terms, counters, now)?;
             Ok(Preview {
                 invoices: vec![unnumbered(&invoice)],
-                demanded,
+                demanded: invoice.amount,
                 cannot_pay: true,
+                shortfall: unchanged.account.shortfall_of(invoice.amount, now)?,
                 charges: Vec::new(),
-                ..unchanged
+                ..unchanged.preview(now)?
             })
         }
         Err(error) => Err(error),
@@ -205,21 +208,31 @@ impl Decision {
         })
     }
 
+    /// What invoices that it issues demand of payment methods.
+    ///
+    /// # Errors
+    /// [`MoneyOverflow`].
+    pub fn demanded(&self) -> Result<Usd, MoneyOverflow> {
+        Usd::sum(self.issued().filter(|invoice| invoice.state.is_unpaid()).map(|invoice| invoice.amount))
+    }
+
     /// What it comes to, for somebody who has not decided yet.
     ///
     /// # Errors
     /// [`BillingError`] if an amount leaves its range.
-    pub fn preview(&self) -> Result<Preview, BillingError> {
+    pub fn preview(&self, now: UtcMillis) -> Result<Preview, BillingError> {
         let draft = self.account.draft().cloned().ok_or(BillingError::Incomplete("the draft is missing"))?;
         let issued = self.issued().filter(|invoice| invoice.state != InvoiceState::Voided);
         let invoices: Vec<Invoice> = issued.map(unnumbered).collect();
-        let demanded = Usd::sum(invoices.iter().filter(|one| one.state.is_unpaid()).map(|one| one.amount))?;
+        let demanded = self.demanded()?;
         let sent = self.actions.iter().filter_map(|action| match action {
             Action::SaveCharge(charge) if charge.state == ChargeState::Sent => Some(charge.clone()),
             _ => None,
         });
         let charges = sent.filter(|charge| invoices.iter().any(|invoice| invoice.id == charge.key.invoice)).collect();
-        Ok(Preview { invoices, demanded, draft, cannot_pay: false, charges, services: self.account.services.clone() })
+        let services = self.account.services.clone();
+        let shortfall = self.account.shortfall(now)?;
+        Ok(Preview { invoices, demanded, draft, cannot_pay: false, shortfall, charges, services })
     }
 }
 

@@ -35,7 +35,7 @@
 //! | `operator` | deposits, withdrawals, limits, credits, credit notes, parking; [`dunning`]: grace and suspension |
 //! | `invoice`, `line`, `credit`, `credit_note`, `escrow`, `late_usage`, `usage_lines` | what these are and their rules |
 //! | `entry`, `verify` | what each event posts, and whether the books are right |
-//! | `runway`, `spend_cap`, `completeness` | what is shown and told |
+//! | `runway`, `shortfall`, `spend_cap`, `completeness` | what is shown and told |
 //!
 //! # What always holds
 //!
@@ -71,6 +71,7 @@ mod operator;
 pub mod payment;
 pub mod proration;
 mod runway;
+mod shortfall;
 mod spend_cap;
 mod subscription;
 mod terms;
@@ -102,6 +103,7 @@ pub use late_usage::{Billed, BilledKey, billed_key};
 pub use line::{KindFacts, Line, LineKind, Measure, Window};
 pub use payment::{Charge, ChargeState, PaymentMethod};
 pub use runway::{NoRunway, Outlook, RATE_DAYS, Runway, RunwayEnd, outlook, per_day, runway};
+pub use shortfall::{LimitShortfall, Shortfall};
 pub use spend_cap::{CapStatus, SpendCap};
 pub use terms::{ExtraKind, Terms, UnitPrice};
 pub use usage_lines::{Counted, UsageDigest, UsagePrices, recount, usage_lines};

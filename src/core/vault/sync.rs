@@ -118,31 +118,47 @@ impl SyncState {
     }
 }
 
-/// Whether a change is in force in all these vaults.
-pub fn sync_state<'a>(
+/// How far a change has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    pub state: SyncState,
+    /// Gateways that are reached and work with it.
+    pub in_force: usize,
+    /// All gateways, silent ones included.
+    pub gateways: usize,
+}
+
+/// How far a change has come in all these vaults together.
+pub fn spread<'a>(
     change: u64,
     codes: impl IntoIterator<Item = VaultCode>,
     coverage: &BTreeMap<VaultCode, Coverage>,
     gateways: impl IntoIterator<Item = &'a GatewayReport>,
-) -> SyncState {
+) -> Spread {
     let needed = codes.into_iter().map(|code| {
         let coverage = coverage.get(&code)?;
         Some((code, coverage, coverage.holds(change)?))
     });
-    let Some(needed) = needed.collect::<Option<Vec<_>>>() else { return SyncState::Pending };
+    // `None`: there is no version that holds it.
+    let needed: Option<Vec<_>> = needed.collect();
     let has_all = |gateway: &GatewayReport| {
-        needed.iter().all(|(code, coverage, sequence)| {
+        needed.iter().flatten().all(|(code, coverage, sequence)| {
             gateway.applied.get(code).is_some_and(|applied| applied.sequence >= *sequence && coverage.knows(applied))
         })
     };
-    let mut counted = gateways.into_iter().filter(|gateway| gateway.hearing != Hearing::Silent).peekable();
-    if counted.peek().is_none() {
-        SyncState::Unknown
-    } else if counted.all(|gateway| gateway.hearing == Hearing::Reached && has_all(gateway)) {
-        SyncState::Synced
-    } else {
-        SyncState::Pending
+    let (mut in_force, mut counted, mut all) = (0_usize, 0_usize, 0_usize);
+    for gateway in gateways {
+        let has_it = needed.is_some() && gateway.hearing == Hearing::Reached && has_all(gateway);
+        in_force = in_force.saturating_add(usize::from(has_it));
+        counted = counted.saturating_add(usize::from(gateway.hearing != Hearing::Silent));
+        all = all.saturating_add(1);
     }
+    let state = match (&needed, counted) {
+        (Some(_), 0) => SyncState::Unknown,
+        (Some(_), _) if in_force == counted => SyncState::Synced,
+        _ => SyncState::Pending,
+    };
+    Spread { state, in_force, gateways: all }
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::{
-    TrafficChartParams, TrafficGateways, TrafficPercentiles, TrafficRequest, TrafficRequestPage, TrafficRequestsParams,
-    TrafficSeries, TrafficSeriesParams, TrafficSummary, TrafficTops, TrafficTopsParams,
+    TrafficChartParams, TrafficGateways, TrafficPercentiles, TrafficRequestDetail, TrafficRequestPage,
+    TrafficRequestsParams, TrafficSeries, TrafficSeriesParams, TrafficSummary, TrafficTops, TrafficTopsParams,
 };
 use crate::http::extract::{Authorized, Params, Segment, TrafficRead};
 use crate::http::{HttpState, Problem};
@@ -96,13 +96,13 @@ pub(crate) async fn requests(
 #[utoipa::path(
     get, path = "/api/traffic/requests/{request_id}", tag = "traffic",
     security(("session" = []), ("token" = ["traffic.read"])),
-    params(("request_id" = String, Path)), responses((status = 200, body = TrafficRequest))
+    params(("request_id" = String, Path)), responses((status = 200, body = TrafficRequestDetail))
 )]
 pub(crate) async fn request(
     State(state): State<HttpState>,
     Authorized(caller, _): Authorized<TrafficRead>,
     Segment(id): Segment<String>,
-) -> Result<Json<TrafficRequest>, Problem> {
+) -> Result<Json<TrafficRequestDetail>, Problem> {
     Ok(Json(state.app.traffic_request(&caller, &id).await?))
 }
 

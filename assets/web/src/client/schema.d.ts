@@ -1358,6 +1358,8 @@ export interface components {
             owed_micros: number;
             /** @description The same, for people. */
             owed: string;
+            /** @description What is missing before all of it is paid; absent if nothing is. */
+            shortfall?: components["schemas"]["Shortfall"];
             /**
              * Format: int64
              * @description What can be used of credits.
@@ -1586,6 +1588,8 @@ export interface components {
             };
             /** @description The operator's terms of service; absent: the dashboard has a text of its own. */
             terms_url?: string | null;
+            /** @description Where to write for help: `https://` or `mailto:`; absent if the operator has not told. */
+            support_url?: string | null;
         };
         /** @description An hour of a line. `from` and `to` are what `GET /api/traffic/requests` takes, beside the line's `service`. */
         HourOfLine: {
@@ -1967,6 +1971,8 @@ export interface components {
             paid_by: components["schemas"]["PreviewPayment"][];
             /** @description If it cannot be paid at once: `waits` for the payment, or is `refused`. */
             if_unpaid?: string;
+            /** @description If it cannot be paid at once: what is missing for it, and for what was unpaid before. */
+            shortfall?: components["schemas"]["Shortfall"];
             /** @description What the end of the month is billed afterwards, by all that is known: usage so far, and the next month prepaid. */
             next_invoice: components["schemas"]["PreviewedInvoice"];
         };
@@ -2005,11 +2011,23 @@ export interface components {
              */
             status: number;
             /** @enum {string} */
-            code: "invalid_body" | "invalid_parameter" | "invalid_fields" | "invalid_cursor" | "sign_in_required" | "signature_refused" | "signature_scheme_unsupported" | "refresh_refused" | "origin_refused" | "scope_missing" | "session_required" | "account_closed" | "account_suspended" | "not_found" | "method_not_allowed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "service_state" | "tier_too_small" | "payment_pending" | "payment_under_way" | "invoice_unpaid" | "cannot_pay" | "billing_on_hold" | "invoice_state" | "no_escrow_account" | "chain_unavailable" | "transaction_state" | "limit_reached" | "creations_limited" | "key_state" | "not_revealable" | "already_exists" | "rate_limited" | "too_many_watchers" | "request_timeout" | "query_timeout" | "queries_busy" | "not_ready" | "offset_mismatch" | "stream_superseded" | "internal";
+            code: "invalid_body" | "invalid_parameter" | "invalid_fields" | "invalid_cursor" | "sign_in_required" | "signature_refused" | "signature_scheme_unsupported" | "refresh_refused" | "origin_refused" | "scope_missing" | "session_required" | "account_closed" | "account_suspended" | "not_found" | "method_not_allowed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "service_state" | "tier_too_small" | "payment_pending" | "payment_under_way" | "invoice_unpaid" | "cannot_pay" | "price_changed" | "billing_on_hold" | "invoice_state" | "no_escrow_account" | "chain_unavailable" | "transaction_state" | "limit_reached" | "creations_limited" | "key_state" | "not_revealable" | "already_exists" | "rate_limited" | "too_many_watchers" | "request_timeout" | "query_timeout" | "queries_busy" | "not_ready" | "offset_mismatch" | "stream_superseded" | "internal";
             /** @description What happened in this case, and what to change. */
             detail?: string;
             /** @description Every field that is not right, for `invalid_fields` and `invalid_parameter`. */
             errors?: components["schemas"]["FieldProblem"][];
+        };
+        /** @description What requests cost in the hour that one was in. Amounts are of hours and months, not of single requests. */
+        RequestPrice: {
+            /**
+             * Format: int64
+             * @description Of `per_requests` requests.
+             */
+            amount_micros: number;
+            /** @description The same, for people. */
+            amount: string;
+            /** Format: int64 */
+            per_requests: number;
         };
         /** @description The text of a key. */
         RevealedApiKey: {
@@ -2146,6 +2164,10 @@ export interface components {
              *     `unknown` while none is reached.
              */
             sync: string;
+            /** @description Gateways that answer and work with it as it is here. */
+            in_force_at: number;
+            /** @description All gateways, those that do not answer included. */
+            gateways: number;
             /** @description Whether its keys are let pass. */
             keys_work: boolean;
             /** @description What a person should know about the state; absent if all is as it should be. */
@@ -2219,6 +2241,18 @@ export interface components {
         SessionList: {
             items: components["schemas"]["Session"][];
         };
+        /** @description What is missing before something can be paid: money, a higher spending limit, or both. */
+        Shortfall: {
+            /**
+             * Format: int64
+             * @description To be deposited; 0 if the balance suffices.
+             */
+            balance_micros: number;
+            /** @description The same, for people. */
+            balance: string;
+            /** @description If the spending limit does not allow it. */
+            spending_limit?: components["schemas"]["SpendingLimitShortfall"];
+        };
         /** @description Who is signed in. */
         SignedIn: {
             /** Format: int32 */
@@ -2272,6 +2306,21 @@ export interface components {
              */
             hard_stop: boolean;
         };
+        /** @description A spending limit that is too small. */
+        SpendingLimitShortfall: {
+            /**
+             * Format: int64
+             * @description The smallest limit that allows it at once.
+             */
+            needed_micros: number;
+            /** @description The same, for people. */
+            needed: string;
+            /**
+             * Format: date-time
+             * @description When the present limit allows it, in the next period; absent if it never does.
+             */
+            allows_at?: string;
+        };
         /** @description Which terms are accepted. */
         TermsAccepted: {
             /**
@@ -2284,6 +2333,11 @@ export interface components {
         TierChoice: {
             /** @enum {string} */
             tier: "starter" | "pro" | "enterprise";
+            /**
+             * Format: int64
+             * @description `demanded_micros` of the preview that was agreed to: if it would cost anything else, nothing is done.
+             */
+            expected_micros?: number;
         };
         /** @description Counts end at 2⁵³ − 1. */
         TrafficFigures: {
@@ -2468,6 +2522,11 @@ export interface components {
              * @description Requests that this line stands for, usually 1.
              */
             repeat: number;
+        };
+        /** @description One request, with what it is charged. */
+        TrafficRequestDetail: components["schemas"]["TrafficRequest"] & {
+            /** @description Absent if it is not charged. */
+            price?: components["schemas"]["RequestPrice"];
         };
         /**
          * @description A page of requests, newest first. It may be short, even empty, and still have a `next_cursor`: a page looks through
@@ -7441,7 +7500,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrafficRequest"];
+                    "application/json": components["schemas"]["TrafficRequestDetail"];
                 };
             };
             /** @description Bad Request */

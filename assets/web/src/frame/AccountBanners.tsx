@@ -1,11 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { depositSearch } from '../server/deposit';
 import { billingQuery, customerQuery } from '../server/queries';
 import { Banner } from '../ui/Banner';
 import { buttonClass } from '../ui/Button';
 import { Money } from '../ui/Money';
+import { RemedyLink, RemedyText } from '../ui/Remedy';
 import { Time } from '../ui/Time';
 
 /** What is wrong with the whole account, above every page. */
@@ -37,18 +37,14 @@ function useStatusBanner(): ReactNode {
 function useStandingBanner(): ReactNode {
   const billing = useQuery(billingQuery).data;
   if (billing === undefined || billing.standing === 'good') return null;
-  const deposit = (
-    <Link to="/billing/escrow" search={depositSearch(billing)} className={buttonClass('primary')}>
-      Deposit
-    </Link>
-  );
+  const remedy = <RemedyLink shortfall={billing.shortfall} />;
   if (billing.standing === 'grace') {
     return (
-      <Banner key="standing" tone="warn" title={<>Payment overdue: <Money micros={billing.owed_micros} /></>} action={deposit}>
-        A deposit pays it at once.{' '}
+      <Banner key="standing" tone="warn" title={<>Payment overdue: <Money micros={billing.owed_micros} /></>} action={remedy}>
+        <RemedyText shortfall={billing.shortfall} />{' '}
         {billing.suspends_at !== undefined && (
           <>
-            Without it, services stop on <Time at={billing.suspends_at} />.
+            If it stays unpaid, services stop on <Time at={billing.suspends_at} />.
           </>
         )}
       </Banner>
@@ -56,8 +52,8 @@ function useStandingBanner(): ReactNode {
   }
   if (billing.standing === 'suspended') {
     return (
-      <Banner key="standing" tone="bad" title={<>Services are stopped: <Money micros={billing.owed_micros} /> is unpaid</>} action={deposit}>
-        Keys answer 503. Paying starts again what was on.
+      <Banner key="standing" tone="bad" title={<>Services are stopped: <Money micros={billing.owed_micros} /> is unpaid</>} action={remedy}>
+        Keys answer 503. <RemedyText shortfall={billing.shortfall} /> Paying starts again what was on.
       </Banner>
     );
   }

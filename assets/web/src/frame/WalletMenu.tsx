@@ -3,7 +3,7 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { ArrowDownToLine, ArrowUpFromLine, Gauge, LogOut, Settings, Wallet } from 'lucide-react';
 import { shortAddress } from '../format';
 import type { EscrowSearch } from '../search';
-import { depositSearch } from '../server/deposit';
+import { depositSearch, limitSearch } from '../server/remedy';
 import { billingQuery, customerQuery } from '../server/queries';
 import { Copy } from '../ui/Copy';
 import { MENU_ITEM, Menu } from '../ui/Menu';
@@ -45,9 +45,9 @@ export function WalletMenu() {
             </div>
           </div>
           <ul className="border-t border-line py-1">
-            <Go search={depositSearch(billing)} label="Deposit" Icon={ArrowDownToLine} onDone={close} />
+            <Go search={depositSearch(billing?.shortfall)} label="Deposit" Icon={ArrowDownToLine} onDone={close} />
             <Go search={{ action: 'withdraw' }} label="Withdraw" Icon={ArrowUpFromLine} onDone={close} />
-            <Go search={{ action: 'limit' }} label="Spending limit" Icon={Gauge} onDone={close} />
+            <Go search={limitSearch(billing?.shortfall)} label="Spending limit" Icon={Gauge} onDone={close} />
             <li>
               <Link to="/billing/escrow" onClick={close} className={MENU_ITEM}>
                 <Wallet aria-hidden="true" className="size-4 text-muted" strokeWidth={1.5} />

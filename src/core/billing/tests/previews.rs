@@ -143,4 +143,9 @@ fn what_cannot_be_paid_is_shown_all_the_same() {
     let shown = preview(&desk.loaded(&event), &event, &desk.terms, desk.counters, desk.now).unwrap();
     assert_eq!((shown.cannot_pay, shown.demanded, shown.invoices[0].amount), (true, cents(1_400), cents(1_400)));
     assert_eq!(shape(&shown.draft), shape(desk.account.draft().unwrap()));
+    // All of the $9 went into the first month.
+    let short = shown.shortfall.unwrap();
+    assert_eq!((short.balance, short.limit), (cents(1_400), None));
+    desk.deposit(short.balance);
+    assert_eq!(previewed(&mut desk, &event).shortfall, None, "with that it can be paid");
 }

@@ -66,10 +66,28 @@ fn only_gateways_that_are_reached_or_were_before_a_restart_are_waited_for() {
         (13, vec![gateway(Reached, Some(new))], SyncState::Pending),
         (13, vec![], SyncState::Pending),
     ] {
-        assert_eq!(sync_state(change, [CODE], &coverage, &gateways), expected, "{change} {gateways:?}");
+        assert_eq!(spread(change, [CODE], &coverage, &gateways).state, expected, "{change} {gateways:?}");
     }
-    let state = sync_state(0, [CODE], &BTreeMap::new(), &[gateway(Reached, Some(new))]);
+    let state = spread(0, [CODE], &BTreeMap::new(), &[gateway(Reached, Some(new))]).state;
     assert_eq!(state, SyncState::Pending);
+}
+
+#[test]
+fn gateways_are_counted_with_those_that_do_not_answer() {
+    use Hearing::{Awaited, Reached, Silent};
+    let mut coverage = Coverage::default();
+    coverage.note(version(4, 4), 10);
+    coverage.note(version(5, 5), 12);
+    let coverage = BTreeMap::from([(CODE, coverage)]);
+    let gateways = [(Reached, 5_u8), (Reached, 4), (Silent, 5), (Awaited, 5)].map(|(hearing, number)| GatewayReport {
+        hearing,
+        applied: BTreeMap::from([(CODE, version(u64::from(number), number))]),
+        ..GatewayReport::default()
+    });
+    for (change, expected) in [(10, 2), (12, 1), (13, 0)] {
+        let spread = spread(change, [CODE], &coverage, &gateways);
+        assert_eq!((spread.in_force, spread.gateways), (expected, 4), "{change}");
+    }
 }
 
 /// A content is the number of what it was changed to last; `era` tells apart what restored ledgers count alike.
@@ -274,7 +292,7 @@ impl World {
     }
 
     fn state(&self) -> SyncState {
-        sync_state(self.ledger.fact.change, [CODE], &self.coverage, &self.reports)
+        spread(self.ledger.fact.change, [CODE], &self.coverage, &self.reports).state
     }
 
     /// What is shown as in force is in force wherever the last poll has reached.

@@ -20,7 +20,9 @@ import { StateBadge } from '../../ui/StateBadge';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
-import { AmountForm, DepositForm } from './DepositForm';
+import { AmountForm } from './AmountForm';
+import { DepositForm } from './DepositForm';
+import { LimitForm } from './LimitForm';
 import { Progress } from './Progress';
 import type { Transaction } from './transaction';
 import { useTransaction } from './transaction';
@@ -119,8 +121,6 @@ interface ActionDialogProps {
   onClose: () => void;
 }
 
-const MIN_LIMIT_MICROS = 10_000_000;
-
 function ActionDialog({ action, amount, escrow, onClose }: ActionDialogProps) {
   const underWay = useQuery(billingQuery).data?.escrow?.under_way_micros ?? 0;
   switch (action) {
@@ -160,14 +160,7 @@ function ActionDialog({ action, amount, escrow, onClose }: ActionDialogProps) {
           <p className="mb-4 text-[13px] text-pretty text-muted">
             The most that may be charged in a period of 28 days. The contract enforces it; 0 is no limit. Now: {escrow.spending_limit_micros === 0 ? 'none' : formatMoney(escrow.spending_limit_micros)}.
           </p>
-          <AmountForm
-            action="set_spending_limit"
-            label="New limit for 28 days"
-            button="Set the limit"
-            initial={amount ?? ''}
-            done="The new limit is in force."
-            check={(micros) => (micros > 0 && micros < MIN_LIMIT_MICROS ? 'At least $10, or 0 for no limit.' : undefined)}
-          />
+          <LimitForm initial={amount ?? ''} />
         </Dialog>
       );
   }

@@ -5,7 +5,6 @@ import { useState } from 'react';
 import { formatMonth } from '../../format';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
-import { depositSearch } from '../../server/deposit';
 import { billingQuery, customerQuery } from '../../server/queries';
 import { Banner } from '../../ui/Banner';
 import { Button, buttonClass } from '../../ui/Button';
@@ -15,6 +14,7 @@ import { Money } from '../../ui/Money';
 import { Page } from '../../ui/Page';
 import { Panel } from '../../ui/Panel';
 import { Problem } from '../../ui/Problem';
+import { RemedyLink, RemedyText } from '../../ui/Remedy';
 import { Boxes } from '../../ui/Skeleton';
 import { StateBadge } from '../../ui/StateBadge';
 import { stateLabel } from '../../ui/states';
@@ -141,7 +141,7 @@ function PrintHead({ detail }: { detail: Detail }) {
 function StateNote({ detail }: { detail: Detail }) {
   const client = useQueryClient();
   // Of all that is unpaid: invoices are paid whole, the oldest first.
-  const billing = useQuery(billingQuery).data;
+  const shortfall = useQuery(billingQuery).data?.shortfall;
   const pay = useMutation({
     mutationFn: () => ask(api.POST('/api/billing/invoices/{invoice}/pay', { params: { path: { invoice: detail.invoice } } })),
     onSuccess: (after) => {
@@ -160,18 +160,16 @@ function StateNote({ detail }: { detail: Detail }) {
             <Button busy={pay.isPending} onClick={() => pay.mutate()}>
               Pay now
             </Button>
-            <Link to="/billing/escrow" search={depositSearch(billing)} className={buttonClass('primary')}>
-              Deposit
-            </Link>
+            <RemedyLink shortfall={shortfall} />
           </>
         }
       >
-        {detail.retry_at !== undefined && detail.retry_at !== null ? (
+        <RemedyText shortfall={shortfall} />
+        {detail.retry_at !== undefined && detail.retry_at !== null && (
           <>
-            It is tried again at <Time at={detail.retry_at} show="second" />, and at once when you deposit.
+            {' '}
+            It is tried again at <Time at={detail.retry_at} show="second" />, and at once when something changes.
           </>
-        ) : (
-          'A deposit pays it at once.'
         )}
       </Banner>
       <Problem error={pay.error} />

@@ -4,7 +4,6 @@ import { Link } from '@tanstack/react-router';
 import { Receipt } from 'lucide-react';
 import { formatAboutMoney, formatMonth } from '../../format';
 import type { Schemas } from '../../server/api';
-import { depositSearch } from '../../server/deposit';
 import { billingQuery } from '../../server/queries';
 import { Badge } from '../../ui/Badge';
 import { Banner } from '../../ui/Banner';
@@ -14,6 +13,7 @@ import { Figure, Figures } from '../../ui/Figures';
 import { Loaded } from '../../ui/Loaded';
 import { Money } from '../../ui/Money';
 import { Page } from '../../ui/Page';
+import { RemedyLink } from '../../ui/Remedy';
 import { Panel } from '../../ui/Panel';
 import { Boxes } from '../../ui/Skeleton';
 import { Time } from '../../ui/Time';
@@ -32,9 +32,7 @@ export function BillingPage() {
       title="Billing & payments"
       about="What this month has come to, what is paid, and from what."
       actions={
-        <Link to="/billing/escrow" search={depositSearch(billing.data)} className={buttonClass('primary')}>
-          Deposit
-        </Link>
+        <RemedyLink shortfall={billing.data?.shortfall} />
       }
     >
       <Loaded query={billing} skeleton={<Boxes count={2} height={160} className="grid gap-6" />}>

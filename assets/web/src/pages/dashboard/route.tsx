@@ -1,9 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
-import { depositSearch } from '../../server/deposit';
 import { billingQuery, customerQuery, servicesQuery } from '../../server/queries';
-import { buttonClass } from '../../ui/Button';
 import { Page } from '../../ui/Page';
+import { RemedyLink } from '../../ui/Remedy';
 import { AttentionCard } from './AttentionCard';
 import { MoneyPanel } from './MoneyPanel';
 import { ServiceCards } from './ServiceCards';
@@ -19,9 +17,7 @@ export function DashboardPage() {
       title={customer === undefined || customer.name === '' ? 'Dashboard' : customer.name}
       about="Requests, cost and balance, as they happen."
       actions={
-        <Link to="/billing/escrow" search={depositSearch(billing.data)} className={buttonClass()}>
-          Deposit
-        </Link>
+        <RemedyLink shortfall={billing.data?.shortfall} kind="default" />
       }
     >
       <AttentionCard customer={customer} services={services.data} billing={billing.data} />

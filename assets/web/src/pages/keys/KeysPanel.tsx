@@ -7,7 +7,7 @@ import type { Schemas } from '../../server/api';
 import type { ServiceName } from '../../server/names';
 import type { Service } from '../../server/queries';
 import { SERVICE_LABEL } from '../../server/names';
-import { isUpdating, keyUseQuery, keysQuery, networkQuery } from '../../server/queries';
+import { isUpdating, keyUseQuery, keysQuery } from '../../server/queries';
 import { Badge } from '../../ui/Badge';
 import { Button, buttonClass } from '../../ui/Button';
 import { Empty } from '../../ui/Empty';
@@ -64,7 +64,7 @@ export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps)
       title={title}
       aside={
         <div className="flex items-center gap-3">
-          {rows.length > 0 && <Propagation name={name} sync={service.sync} />}
+          {rows.length > 0 && <Propagation service={service} />}
           {first !== undefined && <Allowance count={rows.length} included={first.included} max={first.max} />}
           {rows.length > 0 && create}
         </div>
@@ -103,28 +103,23 @@ export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps)
   );
 }
 
-/** At how many gateways the keys are in force as they are listed; pointing at it, or the network's page, tells of each. */
-function Propagation({ name, sync }: { name: ServiceName } & Pick<Service, 'sync'>) {
-  const gateways = useQuery(networkQuery).data?.gateways ?? [];
-  if (isUpdating({ sync })) return <Updating />;
-  const states = gateways.map(({ gateway, region, services }) => ({
-    where: `Gateway ${gateway}${region === undefined ? '' : `, ${region}`}`,
-    limits: services.find(({ service }) => service === name)?.limits ?? 'unknown',
-  }));
-  const current = states.filter(({ limits }) => limits === 'current').length;
-  const each = states.map(({ where, limits }) => `${where}: ${LIMITS[limits] ?? limits}`).join('\n');
+/** At how many gateways the keys are in force as they are listed; the network's page tells of each. */
+function Propagation({ service }: { service: Service }) {
+  if (isUpdating(service)) return <Updating />;
+  const { in_force_at: current, gateways } = service;
+  const missing = current < gateways;
   return (
-    <Link to="/network" className="hover:underline max-sm:hidden" title={each === '' ? 'How the gateways are' : each}>
-      {sync === 'synced' ? (
-        <Badge tone="good">{states.length === 0 ? 'In force' : `In force at ${formatCount(current)} of ${formatCount(states.length)}`}</Badge>
+    <Link to="/network" className="hover:underline max-sm:hidden" title={missing ? 'A gateway that does not answer may still work with what was before.' : 'How the gateways are'}>
+      {service.sync === 'synced' ? (
+        <Badge tone={missing ? 'warn' : 'good'}>
+          In force at {formatCount(current)} of {formatCount(gateways)}
+        </Badge>
       ) : (
         <Badge tone="idle">No gateway reached</Badge>
       )}
     </Link>
   );
 }
-
-const LIMITS: Record<string, string> = { current: 'in force', updating: 'updating', unknown: 'not reached' };
 
 function Allowance({ count, included, max }: { count: number; included: number; max: number }) {
   return (

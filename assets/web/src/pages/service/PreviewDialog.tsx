@@ -3,7 +3,7 @@ import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import type { ServiceName } from '../../server/names';
 import { SERVICE_LABEL, tierLabel } from '../../server/names';
-import { DepositInPlace } from '../billing/DepositInPlace';
+import { PayInPlace } from '../billing/PayInPlace';
 import { Banner } from '../../ui/Banner';
 import { Button } from '../../ui/Button';
 import { Dialog, DialogButtons } from '../../ui/Dialog';
@@ -25,7 +25,7 @@ interface PreviewDialogProps {
   onDone?: () => void;
 }
 
-/** The exact charge and what comes after, before anything is done; with a deposit in place if the balance is short. */
+/** The exact charge and what comes after, before anything is done; with the means in place if something is missing for it. */
 export function PreviewDialog({ name, asked, onClose, onDone }: PreviewDialogProps) {
   const action = useServiceAction(name, onDone ?? onClose);
   const preview = useQuery({
@@ -45,7 +45,7 @@ export function PreviewDialog({ name, asked, onClose, onDone }: PreviewDialogPro
           <div className="grid gap-5">
             <Now preview={value} asked={asked} />
             {asked.action !== 'undo_cancel' && <Next preview={value} />}
-            {!value.can_pay_now && <DepositInPlace shortMicros={shortOf(value)} waits={value.if_unpaid === 'waits'} />}
+            {value.shortfall !== undefined && <PayInPlace shortfall={value.shortfall} waits={value.if_unpaid === 'waits'} />}
             <Problem error={action.error} />
           </div>
         )}
@@ -56,7 +56,7 @@ export function PreviewDialog({ name, asked, onClose, onDone }: PreviewDialogPro
           kind={asked.action === 'cancel' ? 'danger' : preview.data?.can_pay_now === false ? 'default' : 'primary'}
           busy={action.isPending}
           disabled={preview.data === undefined || preview.isError || !preview.isFetchedAfterMount || (!preview.data.can_pay_now && preview.data.if_unpaid === 'refused')}
-          onClick={() => action.mutate(actionOf(asked))}
+          onClick={() => action.mutate(actionOf(asked, preview.data?.demanded_micros))}
         >
           {button}
         </Button>
@@ -124,12 +124,6 @@ function Next({ preview }: { preview: Preview }) {
   );
 }
 
-/** What payment methods would have to pay beyond what is there. */
-function shortOf({ demanded_micros: demanded, paid_by: paid }: Preview): number {
-  const covered = paid.filter(({ method }) => method !== 'credits').reduce((sum, { amount_micros: amount }) => sum + amount, 0);
-  return Math.max(0, demanded - covered);
-}
-
 function textsOf(name: ServiceName, { action, tier }: Asked): { title: string; button: string } {
   const label = SERVICE_LABEL[name];
   switch (action) {
@@ -144,8 +138,9 @@ function textsOf(name: ServiceName, { action, tier }: Asked): { title: string; b
   }
 }
 
-function actionOf({ action, tier }: Asked): ServiceAction {
+/** With the amount that was shown: if it has become another one, nothing is done. */
+function actionOf({ action, tier }: Asked, shown: number | undefined): ServiceAction {
   if (action === 'cancel' || action === 'undo_cancel') return { do: action };
-  return { do: action, tier: tier ?? 'starter' };
+  return { do: action, choice: { tier: tier ?? 'starter', ...(shown === undefined ? {} : { expected_micros: shown }) } };
 }
 

@@ -1,12 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
-import { formatBytes, formatDuration } from '../../format';
+import { formatBytes, formatCount, formatDuration } from '../../format';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import { useKeyNames } from '../../server/keyNames';
 import { isServiceName, serviceLabel } from '../../server/names';
-import { configQuery } from '../../server/queries';
-import { count, dollars } from '../../server/config';
 import { CLEAN, endText, eventText } from '../../server/trace';
 import { classOf } from '../../server/traffic';
 import { Dot } from '../../ui/chart/Chart';
@@ -16,7 +14,7 @@ import { Loaded } from '../../ui/Loaded';
 import { Money } from '../../ui/Money';
 import { Time } from '../../ui/Time';
 
-type LoggedRequest = Schemas['TrafficRequest'];
+type LoggedRequest = Schemas['TrafficRequestDetail'];
 
 /** The whole trace of a request: what was decided about it, where its time went, and whether it is billed. */
 export function RequestDialog({ requestId, onClose }: { requestId: string; onClose: () => void }) {
@@ -34,8 +32,6 @@ export function RequestDialog({ requestId, onClose }: { requestId: string; onClo
 function Trace({ request }: { request: LoggedRequest }) {
   const keyName = useKeyNames(isServiceName(request.service) ? request.service : 'seal');
   const { label, color, meaning } = classOf(request.class);
-  const config = useQuery(configQuery).data;
-  const price = config === undefined ? undefined : Math.floor(dollars(config, 'freqs_usd') / Math.max(1, count(config, 'freqs_count')));
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-5">
       <p className="font-mono text-[13px] break-all">
@@ -52,7 +48,7 @@ function Trace({ request }: { request: LoggedRequest }) {
             {label}
           </span>
         </Fact>
-        <Fact label="Billed">{request.is_billable ? <>Yes{price !== undefined && <>, <Money micros={price * request.repeat} /></>}</> : 'No'}</Fact>
+        <Fact label="Billed">{request.price === undefined ? 'No' : <Billed price={request.price} repeat={request.repeat} />}</Fact>
         <Fact label="Service">{serviceLabel(request.service)}</Fact>
         <Fact label="Network">{networkText(request.network)}</Fact>
         <Fact label="Key">{request.key_fingerprint === undefined ? 'None' : keyName(String(request.key_fingerprint >>> 0))}</Fact>
@@ -79,6 +75,15 @@ function Trace({ request }: { request: LoggedRequest }) {
         <Copy text={request.request_id} what="request id" />
       </p>
     </div>
+  );
+}
+
+/** At the price of its hour: amounts are of hours and months, not of single requests. */
+function Billed({ price, repeat }: { price: Schemas['RequestPrice']; repeat: number }) {
+  return (
+    <>
+      {repeat === 1 ? 'Yes' : `${formatCount(repeat)} times`}, at <Money micros={price.amount_micros} /> for {formatCount(price.per_requests)}
+    </>
   );
 }
 

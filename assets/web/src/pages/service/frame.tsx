@@ -1,12 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useParams } from '@tanstack/react-router';
-import { depositSearch } from '../../server/deposit';
 import type { ServiceName } from '../../server/names';
 import { SERVICE_LABEL, tierLabel } from '../../server/names';
 import { billingQuery, isUpdating, serviceQuery } from '../../server/queries';
 import { Banner } from '../../ui/Banner';
-import { buttonClass } from '../../ui/Button';
 import { Page } from '../../ui/Page';
+import { RemedyLink } from '../../ui/Remedy';
 import { StateBadge } from '../../ui/StateBadge';
 import { Updating } from '../../ui/Updating';
 import { TAB, TAB_ACTIVE, Tabs } from '../../ui/Tabs';
@@ -22,8 +21,8 @@ const ABOUT: Record<ServiceName, string> = {
 export function ServiceFrame() {
   const { service: name } = useParams({ from: '/account/services/$service' });
   const service = useQuery(serviceQuery(name)).data;
-  const owed = useQuery(billingQuery).data?.owed_micros ?? 0;
-  const isUnpaid = service?.state === 'suspended_no_payment' || (service?.state === 'disabled' && owed > 0);
+  const billing = useQuery(billingQuery).data;
+  const isUnpaid = service?.state === 'suspended_no_payment' || (service?.state === 'disabled' && (billing?.owed_micros ?? 0) > 0);
   const subscribed = service !== undefined && service.state !== 'not_provisioned';
   return (
     <Page
@@ -44,18 +43,10 @@ export function ServiceFrame() {
       tabs={<ServiceTabs name={name} />}
     >
       {service?.banner !== undefined && (
-        <Banner tone={service.state === 'suspended_no_payment' ? 'bad' : 'warn'} title={service.banner} action={isUnpaid ? <Deposit /> : undefined} />
+        <Banner tone={service.state === 'suspended_no_payment' ? 'bad' : 'warn'} title={service.banner} action={isUnpaid ? <RemedyLink shortfall={billing?.shortfall} /> : undefined} />
       )}
       <Outlet />
     </Page>
-  );
-}
-
-function Deposit() {
-  return (
-    <Link to="/billing/escrow" search={depositSearch(useQuery(billingQuery).data)} className={buttonClass('primary')}>
-      Deposit
-    </Link>
   );
 }
 

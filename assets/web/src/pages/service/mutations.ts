@@ -2,15 +2,15 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
-import type { ServiceName, Tier } from '../../server/names';
+import type { ServiceName } from '../../server/names';
 import type { Service } from '../../server/queries';
-import { SERVICE_LABEL, TIER_LABEL } from '../../server/names';
+import { SERVICE_LABEL, tierLabel } from '../../server/names';
 import { serviceQuery } from '../../server/queries';
 import { toast } from '../../ui/toasts';
 
 export type ServiceAction =
   | { do: 'enable' | 'disable' | 'cancel' | 'undo_cancel' }
-  | { do: 'subscribe' | 'change_tier'; tier: Tier }
+  | { do: 'subscribe' | 'change_tier'; choice: Schemas['TierChoice'] }
   | { do: 'settings'; change: Schemas['ServiceSettingsChange'] };
 
 export function useServiceAction(service: ServiceName, onDone?: (after: Service) => void) {
@@ -38,9 +38,9 @@ function act(service: ServiceName, action: ServiceAction): Promise<Service> {
     case 'undo_cancel':
       return ask(api.POST('/api/services/{service}/undo-cancel', params));
     case 'subscribe':
-      return ask(api.POST('/api/services/{service}/subscribe', { ...params, body: { tier: action.tier } }));
+      return ask(api.POST('/api/services/{service}/subscribe', { ...params, body: action.choice }));
     case 'change_tier':
-      return ask(api.POST('/api/services/{service}/tier', { ...params, body: { tier: action.tier } }));
+      return ask(api.POST('/api/services/{service}/tier', { ...params, body: action.choice }));
     case 'settings':
       return ask(api.PATCH('/api/services/{service}', { ...params, body: action.change }));
   }
@@ -57,9 +57,9 @@ function doneText(label: string, action: ServiceAction): string {
     case 'undo_cancel':
       return `${label} goes on`;
     case 'subscribe':
-      return `Subscribed to ${label} ${TIER_LABEL[action.tier]}`;
+      return `Subscribed to ${label} ${tierLabel(action.choice.tier)}`;
     case 'change_tier':
-      return `${label}: ${TIER_LABEL[action.tier]}`;
+      return `${label}: ${tierLabel(action.choice.tier)}`;
     case 'settings':
       return 'Settings saved';
   }

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { customerQuery } from '../../server/queries';
+import { customerQuery, siteQuery } from '../../server/queries';
 import { Copy } from '../../ui/Copy';
 import { Page } from '../../ui/Page';
 import { Panel } from '../../ui/Panel';
@@ -10,12 +10,13 @@ import { GLOSSARY } from './glossary';
 
 export function SupportPage() {
   const customer = useQuery(customerQuery).data;
+  const address = useQuery(siteQuery).data?.support_url;
   return (
     <Page eyebrow="Help" title="Support" about="What to tell us, the answers that most people look for, and the words of this dashboard.">
       <Panel title="When you write to us">
         <div className="grid gap-3 px-4 py-4 text-[13px] sm:px-5">
           <p className="max-w-2xl text-pretty">
-            Write to the operator of this site, and name your customer number. For a request, add its <span className="font-mono text-xs">X-Request-ID</span>; for a payment, the invoice’s number. Never send a whole API key: its first and last characters are enough.
+            Write to {address === undefined || address === null ? 'the operator of this site' : <SupportLink address={address} />}, and name your customer number. For a request, add its <span className="font-mono text-xs">X-Request-ID</span>; for a payment, the invoice’s number. Never send a whole API key: its first and last characters are enough.
           </p>
           {customer !== undefined && (
             <p className="flex items-center gap-1">
@@ -52,6 +53,15 @@ export function SupportPage() {
         </dl>
       </Panel>
     </Page>
+  );
+}
+
+function SupportLink({ address }: { address: string }) {
+  const mail = address.startsWith('mailto:');
+  return (
+    <a href={address} {...(mail ? {} : { target: '_blank', rel: 'noopener noreferrer' })} className="text-link underline underline-offset-2">
+      {address.replace(/^mailto:|^https:\/\//, '').replace(/\?.*$/, '')}
+    </a>
   );
 }
 
