@@ -18,6 +18,8 @@ mod billing_standing;
 mod config_global;
 mod demo;
 mod escrow;
+mod escrow_histories;
+mod escrow_world;
 mod exactly_once;
 mod firm;
 mod fleet;
