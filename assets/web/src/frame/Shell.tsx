@@ -5,6 +5,7 @@ import { useLive } from '../server/live';
 import { Brand } from '../ui/Brand';
 import { ThemeSwitch } from '../ui/ThemeSwitch';
 import { AccountBanners } from './AccountBanners';
+import { LiveState } from './LiveState';
 import { LostBanner } from './LostBanner';
 import { Navigation } from './Navigation';
 import { NoticesMenu } from './NoticesMenu';
@@ -13,7 +14,7 @@ import { WalletMenu } from './WalletMenu';
 
 /** What surrounds every page of the account: navigation at the left (behind a button on narrow screens), a slim bar on top. */
 export function Shell() {
-  useLive();
+  const isLive = useLive();
   const [open, setOpen] = useState(false);
   const close = () => setOpen(false);
   const ToggleIcon = open ? X : MenuIcon;
@@ -47,6 +48,7 @@ export function Shell() {
               <Brand />
             </div>
             <div className="ml-auto flex items-center gap-2">
+              <LiveState isLive={isLive} />
               <NoticesMenu />
               <WalletMenu />
               <div className="max-sm:hidden">

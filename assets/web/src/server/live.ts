@@ -1,34 +1,76 @@
-/** What the server pushes: one stream for billing, one for traffic. Each event makes the pages ask again for what they show. */
+/**
+ * What moves by itself. One stream tells that something of the account has changed: money, keys, or counted requests, which change
+ * the bill and so are told within half a second. Then the pages ask again for what they show. Without the stream they ask by the
+ * clock, and say so.
+ */
 import type { QueryClient } from '@tanstack/react-query';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useRef, useSyncExternalStore } from 'react';
-import { suspect } from './connection';
-import { configQuery, customerQuery } from './queries';
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { configQuery } from './queries';
+import { FIGURES, LISTS, refreshParts } from './refresh';
+import { openStream } from './stream';
 
-const FIRST_RETRY_MS = 1_000;
-const LONGEST_RETRY_MS = 15_000;
-/** Questions about traffic are dearer than those about money, so they are asked at most so often. */
-const TRAFFIC_EVERY_MS = 1_000;
+const FIGURES_EVERY_MS = 1_000;
+/** Lists may have many pages, and change seldom: what is told in between is mostly requests. */
+const LISTS_EVERY_MS = 5_000;
+/** A stream ends every ten minutes, and the browser opens it again within seconds: that is not worth a word. */
+const NOT_LIVE_AFTER_MS = 6_000;
+export const ASK_EVERY_S = 10;
+/** Beside the stream: the last 24 hours move on without a request, too. */
+const MOVE_ON_EVERY_MS = 60_000;
 
-export function useLive(): void {
+/** Whether the pages hear of what happens; if not, they ask every `ASK_EVERY_S` seconds. */
+export function useLive(): boolean {
   const client = useQueryClient();
   const visible = useSyncExternalStore(onVisibility, () => document.visibilityState === 'visible');
+  const [isLive, setIsLive] = useState(true);
   useReloadOfConfig();
-  useEffect(() => {
+  useEffect(
     // Browsers allow few connections to a server that speaks HTTP/1.1, and pages that nobody sees would take them all.
-    if (!visible) return undefined;
-    const traffic = atMostEvery(TRAFFIC_EVERY_MS, () => void client.invalidateQueries({ queryKey: ['traffic'] }));
-    const askForMoney = () => {
-      for (const part of ['billing', 'customer', 'services']) void client.invalidateQueries({ queryKey: [part] });
-    };
-    const closeBilling = openStream(client, '/api/billing/events', 'billing', { onEvent: askForMoney, onReopen: askForMoney });
-    const closeTraffic = openStream(client, '/api/traffic/live', 'requests', { onEvent: traffic.call, onReopen: traffic.call });
-    return () => {
-      closeBilling();
-      closeTraffic();
-      traffic.cancel();
-    };
-  }, [client, visible]);
+    () => (visible ? followAccount(client, setIsLive) : undefined),
+    [client, visible],
+  );
+  return isLive;
+}
+
+/** Keeps what is on the page up to date. Returns the function that ends it. */
+export function followAccount(client: QueryClient, onLive: (isLive: boolean) => void): () => void {
+  const figures = atMostEvery(FIGURES_EVERY_MS, () => refreshParts(client, FIGURES));
+  const lists = atMostEvery(LISTS_EVERY_MS, () => refreshParts(client, LISTS));
+  const ask = () => {
+    figures.call();
+    lists.call();
+  };
+  let grace: ReturnType<typeof setTimeout> | undefined;
+  let clock = setInterval(ask, MOVE_ON_EVERY_MS);
+  const askEvery = (ms: number) => {
+    clearInterval(clock);
+    clock = setInterval(ask, ms);
+  };
+  const giveUp = () => {
+    onLive(false);
+    ask();
+    askEvery(ASK_EVERY_S * 1_000);
+  };
+  const onState = (isOpen: boolean) => {
+    if (!isOpen) {
+      grace ??= setTimeout(giveUp, NOT_LIVE_AFTER_MS);
+      return;
+    }
+    clearTimeout(grace);
+    grace = undefined;
+    onLive(true);
+    askEvery(MOVE_ON_EVERY_MS);
+  };
+  onState(false);
+  const close = openStream(client, '/api/billing/events', 'billing', { onEvent: ask, onReopen: ask, onState });
+  return () => {
+    close();
+    clearTimeout(grace);
+    clearInterval(clock);
+    figures.cancel();
+    lists.cancel();
+  };
 }
 
 /** Another `fver` means other prices or limits: everything that may show them is asked anew. */
@@ -47,61 +89,8 @@ function onVisibility(listener: () => void): () => void {
   return () => document.removeEventListener('visibilitychange', listener);
 }
 
-interface StreamEars {
-  onEvent: (data: string) => void;
-  /** The stream goes on after a break: what happened meanwhile was not told. */
-  onReopen?: () => void;
-  /** Whether events would be heard. */
-  onState?: (isOpen: boolean) => void;
-}
-
-/** Returns the function that closes the stream. */
-export function openStream(client: QueryClient, url: string, event: string, { onEvent, onReopen, onState }: StreamEars): () => void {
-  let source: EventSource | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let failures = 0;
-  let wasOpen = false;
-  let closed = false;
-
-  const connect = () => {
-    source?.close();
-    if (closed) return;
-    source = new EventSource(url);
-    source.addEventListener('open', () => {
-      failures = 0;
-      if (wasOpen) onReopen?.();
-      wasOpen = true;
-      onState?.(true);
-    });
-    source.addEventListener(event, (message: MessageEvent<string>) => onEvent(message.data));
-    source.addEventListener('error', () => {
-      suspect();
-      onState?.(false);
-      // While it is CONNECTING the browser retries by itself; CLOSED (an answer other than a stream) it never does.
-      if (source?.readyState !== EventSource.CLOSED) return;
-      timer = setTimeout(again, retryDelayMs(failures));
-      failures += 1;
-    });
-  };
-  // An EventSource cannot refresh the session; an ordinary request does.
-  const again = () => {
-    if (!closed) client.fetchQuery({ ...customerQuery, staleTime: 0 }).then(connect, connect);
-  };
-
-  connect();
-  return () => {
-    closed = true;
-    clearTimeout(timer);
-    source?.close();
-  };
-}
-
-export function retryDelayMs(failures: number): number {
-  return Math.min(FIRST_RETRY_MS * 2 ** failures, LONGEST_RETRY_MS);
-}
-
-/** Calls at once, then no more than once in each stretch of time, the last call included. */
-export function atMostEvery(ms: number, action: () => void): { call: () => void; cancel: () => void } {
+/** Calls at once, then no more than once in each stretch of time, the last call included, and once more if the action says so. */
+export function atMostEvery(ms: number, action: () => boolean | void): { call: () => void; cancel: () => void } {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let waiting = false;
   const end = () => {
@@ -115,7 +104,7 @@ export function atMostEvery(ms: number, action: () => void): { call: () => void;
       waiting = true;
       return;
     }
-    action();
+    waiting = action() === true;
     timer = setTimeout(end, ms);
   };
   return { call, cancel: () => clearTimeout(timer) };

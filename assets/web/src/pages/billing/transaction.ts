@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import { customerQuery } from '../../server/queries';
+import { refreshAccount } from '../../server/refresh';
 import { unlessGivenUp } from '../../wallet/cancel';
 import { signAs } from '../../wallet/session';
 import { WalletRefusal } from '../../wallet/standard';
@@ -34,9 +35,6 @@ export function useTransaction(onCredited?: () => void): Flow {
   const [step, setStep] = useState<Waiting>();
   const [digest, setDigest] = useState<string>();
   const asking = useRef<AbortController>(undefined);
-  const refresh = () => {
-    for (const part of ['billing', 'customer', 'services']) void client.invalidateQueries({ queryKey: [part] });
-  };
 
   const sign = async (transaction: Transaction) => {
     const { content } = transaction;
@@ -59,7 +57,7 @@ export function useTransaction(onCredited?: () => void): Flow {
       return sign(await ask(api.POST('/api/billing/escrow/transactions', { body: wish })));
     },
     onError: () => setStep(undefined),
-    onSettled: refresh,
+    onSettled: () => refreshAccount(client),
   });
   const watched = useQuery({
     queryKey: ['transaction', digest],
@@ -71,7 +69,7 @@ export function useTransaction(onCredited?: () => void): Flow {
   const state = transaction?.state;
   useEffect(() => {
     if (state === undefined || !OVER.has(state)) return;
-    for (const part of ['billing', 'customer', 'services']) void client.invalidateQueries({ queryKey: [part] });
+    refreshAccount(client);
     if (state === 'credited') onCredited?.();
     // Once for each transaction: what is called may be another function at every drawing.
     // oxlint-disable-next-line react-hooks/exhaustive-deps

@@ -6,6 +6,7 @@ import type { ServiceName } from '../../server/names';
 import type { Service } from '../../server/queries';
 import { SERVICE_LABEL, tierLabel } from '../../server/names';
 import { serviceQuery } from '../../server/queries';
+import { refreshAccount } from '../../server/refresh';
 import { toast } from '../../ui/toasts';
 
 export type ServiceAction =
@@ -19,7 +20,7 @@ export function useServiceAction(service: ServiceName, onDone?: (after: Service)
     mutationFn: (action: ServiceAction) => act(service, action),
     onSuccess: (after, action) => {
       client.setQueryData(serviceQuery(service).queryKey, after);
-      for (const part of ['services', 'billing', 'customer']) void client.invalidateQueries({ queryKey: [part] });
+      refreshAccount(client);
       toast(doneText(SERVICE_LABEL[service], action));
       onDone?.(after);
     },

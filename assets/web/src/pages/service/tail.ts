@@ -2,7 +2,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import type { Schemas } from '../../server/api';
-import { openStream } from '../../server/live';
+import { openStream } from '../../server/stream';
 import type { ServiceName } from '../../server/names';
 
 export type LoggedRequest = Schemas['TrafficRequest'];
