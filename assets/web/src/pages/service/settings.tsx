@@ -13,8 +13,10 @@ import { Checkbox, TextArea } from '../../ui/Field';
 import { Loaded } from '../../ui/Loaded';
 import { Panel } from '../../ui/Panel';
 import { Problem } from '../../ui/Problem';
-import { Settings } from 'lucide-react';
+import { Settings as SettingsIcon } from 'lucide-react';
 import { useServiceAction } from './mutations';
+import type { Edits, Field, Settings } from './settingsEdit';
+import { changeOf, changedElsewhere, changedFields, entriesOf, settingsOf, shown, typed, without } from './settingsEdit';
 
 export function ServiceSettings() {
   const { service: name } = useParams({ from: '/account/services/$service' });
@@ -24,33 +26,36 @@ export function ServiceSettings() {
       {(service) =>
         service.state === 'not_provisioned' ? (
           <Panel title="Settings">
-            <Empty Icon={Settings} title="Nothing to set yet">
+            <Empty Icon={SettingsIcon} title="Nothing to set yet">
               Subscribe first; then burst and the IP allowlist are set here.
             </Empty>
           </Panel>
         ) : (
-          <Form key={`${service.burst} ${service.ip_allowlist_enabled} ${service.ip_allowlist.join()}`} name={name} service={service} />
+          <Form key={name} name={name} service={service} />
         )
       }
     </Loaded>
   );
 }
 
+/** What is typed stays, whatever changes elsewhere meanwhile. */
 function Form({ name, service }: { name: ServiceName; service: Service }) {
-  const [burst, setBurst] = useState(service.burst);
-  const [listOn, setListOn] = useState(service.ip_allowlist_enabled);
-  const [list, setList] = useState(service.ip_allowlist.join('\n'));
+  const [edits, setEdits] = useState<Edits>({});
   const config = useQuery(configQuery).data;
   const save = useServiceAction(name);
-  const entries = list.split(/[\s,]+/).filter((entry) => entry !== '');
-  const changed = burst !== service.burst || listOn !== service.ip_allowlist_enabled || entries.join() !== service.ip_allowlist.join();
+  const inForce = settingsOf(service);
+  const { burst, ip_allowlist_enabled: listOn, ip_allowlist: list } = shown(edits, inForce);
+  const changed = changedFields(edits, inForce);
+  const elsewhere = changedElsewhere(edits, inForce);
   const small = service.tier === 'starter';
+  const set = <F extends Field>(field: F, value: Settings[F]) => setEdits((before) => typed(before, inForce, field, value));
   return (
     <form
       className="grid gap-6"
       onSubmit={(event) => {
         event.preventDefault();
-        save.mutate({ do: 'settings', change: { burst, ip_allowlist_enabled: listOn, ip_allowlist: entries } });
+        const sent = edits;
+        save.mutate({ do: 'settings', change: changeOf(edits, inForce) }, { onSuccess: () => setEdits((now) => without(now, changed, sent)) });
       }}
     >
       {small && (
@@ -65,7 +70,7 @@ function Form({ name, service }: { name: ServiceName; service: Service }) {
             hint="As far as there is room. They are billed like others; without burst they are refused with 429 and cost nothing."
             checked={burst}
             disabled={small && !service.burst}
-            onChange={setBurst}
+            onChange={(on) => set('burst', on)}
           />
           <Messages error={save.error} field="burst" />
         </div>
@@ -77,12 +82,12 @@ function Form({ name, service }: { name: ServiceName; service: Service }) {
             hint="Requests from elsewhere are refused with 403 and cost nothing."
             checked={listOn}
             disabled={small && !service.ip_allowlist_enabled}
-            onChange={setListOn}
+            onChange={(on) => set('ip_allowlist_enabled', on)}
           />
           <TextArea
             label="Addresses"
             value={list}
-            onChange={setList}
+            onChange={(text) => set('ip_allowlist', text)}
             placeholder={'203.0.113.7\n198.51.100.0/24\n2001:db8::/48'}
             disabled={small}
             errors={fieldMessages(save.error, 'ip_allowlist')}
@@ -90,17 +95,27 @@ function Form({ name, service }: { name: ServiceName; service: Service }) {
           />
         </div>
       </Panel>
+      {elsewhere.length > 0 && !save.isPending && (
+        <Banner tone="warn" role="status" title="Changed elsewhere" action={<Button onClick={() => setEdits((now) => without(now, elsewhere))}>Take what is in force</Button>}>
+          <p>What you typed is kept, and replaces this when you save:</p>
+          <ul className="list-disc pl-5">
+            {elsewhere.map((field) => (
+              <li key={field} className="break-words">
+                {inForceText(field, inForce)}
+              </li>
+            ))}
+          </ul>
+        </Banner>
+      )}
       <Problem error={save.error} />
       <div className="flex gap-2">
-        <Button type="submit" kind="primary" busy={save.isPending} disabled={!changed}>
+        <Button type="submit" kind="primary" busy={save.isPending} disabled={changed.length === 0}>
           Save settings
         </Button>
-        {changed && (
+        {changed.length > 0 && (
           <Button
             onClick={() => {
-              setBurst(service.burst);
-              setListOn(service.ip_allowlist_enabled);
-              setList(service.ip_allowlist.join('\n'));
+              setEdits({});
               save.reset();
             }}
           >
@@ -110,6 +125,17 @@ function Form({ name, service }: { name: ServiceName; service: Service }) {
       </div>
     </form>
   );
+}
+
+function inForceText(field: Field, inForce: Settings): string {
+  switch (field) {
+    case 'burst':
+      return `Burst is ${inForce.burst ? 'on' : 'off'}`;
+    case 'ip_allowlist_enabled':
+      return `The IP allowlist is ${inForce.ip_allowlist_enabled ? 'on' : 'off'}`;
+    case 'ip_allowlist':
+      return `Addresses: ${entriesOf(inForce.ip_allowlist).join(', ') || 'none'}`;
+  }
 }
 
 function Messages({ error, field }: { error: Error | null; field: string }) {
