@@ -1,6 +1,6 @@
 import { Outlet } from '@tanstack/react-router';
 import { Menu as MenuIcon, X } from 'lucide-react';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { useLive } from '../server/live';
 import { Brand } from '../ui/Brand';
 import { ThemeSwitch } from '../ui/ThemeSwitch';
@@ -10,11 +10,14 @@ import { LostBanner } from './LostBanner';
 import { Navigation } from './Navigation';
 import { NoticesMenu } from './NoticesMenu';
 import { Toasts } from './Toasts';
+import { useArrival } from './useArrival';
 import { WalletMenu } from './WalletMenu';
 
 /** What surrounds every page of the account: navigation at the left (behind a button on narrow screens), a slim bar on top. */
 export function Shell() {
   const isLive = useLive();
+  const content = useRef<HTMLElement>(null);
+  const arrivedAt = useArrival(content);
   const [open, setOpen] = useState(false);
   const close = () => setOpen(false);
   const ToggleIcon = open ? X : MenuIcon;
@@ -64,7 +67,10 @@ export function Shell() {
           </div>
         </header>
         <LostBanner />
-        <main id="content" tabIndex={-1} className="outline-none">
+        <p role="status" className="sr-only">
+          {arrivedAt}
+        </p>
+        <main ref={content} id="content" tabIndex={-1} className="outline-none">
           <AccountBanners />
           <Outlet />
         </main>

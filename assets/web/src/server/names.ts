@@ -2,6 +2,11 @@
 export const SERVICES = ['seal', 'grpc', 'graphql'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 export const SERVICE_LABEL: Record<ServiceName, string> = { seal: 'Seal', grpc: 'gRPC', graphql: 'GraphQL' };
+export const SERVICE_ABOUT: Record<ServiceName, string> = {
+  seal: 'Key servers that give out decryption keys by access rules on Sui.',
+  grpc: 'Sui full nodes by gRPC: read, simulate, execute and subscribe.',
+  graphql: 'Sui’s GraphQL: objects, history and packages in one query.',
+};
 export const TIERS = ['starter', 'pro', 'enterprise'] as const;
 export type Tier = (typeof TIERS)[number];
 export const TIER_LABEL: Record<Tier, string> = { starter: 'Starter', pro: 'Pro', enterprise: 'Enterprise' };

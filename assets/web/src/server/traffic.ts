@@ -63,6 +63,7 @@ export const CLASS_FILTERS = [
   { value: 'dropped_per_ip', label: 'Limited by address' },
   { value: 'denied', label: 'Refused' },
   { value: 'unavailable', label: 'Unavailable' },
+  { value: 'none', label: 'Other' },
 ] as const;
 
 function sumOf(series: Schemas['TrafficSeries'], names: readonly string[]): number[] {

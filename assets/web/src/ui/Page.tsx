@@ -5,6 +5,8 @@ interface PageProps {
   /** The group that the page belongs to. */
   eyebrow: ReactNode;
   title: string;
+  /** What of it is shown, such as a tab; for the browser's title. */
+  part?: string | undefined;
   /** One sentence. */
   about: ReactNode;
   actions?: ReactNode;
@@ -13,10 +15,10 @@ interface PageProps {
   children: ReactNode;
 }
 
-export function Page({ eyebrow, title, about, actions, tabs, children }: PageProps) {
+export function Page({ eyebrow, title, part, about, actions, tabs, children }: PageProps) {
   useEffect(() => {
-    document.title = `${title} · suiftly`;
-  }, [title]);
+    document.title = [...(part === undefined ? [] : [part]), title, 'suiftly'].join(' · ');
+  }, [part, title]);
   return (
     <div className="mx-auto max-w-[1200px] px-4 pb-20 pt-8 lg:px-8">
       <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-3 lg:flex-nowrap">

@@ -2,14 +2,15 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp, ChevronsUpDown } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { memo, useRef, useState } from 'react';
+import { order } from './order';
 
 export interface Column<T> {
   name: string;
   /** Numbers stand at the right. */
   right?: true;
   cell: (row: T) => ReactNode;
-  /** What the column is sorted by, if it can be. */
-  by?: (row: T) => string | number;
+  /** What the column is sorted by, if it can be; rows without it come after all others, as a time that never comes. */
+  by?: (row: T) => string | number | undefined;
   /** Left out on narrow screens. */
   wide?: true;
   hideName?: true;
@@ -155,8 +156,4 @@ function RowCells<T>({ row, columns, onOpen, dense }: RowProps<T>) {
       ))}
     </tr>
   );
-}
-
-function order(a: string | number, b: string | number): number {
-  return typeof a === 'number' && typeof b === 'number' ? a - b : String(a).localeCompare(String(b));
 }

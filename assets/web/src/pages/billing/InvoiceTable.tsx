@@ -56,7 +56,7 @@ const COLUMNS: Column<Invoice>[] = [
   {
     name: 'Issued',
     wide: true,
-    by: ({ issued_at: at }) => at ?? '~',
+    by: ({ issued_at: at }) => at,
     cell: ({ issued_at: at }) => (at === undefined ? <span className="text-muted">On the 1st</span> : <Time at={at} show="day" />),
   },
   { name: 'State', by: ({ state }) => state, cell: ({ state }) => <StateBadge state={state} /> },

@@ -93,7 +93,7 @@ const COLUMNS: Column<Credit>[] = [
   {
     name: 'Expires',
     wide: true,
-    by: ({ expires_at: at }) => at ?? '~',
+    by: ({ expires_at: at }) => at,
     cell: ({ expires_at: at }) => (at === undefined ? <span className="text-muted">Never</span> : <Time at={at} show="day" />),
   },
   { name: 'Granted', right: true, wide: true, by: (row) => row.granted_micros, cell: (row) => <Money micros={row.granted_micros} /> },

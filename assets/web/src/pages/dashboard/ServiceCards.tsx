@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { formatCount, formatMoney, formatShare } from '../../format';
 import type { ServiceName } from '../../server/names';
 import type { Service } from '../../server/queries';
-import { isServiceName, serviceLabel, tierLabel } from '../../server/names';
+import { SERVICE_ABOUT, isServiceName, serviceLabel, tierLabel } from '../../server/names';
 import { configQuery, isUpdating, seriesQuery, summaryQuery } from '../../server/queries';
 import { dollars } from '../../server/config';
 import { allRequests } from '../../server/traffic';
@@ -14,12 +14,6 @@ import { Boxes, NumberLine } from '../../ui/Skeleton';
 import { Sparkline } from '../../ui/Sparkline';
 import { Updating } from '../../ui/Updating';
 import { StateBadge } from '../../ui/StateBadge';
-
-const ABOUT: Record<ServiceName, string> = {
-  seal: 'Key servers for encrypting data with access rules on Sui.',
-  grpc: 'Sui full nodes by gRPC: read, simulate, execute, subscribe.',
-  graphql: 'Sui’s GraphQL: objects, history and packages in one query.',
-};
 
 export function ServiceCards({ query }: { query: UseQueryResult<Service[]> }) {
   return (
@@ -60,7 +54,7 @@ function Offer({ name }: { name: ServiceName }) {
   const config = useQuery(configQuery).data;
   return (
     <>
-      <p className="mt-2 text-[13px] text-pretty text-muted">{ABOUT[name]}</p>
+      <p className="mt-2 text-[13px] text-pretty text-muted">{SERVICE_ABOUT[name]}</p>
       <div className="mt-auto flex items-center justify-between gap-3 pt-5">
         <span className="text-[13px] text-muted">{config === undefined ? '' : `from ${formatMoney(dollars(config, 'fsubs_usd_sta'))} a month`}</span>
         <Link to="/services/$service" params={{ service: name }} className={buttonClass()}>

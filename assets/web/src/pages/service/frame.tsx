@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link, Outlet, useParams } from '@tanstack/react-router';
+import { Link, Outlet, useParams, useRouterState } from '@tanstack/react-router';
 import type { ServiceName } from '../../server/names';
-import { SERVICE_LABEL, tierLabel } from '../../server/names';
+import { SERVICE_ABOUT, SERVICE_LABEL, tierLabel } from '../../server/names';
 import { billingQuery, isUpdating, serviceQuery } from '../../server/queries';
 import { Banner } from '../../ui/Banner';
 import { Page } from '../../ui/Page';
@@ -10,12 +10,6 @@ import { StateBadge } from '../../ui/StateBadge';
 import { Updating } from '../../ui/Updating';
 import { TAB, TAB_ACTIVE, Tabs } from '../../ui/Tabs';
 import { PowerButton } from './PowerButton';
-
-const ABOUT: Record<ServiceName, string> = {
-  seal: 'Key servers that give out decryption keys by access rules on Sui.',
-  grpc: 'Sui full nodes by gRPC: read, simulate, execute and subscribe.',
-  graphql: 'Sui’s GraphQL: objects, history and packages in one query.',
-};
 
 /** What the tabs of a service have in common: its name, state, what is wrong with it, and the tabs. */
 export function ServiceFrame() {
@@ -28,6 +22,7 @@ export function ServiceFrame() {
     <Page
       eyebrow="Services"
       title={SERVICE_LABEL[name]}
+      part={useTab(name)}
       about={
         subscribed && service.tier !== undefined ? (
           <span className="flex flex-wrap items-center gap-x-4 gap-y-1">
@@ -36,7 +31,7 @@ export function ServiceFrame() {
             {isUpdating(service) && <Updating />}
           </span>
         ) : (
-          ABOUT[name]
+          SERVICE_ABOUT[name]
         )
       }
       actions={subscribed ? <PowerButton name={name} service={service} /> : undefined}
@@ -50,43 +45,31 @@ export function ServiceFrame() {
   );
 }
 
+const TABS = [
+  { to: '/services/$service', label: 'Overview' },
+  { to: '/services/$service/traffic', label: 'Traffic' },
+  { to: '/services/$service/keys', label: 'API keys' },
+  { to: '/services/$service/seal-keys', label: 'Seal keys' },
+  { to: '/services/$service/logs', label: 'Logs' },
+  { to: '/services/$service/settings', label: 'Settings' },
+] as const;
+
 function ServiceTabs({ name }: { name: ServiceName }) {
-  const params = { service: name };
-  const shared = { params, className: TAB, activeProps: TAB_ACTIVE, activeOptions: { includeSearch: false } } as const;
   return (
     <Tabs label={`${SERVICE_LABEL[name]} pages`}>
-      <li>
-        <Link to="/services/$service" {...shared} activeOptions={{ exact: true, includeSearch: false }}>
-          Overview
-        </Link>
-      </li>
-      <li>
-        <Link to="/services/$service/traffic" {...shared}>
-          Traffic
-        </Link>
-      </li>
-      <li>
-        <Link to="/services/$service/keys" {...shared}>
-          API keys
-        </Link>
-      </li>
-      {name === 'seal' && (
-        <li>
-          <Link to="/services/$service/seal-keys" {...shared}>
-            Seal keys
+      {TABS.filter(({ label }) => label !== 'Seal keys' || name === 'seal').map(({ to, label }) => (
+        <li key={to}>
+          <Link to={to} params={{ service: name }} className={TAB} activeProps={TAB_ACTIVE} activeOptions={{ exact: to === '/services/$service', includeSearch: false }}>
+            {label}
           </Link>
         </li>
-      )}
-      <li>
-        <Link to="/services/$service/logs" {...shared}>
-          Logs
-        </Link>
-      </li>
-      <li>
-        <Link to="/services/$service/settings" {...shared}>
-          Settings
-        </Link>
-      </li>
+      ))}
     </Tabs>
   );
+}
+
+/** The tab that is open. */
+function useTab(name: ServiceName): string | undefined {
+  const path = useRouterState({ select: ({ location }) => location.pathname });
+  return TABS.find(({ to }) => to.replace('$service', name) === path)?.label;
 }

@@ -185,15 +185,21 @@ function Filters({ name, search, onChange }: FiltersProps) {
         <TextField label={<span className="sr-only">Path begins with</span>} placeholder="Path begins with …" value={path} onChange={setPath} onBlur={() => path !== applied && set({ path })} />
       </form>
       <div className="w-36">
-        <Select label="Class" hideLabel value={search.class ?? ''} options={CLASSES} onChange={(value) => set({ class: value })} />
+        <Select label="Class" hideLabel value={isOneOf(CLASSES, search.class) ? search.class : ''} options={CLASSES} onChange={(value) => set({ class: value })} />
       </div>
       <div className="w-32">
-        <Select label="Status" hideLabel value={STATUSES.some(({ value }) => value === search.status) ? (search.status ?? '') : ''} options={STATUSES} onChange={(value) => set({ status: value })} />
+        <Select label="Status" hideLabel value={isOneOf(STATUSES, search.status) ? search.status : ''} options={STATUSES} onChange={(value) => set({ status: value })} />
       </div>
       {search.key !== undefined && <Chip text={<>Key {keyName(search.key)}</>} onRemove={() => set({ key: '' })} />}
-      {search.status !== undefined && !STATUSES.some(({ value }) => value === search.status) && <Chip text={<>Status {search.status}</>} onRemove={() => set({ status: '' })} />}
+      {search.class !== undefined && !isOneOf(CLASSES, search.class) && <Chip text={<>Class {search.class}</>} onRemove={() => set({ class: '' })} />}
+      {search.status !== undefined && !isOneOf(STATUSES, search.status) && <Chip text={<>Status {search.status}</>} onRemove={() => set({ status: '' })} />}
     </div>
   );
+}
+
+/** Addresses filter by more than the lists offer. */
+function isOneOf(options: readonly { value: string }[], word: string | undefined): word is string {
+  return options.some(({ value }) => value === word);
 }
 
 function Chip({ text, onRemove }: { text: React.ReactNode; onRemove: () => void }) {
