@@ -5,6 +5,7 @@ import { api, ask } from '../server/api';
 import { noticeInvoice, noticeText } from '../server/notices';
 import { noticesQuery } from '../server/queries';
 import { Button } from '../ui/Button';
+import { Old } from '../ui/Loaded';
 import { Menu } from '../ui/Menu';
 import { Problem } from '../ui/Problem';
 import { Time } from '../ui/Time';
@@ -52,6 +53,7 @@ export function NoticesMenu() {
               <Problem error={read.error} {...(newest === undefined ? {} : { onRetry: () => read.mutate(newest) })} />
             )}
           </div>
+          <Old query={query} />
           <ul className="max-h-96 overflow-y-auto border-t border-line">
             {(notices?.items ?? []).map((notice) => {
               const invoice = noticeInvoice(notice);

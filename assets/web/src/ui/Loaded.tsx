@@ -1,4 +1,3 @@
-import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { isWorthAskingAgain } from '../server/askAgain';
 import { Button } from './Button';
@@ -6,8 +5,18 @@ import { Problem } from './Problem';
 import { Lines } from './Skeleton';
 import { Time } from './Time';
 
+/** What is asked for: one answer, or one page after the other. */
+export interface Asked<T> {
+  data: T | undefined;
+  error: Error | null;
+  isError: boolean;
+  isFetching: boolean;
+  dataUpdatedAt: number;
+  refetch: () => Promise<unknown>;
+}
+
 interface LoadedProps<T> {
-  query: UseQueryResult<T>;
+  query: Asked<T>;
   /** Stands in while nothing is known yet; as tall as what follows. */
   skeleton?: ReactNode;
   children: (value: T) => ReactNode;
@@ -18,7 +27,7 @@ export function Loaded<T>({ query, skeleton, children }: LoadedProps<T>) {
   if (query.data !== undefined) {
     return (
       <>
-        {query.isError && <Old query={query} />}
+        <Old query={query} />
         {children(query.data)}
       </>
     );
@@ -27,7 +36,9 @@ export function Loaded<T>({ query, skeleton, children }: LoadedProps<T>) {
   return skeleton ?? <Lines />;
 }
 
-function Old({ query }: { query: UseQueryResult }) {
+/** A mark for what was asked for again in vain; nothing if the last answer is the newest. */
+export function Old({ query }: { query: Asked<unknown> }) {
+  if (query.data === undefined || !query.isError) return null;
   return (
     <p role="status" className="flex flex-wrap items-center gap-x-2 px-4 py-2 text-xs text-warn sm:px-5">
       <span>

@@ -4,14 +4,13 @@ import { Activity as ActivityIcon } from 'lucide-react';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import { everyItem } from '../../server/pages';
-import { Button } from '../../ui/Button';
 import { CsvButton } from '../../ui/CsvButton';
 import { Copy } from '../../ui/Copy';
 import { Empty } from '../../ui/Empty';
 import { TextField } from '../../ui/Field';
 import { Page } from '../../ui/Page';
+import { PagedList, rowsOf } from '../../ui/PagedList';
 import { Panel } from '../../ui/Panel';
-import { Problem } from '../../ui/Problem';
 import { Lines } from '../../ui/Skeleton';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
@@ -33,8 +32,7 @@ export function ActivityPage() {
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor,
   });
-  const all = pages.data?.pages.flatMap(({ items }) => items) ?? [];
-  const rows = found(all, find);
+  const rows = found(rowsOf(pages), find);
   return (
     <Page
       eyebrow="Account"
@@ -59,32 +57,21 @@ export function ActivityPage() {
         />
       </div>
       <Panel title="Activity" aside={pages.hasNextPage && find !== '' ? <span className="text-xs text-muted">Looked for in what is loaded</span> : undefined}>
-        {pages.isError && pages.data === undefined ? (
-          <div className="p-4">
-            <Problem error={pages.error} onRetry={() => void pages.refetch()} />
-          </div>
-        ) : pages.data === undefined ? (
-          <Lines rows={8} />
-        ) : (
-          <Table
-            caption="Activity"
-            columns={COLUMNS}
-            rows={rows}
-            rowKey={({ activity_id: id }) => String(id)}
-            empty={
-              <Empty Icon={ActivityIcon} title={find === '' ? 'Nothing was done yet' : 'Nothing like that'}>
-                {find === '' ? 'Signing in, keys, settings and payments appear here.' : 'Try another word, or load older entries.'}
-              </Empty>
-            }
-          />
-        )}
-        {pages.hasNextPage && (
-          <div className="border-t border-line p-3 text-center">
-            <Button busy={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-              Load older ones
-            </Button>
-          </div>
-        )}
+        <PagedList pages={pages} skeleton={<Lines rows={8} />}>
+          {() => (
+            <Table
+              caption="Activity"
+              columns={COLUMNS}
+              rows={rows}
+              rowKey={({ activity_id: id }) => String(id)}
+              empty={
+                <Empty Icon={ActivityIcon} title={find === '' ? 'Nothing was done yet' : 'Nothing like that'}>
+                  {find === '' ? 'Signing in, keys, settings and payments appear here.' : 'Try another word, or load older entries.'}
+                </Empty>
+              }
+            />
+          )}
+        </PagedList>
       </Panel>
     </Page>
   );

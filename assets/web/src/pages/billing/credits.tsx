@@ -4,13 +4,11 @@ import { Gift } from 'lucide-react';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import { billingQuery } from '../../server/queries';
-import { Button } from '../../ui/Button';
 import { Empty } from '../../ui/Empty';
 import { Money } from '../../ui/Money';
 import { Page } from '../../ui/Page';
+import { PagedList } from '../../ui/PagedList';
 import { Panel } from '../../ui/Panel';
-import { Problem } from '../../ui/Problem';
-import { Lines } from '../../ui/Skeleton';
 import { StateBadge } from '../../ui/StateBadge';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
@@ -39,32 +37,21 @@ export function CreditsPage() {
           )
         }
       >
-        {pages.isError && pages.data === undefined ? (
-          <div className="p-4">
-            <Problem error={pages.error} onRetry={() => void pages.refetch()} />
-          </div>
-        ) : pages.data === undefined ? (
-          <Lines />
-        ) : (
-          <Table
-            caption="Credits"
-            columns={COLUMNS}
-            rows={pages.data.pages.flatMap(({ items }) => items)}
-            rowKey={({ credit_id: id }) => String(id)}
-            empty={
-              <Empty Icon={Gift} title="No credits">
-                When you subscribe during a month, the days before come back as credit.
-              </Empty>
-            }
-          />
-        )}
-        {pages.hasNextPage && (
-          <div className="border-t border-line p-3 text-center">
-            <Button busy={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-              Load older ones
-            </Button>
-          </div>
-        )}
+        <PagedList pages={pages}>
+          {(rows) => (
+            <Table
+              caption="Credits"
+              columns={COLUMNS}
+              rows={rows}
+              rowKey={({ credit_id: id }) => String(id)}
+              empty={
+                <Empty Icon={Gift} title="No credits">
+                  When you subscribe during a month, the days before come back as credit.
+                </Empty>
+              }
+            />
+          )}
+        </PagedList>
       </Panel>
     </Page>
   );

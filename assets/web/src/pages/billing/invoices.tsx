@@ -2,10 +2,9 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import type { InvoicesSearch } from '../../search';
 import { api, ask } from '../../server/api';
-import { Button } from '../../ui/Button';
 import { Page } from '../../ui/Page';
+import { PagedList } from '../../ui/PagedList';
 import { Panel } from '../../ui/Panel';
-import { Problem } from '../../ui/Problem';
 import { Segments } from '../../ui/Segments';
 import { Lines } from '../../ui/Skeleton';
 import { InvoiceTable } from './InvoiceTable';
@@ -39,22 +38,9 @@ export function InvoicesPage() {
         title="Invoices"
         aside={<Segments label="State" value={state ?? 'all'} options={STATES} onChange={(next) => void navigate({ search: next === 'all' ? {} : { state: next }, replace: true })} />}
       >
-        {pages.isError && pages.data === undefined ? (
-          <div className="p-4">
-            <Problem error={pages.error} onRetry={() => void pages.refetch()} />
-          </div>
-        ) : pages.data === undefined ? (
-          <Lines rows={6} />
-        ) : (
-          <InvoiceTable rows={pages.data.pages.flatMap(({ items }) => items)} />
-        )}
-        {pages.hasNextPage && (
-          <div className="border-t border-line p-3 text-center">
-            <Button busy={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-              Load older ones
-            </Button>
-          </div>
-        )}
+        <PagedList pages={pages} skeleton={<Lines rows={6} />}>
+          {(rows) => <InvoiceTable rows={rows} />}
+        </PagedList>
       </Panel>
     </Page>
   );

@@ -1,4 +1,3 @@
-import type { UseQueryResult } from '@tanstack/react-query';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Receipt } from 'lucide-react';
@@ -20,7 +19,7 @@ import { Time } from '../../ui/Time';
 import { InvoiceLines } from './InvoiceLines';
 import { InvoiceTable } from './InvoiceTable';
 import { SpendCapPanel } from './SpendCapPanel';
-import { invoiceQuery, invoicesQuery } from './queries';
+import { invoiceQuery, latestInvoicesQuery } from './queries';
 
 type Billing = Schemas['BillingOverview'];
 
@@ -36,13 +35,13 @@ export function BillingPage() {
       }
     >
       <Loaded query={billing} skeleton={<Boxes count={2} height={160} className="grid gap-6" />}>
-        {(value) => <Overview billing={value} query={billing} />}
+        {(value) => <Overview billing={value} />}
       </Loaded>
     </Page>
   );
 }
 
-function Overview({ billing }: { billing: Billing; query: UseQueryResult<Billing> }) {
+function Overview({ billing }: { billing: Billing }) {
   return (
     <>
       {billing.is_simulated_chain && (
@@ -192,7 +191,7 @@ function Methods({ billing }: { billing: Billing }) {
 }
 
 function Recent() {
-  const invoices = useQuery(invoicesQuery(undefined, 6));
+  const invoices = useQuery(latestInvoicesQuery);
   return (
     <Panel
       title="Latest invoices"

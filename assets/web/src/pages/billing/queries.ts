@@ -1,5 +1,4 @@
 import { queryOptions } from '@tanstack/react-query';
-import type { InvoicesSearch } from '../../search';
 import { api, ask } from '../../server/api';
 
 export function invoiceQuery(invoice: string) {
@@ -9,9 +8,8 @@ export function invoiceQuery(invoice: string) {
   });
 }
 
-export function invoicesQuery(state: InvoicesSearch['state'], limit: number) {
-  return queryOptions({
-    queryKey: ['billing', 'invoices', state ?? '', limit],
-    queryFn: ({ signal }) => ask(api.GET('/api/billing/invoices', { params: { query: { limit, ...(state === undefined ? {} : { state }) } }, signal })),
-  });
-}
+/** For an overview; the draft is one of them. */
+export const latestInvoicesQuery = queryOptions({
+  queryKey: ['billing', 'invoices', 'latest'],
+  queryFn: ({ signal }) => ask(api.GET('/api/billing/invoices', { params: { query: { limit: 6 } }, signal })),
+});

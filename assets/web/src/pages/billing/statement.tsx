@@ -4,13 +4,12 @@ import { BookOpen } from 'lucide-react';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import { everyItem } from '../../server/pages';
-import { Button } from '../../ui/Button';
 import { CsvButton } from '../../ui/CsvButton';
 import { Empty } from '../../ui/Empty';
 import { Money } from '../../ui/Money';
 import { Page } from '../../ui/Page';
+import { PagedList, rowsOf } from '../../ui/PagedList';
 import { Panel } from '../../ui/Panel';
-import { Problem } from '../../ui/Problem';
 import { Lines } from '../../ui/Skeleton';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
@@ -30,41 +29,29 @@ export function StatementPage() {
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor,
   });
-  const rows = pages.data?.pages.flatMap(({ items }) => items) ?? [];
   return (
     <Page
       eyebrow="Billing & payments"
       title="Statement"
       about="Everything that happened to your money, newest first, from double-entry books that cannot be changed."
-      actions={<CsvButton name="statement.csv" header={FILE_COLUMNS} disabled={rows.length === 0} rows={async () => (await everyItem(entriesFrom)).map(cellsOf)} />}
+      actions={<CsvButton name="statement.csv" header={FILE_COLUMNS} disabled={rowsOf(pages).length === 0} rows={async () => (await everyItem(entriesFrom)).map(cellsOf)} />}
     >
       <Panel title="Entries">
-        {pages.isError && pages.data === undefined ? (
-          <div className="p-4">
-            <Problem error={pages.error} onRetry={() => void pages.refetch()} />
-          </div>
-        ) : pages.data === undefined ? (
-          <Lines rows={8} />
-        ) : (
-          <Table
-            caption="Entries"
-            columns={COLUMNS}
-            rows={rows}
-            rowKey={({ entry_id: id }) => String(id)}
-            empty={
-              <Empty Icon={BookOpen} title="No entries yet">
-                Your first deposit is the first one.
-              </Empty>
-            }
-          />
-        )}
-        {pages.hasNextPage && (
-          <div className="border-t border-line p-3 text-center">
-            <Button busy={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-              Load older ones
-            </Button>
-          </div>
-        )}
+        <PagedList pages={pages} skeleton={<Lines rows={8} />}>
+          {(rows) => (
+            <Table
+              caption="Entries"
+              columns={COLUMNS}
+              rows={rows}
+              rowKey={({ entry_id: id }) => String(id)}
+              empty={
+                <Empty Icon={BookOpen} title="No entries yet">
+                  Your first deposit is the first one.
+                </Empty>
+              }
+            />
+          )}
+        </PagedList>
       </Panel>
     </Page>
   );

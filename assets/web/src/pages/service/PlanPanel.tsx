@@ -57,7 +57,7 @@ export function PlanPanel({ name, service }: { name: ServiceName; service: Servi
       </div>
       {choosing && (
         <Dialog title="Change tier" onClose={() => setChoosing(false)} wide>
-          <TierChoice name={name} service={service} action="change_tier" onDone={() => setChoosing(false)} />
+          <TierChoice name={name} service={service} onDone={() => setChoosing(false)} />
         </Dialog>
       )}
       {ending !== undefined && <PreviewDialog name={name} asked={{ action: ending }} onClose={() => setEnding(undefined)} />}

@@ -39,11 +39,10 @@ export function TierCards({ name, service }: { name: ServiceName; service: Servi
 interface TierChoiceProps {
   name: ServiceName;
   service: Service;
-  action: 'change_tier';
   onDone: () => void;
 }
 
-export function TierChoice({ name, service, action, onDone }: TierChoiceProps) {
+export function TierChoice({ name, service, onDone }: TierChoiceProps) {
   const [chosen, setChosen] = useState<Tier>();
   return (
     <>
@@ -51,7 +50,7 @@ export function TierChoice({ name, service, action, onDone }: TierChoiceProps) {
       {chosen !== undefined && (
         <PreviewDialog
           name={name}
-          asked={{ action, tier: chosen }}
+          asked={{ action: 'change_tier', tier: chosen }}
           onClose={() => setChosen(undefined)}
           onDone={() => {
             setChosen(undefined);

@@ -12,8 +12,10 @@ import { Button, buttonClass } from '../../ui/Button';
 import { Dot } from '../../ui/chart/Chart';
 import { Empty } from '../../ui/Empty';
 import { Select, TextField } from '../../ui/Field';
+import { Old } from '../../ui/Loaded';
+import type { Paged } from '../../ui/PagedList';
+import { MoreButton, PagedList, rowsOf } from '../../ui/PagedList';
 import { Panel } from '../../ui/Panel';
-import { Problem } from '../../ui/Problem';
 import { RangePicker } from '../../ui/RangePicker';
 import { Lines } from '../../ui/Skeleton';
 import type { Column } from '../../ui/Table';
@@ -61,7 +63,6 @@ export function ServiceLogs() {
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor,
   });
-  const rows = pages.data?.pages.flatMap(({ items }) => items) ?? [];
   return (
     <>
       <Filters name={name} search={search} onChange={go} />
@@ -69,38 +70,7 @@ export function ServiceLogs() {
         <TailPanel name={name} onStop={() => setTailing(false)} onOpen={(row) => go({ ...search, request: row.request_id })} />
       ) : (
         <Panel title="Requests" aside={<LogButtons filter={filter} onTail={() => setTailing(true)} />}>
-          {pages.isError && rows.length === 0 ? (
-            <div className="p-4">
-              <Problem error={pages.error} onRetry={() => void pages.refetch()} />
-            </div>
-          ) : pages.isPending ? (
-            <Lines rows={8} />
-          ) : (
-            <Table
-              caption="Requests"
-              dense
-              columns={COLUMNS}
-              rows={rows}
-              rowKey={keyOf}
-              onOpen={(row) => go({ ...search, request: row.request_id })}
-              empty={
-                pages.hasNextPage ? (
-                  <Empty Icon={ScrollText} title="None among the newest ones" action={<FurtherButton pages={pages}>Look further</FurtherButton>}>
-                    Older requests of this time were not looked through yet.
-                  </Empty>
-                ) : (
-                  <Empty Icon={ScrollText} title="No such requests" action={<Button onClick={() => go({})}>Reset the filters</Button>}>
-                    None in this time matches the filters.
-                  </Empty>
-                )
-              }
-            />
-          )}
-          {pages.hasNextPage && rows.length > 0 && (
-            <div className="border-t border-line p-3 text-center">
-              <FurtherButton pages={pages}>Load older ones</FurtherButton>
-            </div>
-          )}
+          <Found pages={pages} onOpen={(row) => go({ ...search, request: row.request_id })} onReset={() => go({})} />
         </Panel>
       )}
       {search.request !== undefined && (
@@ -116,16 +86,43 @@ export function ServiceLogs() {
   );
 }
 
-interface FurtherProps {
-  pages: { isFetchingNextPage: boolean; fetchNextPage: () => Promise<unknown> };
-  children: string;
+interface FoundProps {
+  pages: Paged<LoggedRequest>;
+  onOpen: (row: LoggedRequest) => void;
+  onReset: () => void;
 }
 
-function FurtherButton({ pages, children }: FurtherProps) {
+function Found({ pages, onOpen, onReset }: FoundProps) {
+  const rows = rowsOf(pages);
+  // A page may be empty and not the last: so many requests are looked through for each.
+  if (rows.length === 0 && pages.hasNextPage) {
+    return (
+      <>
+        <Old query={pages} />
+        <Empty Icon={ScrollText} title="None among the newest ones" action={<MoreButton pages={pages}>Look further</MoreButton>}>
+          Older requests of this time were not looked through yet.
+        </Empty>
+      </>
+    );
+  }
   return (
-    <Button busy={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-      {children}
-    </Button>
+    <PagedList pages={pages} skeleton={<Lines rows={8} />}>
+      {() => (
+        <Table
+          caption="Requests"
+          dense
+          columns={COLUMNS}
+          rows={rows}
+          rowKey={keyOf}
+          onOpen={onOpen}
+          empty={
+            <Empty Icon={ScrollText} title="No such requests" action={<Button onClick={onReset}>Reset the filters</Button>}>
+              None in this time matches the filters.
+            </Empty>
+          }
+        />
+      )}
+    </PagedList>
   );
 }
 

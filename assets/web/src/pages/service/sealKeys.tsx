@@ -11,6 +11,8 @@ import { Badge } from '../../ui/Badge';
 import { Button, buttonClass } from '../../ui/Button';
 import { Copy } from '../../ui/Copy';
 import { Empty } from '../../ui/Empty';
+import { Loaded } from '../../ui/Loaded';
+import { MoreButton, rowsOf } from '../../ui/PagedList';
 import { Panel } from '../../ui/Panel';
 import { Problem } from '../../ui/Problem';
 import { Boxes } from '../../ui/Skeleton';
@@ -37,7 +39,7 @@ export function SealKeysTab() {
     refetchInterval: ({ state }) => askAgainMs(state.error, state.data?.pages.some(({ items }) => items.some(isUnderWay)) === true ? WATCH_EVERY_MS : false),
   });
   const first = keys.data?.pages[0];
-  const rows = keys.data?.pages.flatMap(({ items }) => items) ?? [];
+  const rows = rowsOf(keys);
   if (service?.state === 'not_provisioned') return <NotSubscribed />;
   const create = (
     <Button
@@ -59,21 +61,21 @@ export function SealKeysTab() {
           {create}
         </div>
       )}
-      {keys.isError && keys.data === undefined && <Problem error={keys.error} onRetry={() => void keys.refetch()} />}
-      {keys.isPending && <Boxes count={2} height={180} className="grid gap-4" />}
-      {keys.data !== undefined && rows.length === 0 && (
-        <Panel title="Seal keys">
-          <Empty Icon={KeySquare} title="No Seal keys yet" action={create}>
-            A Seal key is registered on Sui and serves decryption keys for the packages that you name.
-          </Empty>
-        </Panel>
-      )}
-      {rows.map((key) => first !== undefined && <KeyCard key={key.seal_key_id} sealKey={key} included={first.included_packages} max={first.max_packages} />)}
-      {keys.hasNextPage && (
-        <Button busy={keys.isFetchingNextPage} onClick={() => void keys.fetchNextPage()}>
-          Load more
-        </Button>
-      )}
+      <Loaded query={keys} skeleton={<Boxes count={2} height={180} className="grid gap-4" />}>
+        {() => (
+          <>
+            {rows.length === 0 && (
+              <Panel title="Seal keys">
+                <Empty Icon={KeySquare} title="No Seal keys yet" action={create}>
+                  A Seal key is registered on Sui and serves decryption keys for the packages that you name.
+                </Empty>
+              </Panel>
+            )}
+            {rows.map((key) => first !== undefined && <KeyCard key={key.seal_key_id} sealKey={key} included={first.included_packages} max={first.max_packages} />)}
+          </>
+        )}
+      </Loaded>
+      {keys.hasNextPage && <MoreButton pages={keys}>Load more</MoreButton>}
       {creating && <CreateSealKey extra={first !== undefined && rows.length >= first.included} onClose={() => setCreating(false)} />}
     </>
   );

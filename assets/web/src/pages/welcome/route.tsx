@@ -6,7 +6,7 @@ import { useState } from 'react';
 import { formatCount } from '../../format';
 import type { ServiceName } from '../../server/names';
 import type { Service } from '../../server/queries';
-import { SERVICE_LABEL, isServiceName } from '../../server/names';
+import { SERVICES, SERVICE_LABEL, isServiceName } from '../../server/names';
 import { billingQuery, keysQuery, servicesQuery, summaryQuery } from '../../server/queries';
 import { Button, buttonClass } from '../../ui/Button';
 import { Loaded } from '../../ui/Loaded';
@@ -38,11 +38,7 @@ function StepsSkeleton() {
   return <Boxes count={5} height={72} className="grid gap-3" />;
 }
 
-const NAMES = [
-  { value: 'seal', label: 'Seal' },
-  { value: 'grpc', label: 'gRPC' },
-  { value: 'graphql', label: 'GraphQL' },
-] as const;
+const NAMES = SERVICES.map((value) => ({ value, label: SERVICE_LABEL[value] }));
 
 function Steps({ services }: { services: readonly Service[] }) {
   const first = services.find(({ state }) => state !== 'not_provisioned')?.service ?? 'seal';
