@@ -4,6 +4,7 @@ import { escrowSearch, loginSearch, logsSearch, trafficSearch } from './search';
 test('what an address does not say rightly is left out', () => {
   expect(logsSearch({ range: '7d', status: 404, path: '/v1', key: '', class: null, other: 'x' })).toEqual({ range: '7d', status: '404', path: '/v1' });
   expect(trafficSearch({ range: '2h', by: 'status', of: 'hosts' })).toEqual({ by: 'status' });
+  expect(trafficSearch({ from: '2026-11-01T00:00:00Z', to: null })).toEqual({ from: '2026-11-01T00:00:00Z' });
   expect(escrowSearch({ action: 'steal', amount: 12.5 })).toEqual({ amount: '12.5' });
 });
 

@@ -24,13 +24,17 @@ export function subscribeSearch({ tier }: Raw): SubscribeSearch {
 
 export interface TrafficSearch {
   range?: Range;
+  from?: string;
+  to?: string;
   by?: 'class' | 'status' | 'bandwidth';
   of?: 'paths' | 'keys' | 'client_ips' | 'statuses';
 }
 
-export function trafficSearch({ range, by, of }: Raw): TrafficSearch {
+export function trafficSearch({ range, from, to, by, of }: Raw): TrafficSearch {
   return defined({
     range: oneOf(RANGES, range),
+    from: text(from),
+    to: text(to),
     by: oneOf(['class', 'status', 'bandwidth'] as const, by),
     of: oneOf(['paths', 'keys', 'client_ips', 'statuses'] as const, of),
   });

@@ -3,7 +3,8 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/
 import type { Schemas } from './api';
 import { api, ask } from './api';
 import { askAgainMs } from './askAgain';
-import type { Range, ServiceName } from './names';
+import type { ServiceName } from './names';
+import type { Span } from './span';
 
 /** How often a service is asked for while gateways take over a change of it. */
 const WATCH_EVERY_MS = 1_000;
@@ -61,11 +62,8 @@ export const networkQuery = queryOptions({
   refetchInterval: ({ state }) => askAgainMs(state.error, 10_000),
 });
 
-/** What is looked at: a service or all, up to now. */
-export interface Stretch {
-  range: Range;
-  service?: ServiceName;
-}
+/** What is looked at: a service or all, in a stretch of time. */
+export type Stretch = Span & { service?: ServiceName };
 
 export function summaryQuery(stretch: Stretch) {
   return queryOptions({

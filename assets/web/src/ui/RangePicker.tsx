@@ -1,7 +1,7 @@
 import type { Range } from '../server/names';
 import { Segments } from './Segments';
 
-const OPTIONS: readonly { value: Range; label: string }[] = [
+export const RANGE_OPTIONS: readonly { value: Range; label: string }[] = [
   { value: '1h', label: '1 hour' },
   { value: '24h', label: '24 hours' },
   { value: '7d', label: '7 days' },
@@ -10,5 +10,5 @@ const OPTIONS: readonly { value: Range; label: string }[] = [
 ];
 
 export function RangePicker({ value, onChange }: { value: Range; onChange: (range: Range) => void }) {
-  return <Segments label="Time" value={value} options={OPTIONS} onChange={onChange} />;
+  return <Segments label="Time" value={value} options={RANGE_OPTIONS} onChange={onChange} />;
 }

@@ -7,6 +7,7 @@ import type { LogsSearch } from '../../search';
 import { api, ask } from '../../server/api';
 import type { ServiceName } from '../../server/names';
 import { useKeyNames } from '../../server/keyNames';
+import { spanOf } from '../../server/span';
 import { CLASS_FILTERS, classOf } from '../../server/traffic';
 import { Button, buttonClass } from '../../ui/Button';
 import { Dot } from '../../ui/chart/Chart';
@@ -16,11 +17,11 @@ import { Old } from '../../ui/Loaded';
 import type { Paged } from '../../ui/PagedList';
 import { MoreButton, PagedList, rowsOf } from '../../ui/PagedList';
 import { Panel } from '../../ui/Panel';
-import { RangePicker } from '../../ui/RangePicker';
 import { Lines } from '../../ui/Skeleton';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
+import { TimePicker } from '../../ui/TimePicker';
 import { RequestDialog } from './RequestDialog';
 import type { LoggedRequest } from './tail';
 import { useTail } from './tail';
@@ -36,11 +37,10 @@ const STATUSES = [
 ];
 
 /** A filter as the API takes it; without any time, the last day. */
-function asked(name: ServiceName, { range, from, to, class: kind, status, path, key }: LogsSearch) {
-  const time = from === undefined ? { range: range ?? ('24h' as const) } : { from, ...(to === undefined ? {} : { to }) };
+function asked(name: ServiceName, { class: kind, status, path, key, ...time }: LogsSearch) {
   return {
     service: name,
-    ...time,
+    ...spanOf(time),
     ...(kind === undefined ? {} : { class: kind }),
     ...(status === undefined ? {} : { status }),
     ...(path === undefined ? {} : { path }),
@@ -166,11 +166,13 @@ function Filters({ name, search, onChange }: FiltersProps) {
     onChange(Object.fromEntries(Object.entries({ ...search, ...change }).filter(([, value]) => value !== '' && value !== undefined)) as LogsSearch);
   return (
     <div className="flex flex-wrap items-end gap-3">
-      {search.from === undefined ? (
-        <RangePicker value={search.range ?? '24h'} onChange={(range) => set({ range })} />
-      ) : (
-        <Chip text={<>From <Time at={search.from} />{search.to !== undefined && <> to <Time at={search.to} /></>}</>} onRemove={() => set({ from: '', to: '' })} />
-      )}
+      <TimePicker
+        value={spanOf(search)}
+        onChange={(span) => {
+          const { range: _range, from: _from, to: _to, ...rest } = search;
+          onChange({ ...rest, ...span });
+        }}
+      />
       <form
         role="search"
         className="w-full sm:w-56"

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { Download, Radio } from 'lucide-react';
+import { CalendarX, Download, Radio } from 'lucide-react';
 import { formatBytes, formatCount, formatDuration, formatShare, formatShort } from '../../format';
 import type { TrafficSearch } from '../../search';
 import type { Schemas } from '../../server/api';
@@ -10,6 +10,8 @@ import type { Stretch } from '../../server/queries';
 import { SERVICE_LABEL } from '../../server/names';
 import { useKeyNames } from '../../server/keyNames';
 import { seriesQuery, summaryQuery } from '../../server/queries';
+import type { Span } from '../../server/span';
+import { spanName, spanOf, spanProblem, spanText } from '../../server/span';
 import { chartLines } from '../../server/traffic';
 import { Button } from '../../ui/Button';
 import { Chart } from '../../ui/chart/Chart';
@@ -17,20 +19,22 @@ import { csvText, download } from '../../ui/csv';
 import { Empty } from '../../ui/Empty';
 import { Loaded } from '../../ui/Loaded';
 import { Panel } from '../../ui/Panel';
-import { RangePicker } from '../../ui/RangePicker';
 import { Segments } from '../../ui/Segments';
 import { FigureLines } from '../../ui/Skeleton';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
+import { Time } from '../../ui/Time';
+import { TimePicker } from '../../ui/TimePicker';
 import { TrafficFigures } from '../dashboard/TrafficPanel';
 
-type ServiceStretch = Required<Stretch>;
+type ServiceStretch = Stretch & { service: ServiceName };
 
 const BY = [
   { value: 'class', label: 'Class' },
   { value: 'status', label: 'Status' },
   { value: 'bandwidth', label: 'Bandwidth' },
 ] as const;
+type By = (typeof BY)[number]['value'];
 const OF = [
   { value: 'paths', label: 'Paths' },
   { value: 'keys', label: 'Keys' },
@@ -40,43 +44,77 @@ const OF = [
 
 export function ServiceTraffic() {
   const { service: name } = useParams({ from: '/account/services/$service' });
-  const { range = '24h', by = 'class', of = 'paths' } = useSearch({ from: '/account/services/$service/traffic' });
+  const search = useSearch({ from: '/account/services/$service/traffic' });
+  const { by = 'class', of = 'paths' } = search;
   const navigate = useNavigate({ from: '/services/$service/traffic' });
-  const go = (change: TrafficSearch) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true, resetScroll: false });
-  const stretch = { range, service: name };
-  const summary = useQuery(summaryQuery(stretch));
+  const show = (next: TrafficSearch) => void navigate({ search: next, replace: true, resetScroll: false });
+  const showTime = (next: Span) => {
+    const { range: _range, from: _from, to: _to, ...rest } = search;
+    show({ ...rest, ...next });
+  };
+  const span = spanOf(search);
+  const stretch = { ...span, service: name };
+  const isShown = 'range' in span || spanProblem(span) === undefined;
   return (
     <>
-      <div className="flex flex-wrap items-center justify-between gap-3">
-        <RangePicker value={range} onChange={(next) => go({ range: next })} />
+      <div className="flex flex-wrap items-end justify-between gap-3">
+        <TimePicker value={span} onChange={showTime} />
         <div className="flex items-center gap-3">
           <p className="text-[13px] text-muted">Times are UTC</p>
-          <SeriesFile stretch={stretch} by={by} />
+          {isShown && <SeriesFile stretch={stretch} by={by} />}
         </div>
       </div>
-      <Panel title="Requests" aside={<Segments label="Drawn by" value={by} options={BY} onChange={(next) => go({ by: next })} />}>
-        <Loaded query={summary} skeleton={<FigureLines chartHeight={306} />}>
-          {({ current, previous }) => (
-            <>
-              <TrafficFigures current={current} previous={previous} />
-              <div className="border-t border-line">{current.requests === 0 ? <Nothing name={name} /> : <SeriesChart stretch={stretch} by={by} />}</div>
-            </>
-          )}
-        </Loaded>
-      </Panel>
-      <Percentiles stretch={stretch} />
-      <Tops stretch={stretch} of={of} onOf={(next) => go({ of: next })} />
+      {isShown ? (
+        <>
+          <Requests stretch={stretch} by={by} onBy={(next) => show({ ...search, by: next })} />
+          <Percentiles stretch={stretch} />
+          <Tops stretch={stretch} of={of} onOf={(next) => show({ ...search, of: next })} />
+        </>
+      ) : (
+        <Panel title="Requests">
+          <Empty Icon={CalendarX} title="This time cannot be shown" action={<Button onClick={() => showTime({ range: '24h' })}>Show the last 24 hours</Button>}>
+            Correct the dates above.
+          </Empty>
+        </Panel>
+      )}
     </>
   );
 }
 
+interface RequestsProps {
+  stretch: ServiceStretch;
+  by: By;
+  onBy: (by: By) => void;
+}
+
+function Requests({ stretch, by, onBy }: RequestsProps) {
+  const summary = useQuery(summaryQuery(stretch));
+  return (
+    <Panel title="Requests" aside={<Segments label="Drawn by" value={by} options={BY} onChange={onBy} />}>
+      <Loaded query={summary} skeleton={<FigureLines chartHeight={306} />}>
+        {({ current, previous, from, to }) => (
+          <>
+            {!('range' in stretch) && (
+              <p className="border-b border-line px-4 py-2 text-xs text-muted sm:px-5">
+                Counted in whole steps, from <Time at={from} /> to <Time at={to} />
+              </p>
+            )}
+            <TrafficFigures current={current} previous={previous} />
+            <div className="border-t border-line">{current.requests === 0 ? <Nothing name={stretch.service} /> : <SeriesChart stretch={stretch} by={by} />}</div>
+          </>
+        )}
+      </Loaded>
+    </Panel>
+  );
+}
+
 /** What the chart draws, as a file. */
-function SeriesFile({ stretch, by }: { stretch: ServiceStretch; by: 'class' | 'status' | 'bandwidth' }) {
+function SeriesFile({ stretch, by }: { stretch: ServiceStretch; by: By }) {
   const series = useQuery(seriesQuery(stretch, by)).data;
   const save = ({ from, step_s: stepS, lines }: Schemas['TrafficSeries']) => {
     const begin = Date.parse(from);
     const rows = (lines[0]?.values ?? []).map((_, step) => [new Date(begin + step * stepS * 1000).toISOString(), ...lines.map(({ values }) => String(values[step] ?? 0))]);
-    download(`${stretch.service}-${by}-${stretch.range}.csv`, csvText(['from', ...lines.map(({ name }) => name)], rows));
+    download(`${stretch.service}-${by}-${spanName(stretch)}.csv`, csvText(['from', ...lines.map(({ name }) => name)], rows));
   };
   return (
     <Button icon={<Download aria-hidden="true" className="size-3.5" strokeWidth={1.75} />} disabled={series === undefined} onClick={() => series !== undefined && save(series)}>
@@ -93,14 +131,14 @@ function Nothing({ name }: { name: ServiceName }) {
   );
 }
 
-function SeriesChart({ stretch, by }: { stretch: Stretch; by: 'class' | 'status' | 'bandwidth' }) {
+function SeriesChart({ stretch, by }: { stretch: Stretch; by: By }) {
   const series = useQuery(seriesQuery(stretch, by));
   const format = by === 'bandwidth' ? formatBytes : formatCount;
   return (
     <Loaded query={series} skeleton={<div className="h-[306px]" />}>
       {(value) => (
         <Chart
-          title={`${by === 'bandwidth' ? 'Bandwidth' : `Requests by ${by}`}, last ${stretch.range}`}
+          title={`${by === 'bandwidth' ? 'Bandwidth' : `Requests by ${by}`}, ${spanText(stretch)}`}
           kind="bars"
           from={Date.parse(value.from)}
           stepS={value.step_s}
@@ -181,7 +219,7 @@ function Tops({ stretch, of, onOf }: TopsProps) {
   );
 }
 
-function topColumns({ range, service }: ServiceStretch, of: TopsProps['of'], items: readonly Schemas['TrafficTop'][], keyName: (fingerprint: string) => string): Column<Schemas['TrafficTop']>[] {
+function topColumns({ service, ...span }: ServiceStretch, of: TopsProps['of'], items: readonly Schemas['TrafficTop'][], keyName: (fingerprint: string) => string): Column<Schemas['TrafficTop']>[] {
   const all = items.reduce((sum, { requests }) => sum + requests, 0);
   return [
     {
@@ -190,7 +228,7 @@ function topColumns({ range, service }: ServiceStretch, of: TopsProps['of'], ite
         of === 'client_ips' || value === '0' ? (
           <span className="font-mono text-xs break-all">{value === '0' ? 'None' : value}</span>
         ) : (
-          <Link to="/services/$service/logs" params={{ service }} search={{ range, ...filterOf(of, value) }} className="font-mono text-xs break-all text-link hover:underline">
+          <Link to="/services/$service/logs" params={{ service }} search={{ ...span, ...filterOf(of, value) }} className="font-mono text-xs break-all text-link hover:underline">
             {of === 'keys' ? keyName(value) : value}
           </Link>
         ),
