@@ -15,7 +15,7 @@ export function LostBanner() {
     [client],
   );
   return (
-    <div role="status" className="sticky top-[49px] z-10 h-0">
+    <div role="status" className="no-print sticky top-[49px] z-10 h-0">
       {!reachable && (
         <p className="flex h-8 items-center gap-2 border-b border-warn-line bg-warn-fill px-4 text-[13px] text-warn lg:px-8">
           <WifiOff aria-hidden="true" className="size-4 shrink-0" strokeWidth={1.5} />

@@ -9,6 +9,7 @@ import { LiveState } from './LiveState';
 import { LostBanner } from './LostBanner';
 import { Navigation } from './Navigation';
 import { NoticesMenu } from './NoticesMenu';
+import { PrintHead } from './PrintHead';
 import { Toasts } from './Toasts';
 import { useArrival } from './useArrival';
 import { WalletMenu } from './WalletMenu';
@@ -22,8 +23,8 @@ export function Shell() {
   const close = () => setOpen(false);
   const ToggleIcon = open ? X : MenuIcon;
   return (
-    <div className="min-h-dvh lg:grid lg:grid-cols-[220px_minmax(0,1fr)]">
-      <a href="#content" className="fixed left-2 top-2 z-40 -translate-y-16 rounded bg-raised px-3 py-2 text-link focus:translate-y-0">
+    <div className="shell min-h-dvh lg:grid lg:grid-cols-[220px_minmax(0,1fr)]">
+      <a href="#content" className="no-print fixed left-2 top-2 z-40 -translate-y-16 rounded bg-raised px-3 py-2 text-link focus:translate-y-0">
         Skip to the content
       </a>
       <aside aria-label="Sidebar" className="hidden border-r border-line bg-sunken lg:block">
@@ -71,6 +72,7 @@ export function Shell() {
           {arrivedAt}
         </p>
         <main ref={content} id="content" tabIndex={-1} className="outline-none">
+          <PrintHead />
           <AccountBanners />
           <Outlet />
         </main>

@@ -27,7 +27,7 @@ export function Page({ eyebrow, title, part, about, actions, tabs, children }: P
           <h1 className="mt-1 text-[28px] leading-9 font-semibold tracking-tight sm:text-[32px] sm:leading-10">{title}</h1>
           <p className="mt-1 max-w-2xl text-pretty text-muted">{about}</p>
         </div>
-        {actions !== undefined && <div className="flex flex-wrap gap-2 sm:pt-6 lg:shrink-0">{actions}</div>}
+        {actions !== undefined && <div className="no-print flex flex-wrap gap-2 sm:pt-6 lg:shrink-0">{actions}</div>}
       </div>
       {tabs}
       <div className="mt-6 grid grid-cols-[minmax(0,1fr)] gap-6">{children}</div>

@@ -28,8 +28,9 @@ export function PagedList<T>({ pages, skeleton, more = 'Load older ones', childr
         {() => children(rowsOf(pages))}
       </Loaded>
       {pages.hasNextPage && (
-        <div className="no-print border-t border-line p-3 text-center">
+        <div className="border-t border-line p-3 text-center">
           <MoreButton pages={pages}>{more}</MoreButton>
+          <p className="hidden text-xs print:block">There are more that are not printed here: they were not loaded.</p>
         </div>
       )}
     </>

@@ -3,6 +3,7 @@ import { ArrowDown, ArrowUp, ChevronsUpDown } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { memo, useRef, useState } from 'react';
 import { order } from './order';
+import { usePrintedAt } from './printing';
 
 export interface Column<T> {
   name: string;
@@ -41,12 +42,14 @@ const WINDOW_PX = 560;
 export function Table<T>(props: TableProps<T>) {
   const { rows, columns, empty } = props;
   const [sort, setSort] = useState<Sort | undefined>();
+  const printedAt = usePrintedAt();
   if (rows.length === 0 && empty !== undefined) return empty;
   const by = columns.find(({ name }) => name === sort?.name)?.by;
   const sorted = by === undefined ? rows : rows.toSorted((a, b) => order(by(a), by(b)) * (sort?.down === true ? -1 : 1));
   const turn = (name: string) => setSort(sort?.name === name && !sort.down ? { name, down: true } : { name, down: false });
   const shared = { ...props, rows: sorted, sort, turn };
-  return sorted.length > DRAW_ALL_UP_TO ? <LongTable {...shared} /> : <ShortTable {...shared} />;
+  // Paper does not scroll.
+  return sorted.length > DRAW_ALL_UP_TO && printedAt === undefined ? <LongTable {...shared} /> : <ShortTable {...shared} />;
 }
 
 interface SortedProps<T> extends TableProps<T> {

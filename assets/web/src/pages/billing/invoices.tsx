@@ -3,8 +3,9 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import type { InvoicesSearch } from '../../search';
 import { api, ask } from '../../server/api';
 import { Page } from '../../ui/Page';
-import { PagedList } from '../../ui/PagedList';
+import { PagedList, rowsOf } from '../../ui/PagedList';
 import { Panel } from '../../ui/Panel';
+import { PrintButton } from '../../ui/PrintButton';
 import { Segments } from '../../ui/Segments';
 import { Lines } from '../../ui/Skeleton';
 import { InvoiceTable } from './InvoiceTable';
@@ -33,7 +34,7 @@ export function InvoicesPage() {
     getNextPageParam: (last) => last.next_cursor,
   });
   return (
-    <Page eyebrow="Billing & payments" title="Invoices" about="Every invoice, the draft of this month first.">
+    <Page eyebrow="Billing & payments" title="Invoices" about="Every invoice, the draft of this month first." actions={<PrintButton disabled={rowsOf(pages).length === 0} />}>
       <Panel
         title="Invoices"
         aside={<Segments label="State" value={state ?? 'all'} options={STATES} onChange={(next) => void navigate({ search: next === 'all' ? {} : { state: next }, replace: true })} />}

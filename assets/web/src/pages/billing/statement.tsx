@@ -10,6 +10,7 @@ import { Money } from '../../ui/Money';
 import { Page } from '../../ui/Page';
 import { PagedList, rowsOf } from '../../ui/PagedList';
 import { Panel } from '../../ui/Panel';
+import { PrintButton } from '../../ui/PrintButton';
 import { Lines } from '../../ui/Skeleton';
 import type { Column } from '../../ui/Table';
 import { Table } from '../../ui/Table';
@@ -34,7 +35,12 @@ export function StatementPage() {
       eyebrow="Billing & payments"
       title="Statement"
       about="Everything that happened to your money, newest first, from double-entry books that cannot be changed."
-      actions={<CsvButton name="statement.csv" header={FILE_COLUMNS} disabled={rowsOf(pages).length === 0} rows={async () => (await everyItem(entriesFrom)).map(cellsOf)} />}
+      actions={
+        <>
+          <PrintButton disabled={rowsOf(pages).length === 0} />
+          <CsvButton name="statement.csv" header={FILE_COLUMNS} disabled={rowsOf(pages).length === 0} rows={async () => (await everyItem(entriesFrom)).map(cellsOf)} />
+        </>
+      }
     >
       <Panel title="Entries">
         <PagedList pages={pages} skeleton={<Lines rows={8} />}>
