@@ -5,15 +5,18 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { openAccount, signedIn, until, writeHistory } from './account.mjs';
-import { checkLook, launch, origins, startServer, visit } from './support.mjs';
+import { checkLook, launch, origins, startHaproxy, startServer, visit } from './support.mjs';
 
 let server;
+let haproxy;
 let browser;
 let origin;
 let account;
 
 before(async () => {
-  server = await startServer();
+  server = await startServer(async (made) => {
+    haproxy = await startHaproxy(made);
+  });
   ({ origin } = server);
   browser = await launch();
   account = await openAccount(origin, { services: { seal: 'pro', grpc: 'starter' }, keys: { seal: ['production', 'staging'], grpc: ['indexer'] } });
@@ -22,6 +25,7 @@ before(async () => {
 });
 
 after(async () => {
+  haproxy?.stop();
   await browser?.close();
   await server?.remove();
 });

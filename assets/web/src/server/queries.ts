@@ -9,9 +9,9 @@ import type { Span } from './span';
 /** How often a service is asked for while gateways take over a change of it. */
 const WATCH_EVERY_MS = 1_000;
 
-/** Whether a change is on its way to the gateways. */
-export function isUpdating({ sync }: Pick<Schemas['Service'], 'sync'>): boolean {
-  return sync === 'pending';
+/** Whether a change is on its way to the gateways; of what is not subscribed to, nothing is. */
+export function isUpdating({ sync, state }: Pick<Schemas['Service'], 'sync' | 'state'>): boolean {
+  return sync === 'pending' && state !== 'not_provisioned';
 }
 
 export const customerQuery = queryOptions({

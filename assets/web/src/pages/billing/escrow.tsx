@@ -200,8 +200,19 @@ function Transactions() {
 
 function columnsOf(busy: boolean, sign: (row: Transaction) => void): Column<Transaction>[] {
   return [
-    { name: 'When', cell: ({ built_at: at }) => <Time at={at} />, by: ({ built_at: at }) => at },
-    { name: 'What', cell: ({ action }) => ACTION_LABEL[action] ?? action, by: ({ action }) => action },
+    { name: 'When', wide: true, cell: ({ built_at: at }) => <Time at={at} />, by: ({ built_at: at }) => at },
+    {
+      name: 'What',
+      cell: ({ action, built_at: at }) => (
+        <>
+          {ACTION_LABEL[action] ?? action}
+          <span className="block text-xs text-muted md:hidden">
+            <Time at={at} />
+          </span>
+        </>
+      ),
+      by: ({ action }) => action,
+    },
     { name: 'Amount', right: true, cell: ({ amount_micros: micros }) => <Money micros={micros} />, by: ({ amount_micros: micros }) => micros },
     { name: 'State', cell: (row) => <TransactionState row={row} onSign={() => sign(row)} busy={busy} />, by: ({ state }) => state },
     {

@@ -5,7 +5,7 @@ import { formatBytes, formatCount, formatShare } from '../../format';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import { useReachable } from '../../server/connection';
-import { SERVICE_LABEL, isServiceName } from '../../server/names';
+import { SERVICE_LABEL, isServiceName, serviceLabel } from '../../server/names';
 import { networkQuery, servicesQuery } from '../../server/queries';
 import type { Tone } from '../../ui/Badge';
 import { Badge } from '../../ui/Badge';
@@ -90,8 +90,16 @@ const STATE: Record<string, { tone: Tone; label: string }> = {
 };
 
 const GATEWAYS: Column<Gateway>[] = [
-  { name: 'Gateway', by: ({ gateway }) => gateway, cell: ({ gateway }) => `Gateway ${gateway}` },
-  { name: 'Region', by: ({ region = '' }) => region, cell: ({ region }) => region ?? '–' },
+  {
+    name: 'Gateway',
+    by: ({ gateway }) => gateway,
+    cell: ({ gateway, region }) => (
+      <>
+        Gateway {gateway}
+        {region !== undefined && <span className="block text-xs text-muted">{region}</span>}
+      </>
+    ),
+  },
   {
     name: 'State',
     by: ({ state }) => state,
@@ -106,20 +114,16 @@ function Limits({ services }: { services: Freshness[] }) {
   const late = services.filter(({ limits }) => limits === 'updating');
   if (services.some(({ limits }) => limits === 'unknown')) return <span className="text-muted">Not known</span>;
   if (late.length === 0) return 'All in force';
+  const since = late.flatMap(({ updating_since: at }) => at ?? []).toSorted()[0];
   return (
-    <span className="flex flex-col">
-      {late.map(({ service, updating_since: since }) => (
-        <span key={service}>
-          {isServiceName(service) ? SERVICE_LABEL[service] : service}: updating
-          {since !== undefined && (
-            <>
-              {' '}
-              since <Time at={since} show="second" />
-            </>
-          )}
+    <>
+      Updating {late.map(({ service }) => serviceLabel(service)).join(', ')}
+      {since !== undefined && (
+        <span className="block text-xs text-muted">
+          since <Time at={since} show="second" />
         </span>
-      ))}
-    </span>
+      )}
+    </>
   );
 }
 
@@ -128,7 +132,7 @@ const SHARES: Column<Share>[] = [
   { name: 'Requests', right: true, by: ({ requests }) => requests, cell: ({ requests }) => formatCount(requests) },
   { name: 'Success rate', right: true, cell: ({ requests, errors }) => formatShare(requests - errors, requests) },
   { name: 'Sent', right: true, wide: true, by: ({ bytes_out: bytes }) => bytes, cell: ({ bytes_out: bytes }) => formatBytes(bytes) },
-  { name: 'Newest request', right: true, by: ({ last_request_at: at }) => at, cell: ({ last_request_at: at }) => <Time at={at} /> },
+  { name: 'Newest request', right: true, wide: true, by: ({ last_request_at: at }) => at, cell: ({ last_request_at: at }) => <Time at={at} /> },
 ];
 
 function ControlPlane() {

@@ -28,12 +28,20 @@ export function Chart(props: ChartProps) {
     <div className="px-4 pb-4 pt-4 sm:px-5">
       <Legend lines={lines} value={legendValue} />
       <div className="relative mt-3">
-        <Suspense fallback={<div style={{ height }} />}>
+        <Suspense fallback={<Waiting height={height} />}>
           <Plot key={key} shape={shape} label={summarise(title, lines, legendValue)} onHover={setHover} />
         </Suspense>
         {hover !== null && <Tip hover={hover} lines={lines} from={from} stepS={stepS} format={format} />}
       </div>
       <ChartTable {...props} />
+    </div>
+  );
+}
+
+function Waiting({ height }: Pick<ChartProps, 'height'>) {
+  return (
+    <div role="status" style={{ height }}>
+      <span className="sr-only">Loading</span>
     </div>
   );
 }
