@@ -10,8 +10,8 @@ interface StreamEars {
   onEvent: (data: string) => void;
   /** The stream goes on after a break: what happened meanwhile was not told. */
   onReopen?: () => void;
-  /** Whether events would be heard. May say the same again. */
-  onState?: (isOpen: boolean) => void;
+  /** Whether events would be heard, and whether the server has refused to tell them. May say the same again. */
+  onState?: (isOpen: boolean, isRefused: boolean) => void;
 }
 
 /** Returns the function that closes the stream. */
@@ -30,14 +30,15 @@ export function openStream(client: QueryClient, url: string, event: string, { on
       failures = 0;
       if (wasOpen) onReopen?.();
       wasOpen = true;
-      onState?.(true);
+      onState?.(true, false);
     });
     source.addEventListener(event, (message: MessageEvent<string>) => onEvent(message.data));
     source.addEventListener('error', () => {
       suspect();
-      onState?.(false);
       // While it is CONNECTING the browser retries by itself; CLOSED (an answer other than a stream) it never does.
-      if (source?.readyState !== EventSource.CLOSED) return;
+      const isRefused = source?.readyState === EventSource.CLOSED;
+      onState?.(false, isRefused);
+      if (!isRefused) return;
       timer = setTimeout(again, retryDelayMs(failures));
       failures += 1;
     });

@@ -16,7 +16,7 @@ export function TimePicker({ value, onChange }: { value: Span; onChange: (span: 
   const [choosing, setChoosing] = useState(false);
   const free = choosing || !('range' in value);
   return (
-    <div className="flex max-w-full flex-wrap items-end gap-3">
+    <div className="grid max-w-full gap-3">
       <Segments
         label="Time"
         value={free ? 'free' : value.range}
@@ -48,7 +48,7 @@ function FreeForm({ value, onChange }: { value: Span; onChange: (span: FreeSpan)
     <form
       // What is wrong is told in a sentence here, and not by the browser.
       noValidate
-      className="flex flex-wrap items-end gap-3"
+      className="grid gap-2"
       onSubmit={(event) => {
         event.preventDefault();
         // A field that is filled in half has no value, which would mean now.
@@ -62,9 +62,17 @@ function FreeForm({ value, onChange }: { value: Span; onChange: (span: FreeSpan)
         if (found === undefined) onChange(span);
       }}
     >
-      <TextField label="From (UTC)" type="datetime-local" value={from} onChange={setFrom} errors={problem === undefined ? [] : [problem]} />
-      <TextField label="To (UTC), or now" type="datetime-local" value={to} onChange={setTo} />
-      <Button type="submit">Show</Button>
+      <div className="flex flex-wrap items-end gap-3">
+        <TextField label="From (UTC)" type="datetime-local" value={from} onChange={setFrom} />
+        <TextField label="To (UTC), or now" type="datetime-local" value={to} onChange={setTo} />
+        <Button type="submit">Show</Button>
+      </div>
+      <p className="text-xs text-muted">Both ends are moved out to whole steps: minutes of late, hours or days longer ago.</p>
+      {problem !== undefined && (
+        <p role="alert" className="text-xs text-bad">
+          {problem}
+        </p>
+      )}
     </form>
   );
 }

@@ -165,7 +165,7 @@ function Filters({ name, search, onChange }: FiltersProps) {
   const set = (change: Partial<Record<keyof LogsSearch, string>>) =>
     onChange(Object.fromEntries(Object.entries({ ...search, ...change }).filter(([, value]) => value !== '' && value !== undefined)) as LogsSearch);
   return (
-    <div className="flex flex-wrap items-end gap-3">
+    <div className="flex flex-wrap items-start gap-3">
       <TimePicker
         value={spanOf(search)}
         onChange={(span) => {
@@ -213,7 +213,8 @@ function Chip({ text, onRemove }: { text: React.ReactNode; onRemove: () => void 
 }
 
 function TailPanel({ name, onStop, onOpen }: { name: ServiceName; onStop: () => void; onOpen: (row: LoggedRequest) => void }) {
-  const { rows, dropped, isOpen } = useTail(name);
+  const { rows, dropped, isOpen, isRefused } = useTail(name);
+  const state = isOpen ? 'Following' : isRefused ? 'Not at present' : 'Connecting';
   return (
     <Panel
       title="Requests, live"
@@ -221,7 +222,7 @@ function TailPanel({ name, onStop, onOpen }: { name: ServiceName; onStop: () => 
         <div className="flex items-center gap-3">
           <span className="flex items-center gap-2 text-[13px] text-muted">
             <span aria-hidden="true" className={`size-2 rounded-full ${isOpen ? 'bg-good motion-safe:animate-pulse' : 'border-2 border-warn'}`} />
-            {isOpen ? 'Following' : 'Connecting'}
+            {state}
           </span>
           <Button icon={<Pause aria-hidden="true" className="size-3.5" strokeWidth={1.75} />} onClick={onStop}>
             Stop
@@ -238,8 +239,8 @@ function TailPanel({ name, onStop, onOpen }: { name: ServiceName; onStop: () => 
         rowKey={keyOf}
         onOpen={onOpen}
         empty={
-          <Empty Icon={Play} title={isOpen ? 'Waiting for requests' : 'Connecting'}>
-            Each appears here within two seconds. Filters do not apply here.
+          <Empty Icon={Play} title={isOpen ? 'Waiting for requests' : state}>
+            {isRefused ? 'Too many follow requests right now. It is tried again by itself; the list of requests is there when you stop.' : 'Each appears here within two seconds. Filters do not apply here.'}
           </Empty>
         }
       />

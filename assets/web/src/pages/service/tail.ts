@@ -16,16 +16,18 @@ interface Tail {
   dropped: number;
   /** Whether requests are heard of as they come; not while the stream is being opened. */
   isOpen: boolean;
+  /** Too many follow already, as a rule; it is tried again. */
+  isRefused: boolean;
 }
 
 export function useTail(service: ServiceName): Tail {
   const client = useQueryClient();
-  const [isOpen, setIsOpen] = useState(false);
+  const [stream, setStream] = useState({ isOpen: false, isRefused: false });
   const [state, setState] = useState<Pick<Tail, 'rows' | 'dropped'>>({ rows: [], dropped: 0 });
   useEffect(
     () =>
       openStream(client, `/api/traffic/live?service=${service}`, 'requests', {
-        onState: setIsOpen,
+        onState: (isOpen, isRefused) => setStream({ isOpen, isRefused }),
         onEvent: (data) => {
           const { items, dropped } = JSON.parse(data) as Schemas['TrafficNews'];
           setState((before) => ({ rows: [...items, ...before.rows].slice(0, KEPT), dropped: before.dropped + dropped }));
@@ -33,5 +35,5 @@ export function useTail(service: ServiceName): Tail {
       }),
     [client, service],
   );
-  return { ...state, isOpen };
+  return { ...state, ...stream };
 }

@@ -57,7 +57,7 @@ export function ServiceTraffic() {
   const isShown = 'range' in span || spanProblem(span) === undefined;
   return (
     <>
-      <div className="flex flex-wrap items-end justify-between gap-3">
+      <div className="flex flex-wrap items-start justify-between gap-3">
         <TimePicker value={span} onChange={showTime} />
         <div className="flex items-center gap-3">
           <p className="text-[13px] text-muted">Times are UTC</p>
