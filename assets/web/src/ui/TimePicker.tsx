@@ -16,7 +16,7 @@ export function TimePicker({ value, onChange }: { value: Span; onChange: (span: 
   const [choosing, setChoosing] = useState(false);
   const free = choosing || !('range' in value);
   return (
-    <div className="grid max-w-full gap-3">
+    <div className="grid max-w-full min-w-0 grid-cols-[minmax(0,1fr)] gap-3">
       <Segments
         label="Time"
         value={free ? 'free' : value.range}
