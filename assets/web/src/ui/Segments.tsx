@@ -11,7 +11,7 @@ interface SegmentsProps<T extends string> {
 export function Segments<T extends string>({ label, value, options, onChange }: SegmentsProps<T>) {
   const name = useId();
   return (
-    <fieldset className="relative flex w-fit max-w-full min-w-0 overflow-x-auto rounded border border-line p-0.5">
+    <fieldset className="relative flex w-fit max-w-full min-w-0 overflow-x-auto rounded border max-sm:flex-wrap border-line p-0.5">
       <legend className="sr-only">{label}</legend>
       {options.map((option) => (
         <label
