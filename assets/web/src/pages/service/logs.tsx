@@ -165,14 +165,17 @@ function Filters({ name, search, onChange }: FiltersProps) {
   const set = (change: Partial<Record<keyof LogsSearch, string>>) =>
     onChange(Object.fromEntries(Object.entries({ ...search, ...change }).filter(([, value]) => value !== '' && value !== undefined)) as LogsSearch);
   return (
-    <div className="flex flex-wrap items-start gap-3">
-      <TimePicker
-        value={spanOf(search)}
-        onChange={(span) => {
-          const { range: _range, from: _from, to: _to, ...rest } = search;
-          onChange({ ...rest, ...span });
-        }}
-      />
+    <div className="flex flex-wrap items-end gap-3">
+      {/* Two instants take a line of their own. */}
+      <div className="max-w-full min-w-0 has-[form]:basis-full">
+        <TimePicker
+          value={spanOf(search)}
+          onChange={(span) => {
+            const { range: _range, from: _from, to: _to, ...rest } = search;
+            onChange({ ...rest, ...span });
+          }}
+        />
+      </div>
       <form
         role="search"
         className="w-full sm:w-56"
