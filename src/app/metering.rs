@@ -99,6 +99,8 @@ pub fn note_usage_news(tx: &WriteTx<'_>, hours: &[HourUsage]) -> Result<(), AppE
             note_late_usage(tx, customer, late)?;
         }
         mark_stale(tx, customer)?;
+        // Whoever watches is told of requests also while no draft can be drawn.
+        tx.touch(customer);
     }
     Ok(())
 }

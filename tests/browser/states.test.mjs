@@ -113,6 +113,59 @@ test('an overdue payment, a stop for it and a suspended account are told on ever
   await context.close();
 });
 
+test('what is typed into settings is kept when they change elsewhere, and the other values can be taken', async () => {
+  const own = await openAccount(origin, { services: { seal: 'pro' } });
+  const { context, page, problems } = await signedInAt(browser, origin, own.key, '/services/seal/settings');
+  const addresses = page.getByLabel('Addresses', { exact: true });
+  await addresses.fill('203.0.113.7');
+  await own.ask('PATCH', '/api/services/seal', { burst: true, ip_allowlist: ['198.51.100.0/24'] });
+  await page.getByText('Addresses: 198.51.100.0/24').waitFor();
+  assert.equal(await addresses.inputValue(), '203.0.113.7');
+  assert.ok(await page.getByLabel('Serve requests above the guaranteed rate').isChecked(), 'what was not touched follows');
+  await page.getByRole('button', { name: 'Take what is in force' }).click();
+  assert.equal(await addresses.inputValue(), '198.51.100.0/24');
+  await addresses.fill('203.0.113.8');
+  await page.getByRole('button', { name: 'Save settings' }).click();
+  await page.getByText('Settings saved').waitFor();
+  const { burst, ip_allowlist: list } = await own.ask('GET', '/api/services/seal');
+  assert.deepEqual({ burst, list }, { burst: true, list: ['203.0.113.8'] });
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test('a page beyond those that may be live says that it is not, and follows all the same', async () => {
+  const own = await openAccount(origin, { dollars: 0 });
+  const show = (path) => signedInAt(browser, origin, own.key, path);
+  const watching = [];
+  for (let watcher = 0; watcher < 5; watcher += 1) watching.push(await show('/support'));
+  const { context, page } = await show('/activity');
+  await page.getByText('Not live: asked every 10 seconds').waitFor();
+  await own.ask('PATCH', '/api/customer', { name: 'Ada' });
+  await page.getByRole('cell', { name: /Ada/ }).first().waitFor();
+  await watching.pop().context.close();
+  await page.getByText('Not live: asked every 10 seconds').waitFor({ state: 'hidden' });
+  await context.close();
+  for (const one of watching) await one.context.close();
+});
+
+test('traffic of any stretch of time is chosen, refused with a sentence, and found again by its address', async () => {
+  const { context, page, problems } = await signedIn('/services/seal/traffic');
+  await page.getByText('From – to').click();
+  await page.getByLabel('From (UTC)').fill('2026-01-02T03:00');
+  await page.getByLabel('To (UTC), or now').fill('2026-01-01T00:00');
+  await page.getByRole('button', { name: 'Show', exact: true }).click();
+  await page.getByText('The end must be after the beginning.').waitFor();
+  await page.getByLabel('To (UTC), or now').fill('2026-01-03T00:00');
+  await page.getByRole('button', { name: 'Show', exact: true }).click();
+  await page.getByText(/^Counted in whole steps/).waitFor();
+  assert.match(page.url(), /from=2026-01-02T03/);
+  await page.reload();
+  await page.getByText(/^Counted in whole steps/).waitFor();
+  assert.equal(await page.getByLabel('From (UTC)').inputValue(), '2026-01-02T03:00');
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
 test('a failure of the server is a sentence with a way forward, and asking again helps', async () => {
   const { context, page } = await signedIn('/support');
   let broken = true;

@@ -94,6 +94,18 @@ async fn usage_and_its_cost_follow_the_rows_and_running_again_changes_nothing() 
     assert_eq!(books.billed().await, (12_345, Some((1_234_500, 1_230_000))));
 }
 
+#[tokio::test]
+async fn who_watches_is_told_of_requests_before_a_draft_is_drawn() {
+    let mut books = Books::open().await;
+    let version = |books: &Books| books.app.ledger.version_of(customer());
+    let before = version(&books);
+    suiftly::app::meter(&books.app).await.unwrap();
+    assert_eq!(version(&books), before, "there were none");
+    books.append(&lines(0, 10));
+    suiftly::app::meter(&books.app).await.unwrap();
+    assert!(version(&books) > before);
+}
+
 /// The first 100 lines are of one hour, all others of the next.
 fn hours_apart(count: u64) -> String {
     let first = FIRST_LINE_MS.to_string();

@@ -34,9 +34,9 @@ impl Default for Watchers {
     }
 }
 
-/// Tells as server-sent events called `billing` that something of your billing has changed: once at the beginning, then
-/// at most twice a second, and at times without a change. Read again what you show. Ends after ten minutes: connect
-/// again.
+/// Tells as server-sent events called `billing` that something of your account has changed, counted requests included:
+/// once at the beginning, then at most twice a second, and at times without a change. Read again what you show. Ends
+/// after ten minutes: connect again.
 #[utoipa::path(
     get, path = "/api/billing/events", tag = "billing", security(("session" = []), ("token" = ["billing.read"])),
     responses((status = 200, description = "Events whose data is a `BillingNews`", body = BillingNews, content_type = "text/event-stream"))

@@ -869,9 +869,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tells as server-sent events called `billing` that something of your billing has changed: once at the beginning, then
-         *     at most twice a second, and at times without a change. Read again what you show. Ends after ten minutes: connect
-         *     again.
+         * Tells as server-sent events called `billing` that something of your account has changed, counted requests included:
+         *     once at the beginning, then at most twice a second, and at times without a change. Read again what you show. Ends
+         *     after ten minutes: connect again.
          */
         get: operations["events"];
         put?: never;

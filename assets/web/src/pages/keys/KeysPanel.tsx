@@ -12,6 +12,7 @@ import { Badge } from '../../ui/Badge';
 import { Button, buttonClass } from '../../ui/Button';
 import { Empty } from '../../ui/Empty';
 import { MENU_ITEM, Menu } from '../../ui/Menu';
+import { PagedList, rowsOf } from '../../ui/PagedList';
 import { Panel } from '../../ui/Panel';
 import { Problem } from '../../ui/Problem';
 import { Lines, NumberLine } from '../../ui/Skeleton';
@@ -52,7 +53,7 @@ export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps)
     [name, use, noUse, act],
   );
   const first = keys.data?.pages[0];
-  const rows = keys.data?.pages.flatMap(({ items }) => items) ?? [];
+  const rows = rowsOf(keys);
   const full = first !== undefined && rows.length >= first.max;
   const create = (
     <Button kind="primary" icon={<Plus aria-hidden="true" className="size-3.5" strokeWidth={2} />} disabled={full || first === undefined} onClick={() => setCreating(true)}>
@@ -75,28 +76,17 @@ export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps)
           <Problem error={enable.error} />
         </div>
       )}
-      {keys.isError && keys.data === undefined ? (
-        <div className="p-4">
-          <Problem error={keys.error} onRetry={() => void keys.refetch()} />
-        </div>
-      ) : keys.data === undefined ? (
-        <Lines rows={3} />
-      ) : (
-        <Table
-          caption={`API keys of ${SERVICE_LABEL[name]}`}
-          columns={columns}
-          rows={rows}
-          rowKey={({ api_key_id: id }) => id}
-          empty={<NoKeys service={service} name={name} action={create} />}
-        />
-      )}
-      {keys.hasNextPage && (
-        <div className="border-t border-line p-3 text-center">
-          <Button busy={keys.isFetchingNextPage} onClick={() => void keys.fetchNextPage()}>
-            Load more
-          </Button>
-        </div>
-      )}
+      <PagedList pages={keys} skeleton={<Lines rows={3} />} more="Load more">
+        {(loaded) => (
+          <Table
+            caption={`API keys of ${SERVICE_LABEL[name]}`}
+            columns={columns}
+            rows={loaded}
+            rowKey={({ api_key_id: id }) => id}
+            empty={<NoKeys service={service} name={name} action={create} />}
+          />
+        )}
+      </PagedList>
       {creating && <CreateKey service={name} extra={first !== undefined && rows.length >= first.included} onClose={() => setCreating(false)} />}
       {opened !== undefined && <OpenKeyDialog dialog={opened.dialog} service={name} apiKey={opened.key} onClose={() => setOpened(undefined)} />}
     </Panel>
@@ -189,7 +179,7 @@ function columnsOf(
     {
       name: 'Last used',
       wide: true,
-      by: (key) => useOf(key)?.last_used_at ?? '',
+      by: (key) => useOf(key)?.last_used_at,
       cell: (key) => {
         if (use === undefined) return unknown;
         const at = useOf(key)?.last_used_at;
@@ -199,7 +189,7 @@ function columnsOf(
     {
       name: 'Expires',
       wide: true,
-      by: ({ expires_at: at }) => at ?? '~',
+      by: ({ expires_at: at }) => at,
       cell: ({ expires_at: at }) => (at === undefined ? <span className="text-muted">Never</span> : <Time at={at} />),
     },
     { name: 'Actions', hideName: true, right: true, cell: (key) => <KeyMenu apiKey={key} open={open} enable={enable} /> },
