@@ -48,10 +48,13 @@ test('who is short of money deposits what is missing where it is missing, and pa
   await dialog.getByRole('button', { name: 'Deposit', exact: true }).click();
   await dialog.getByText('Your balance is $9.00 short').waitFor({ state: 'detached' });
   await dialog.getByText('Paid from escrow').waitFor();
+  const shown = await dialog.getByRole('region', { name: 'Next invoice' }).textContent();
   await dialog.getByRole('button', { name: 'Subscribe', exact: true }).click();
   await page.getByText('Subscribed to Seal Pro').waitFor();
   await becomes(page, 'seal', { tier: 'pro', state: 'disabled' });
   await until(async () => (await apiGet(page, '/api/billing')).escrow.balance_micros === 0, 'all of it to be paid');
+  const { amount } = await apiGet(page, '/api/billing/invoices/draft');
+  assert.ok(shown.endsWith(amount), `${shown} and then ${amount}`);
   assert.deepEqual(problems, []);
   await context.close();
 });

@@ -89,6 +89,8 @@ fn money_goes_from_the_wallet_into_escrow_into_an_invoice_and_back() {
     let path = format!("{INVOICES}/INV-000001");
     let invoice = wait_until(&person, &path, |invoice| invoice["state"] == "paid");
     assert_eq!(shape(&shown["invoices"][0]), shape(&invoice), "what was shown is what was done");
+    let draft = ok(person.get(&format!("{INVOICES}/draft")));
+    assert_eq!(shape(&shown["next_invoice"]), shape(&draft), "and what comes after");
     let attempt = &invoice["attempts"][0];
     assert_eq!((&attempt["state"], &attempt["amount"]), (&json!("succeeded"), &json!("$29.00")), "{invoice}");
     assert!(attempt["answered_at"].as_str() >= attempt["asked_at"].as_str());

@@ -24,7 +24,7 @@ mod verify_books;
 #[cfg(test)]
 mod tests;
 
-pub use carry_out::{carry_out, foresee};
+pub use carry_out::{carry_out, foresee, next_counters};
 pub use cycle::{Closed, Closing, close_month, tick_due};
 pub use each::write_each;
 pub use failure::BillingFailure;

@@ -5,12 +5,12 @@ use utoipa::ToSchema;
 
 use super::invoices::{InvoiceView, head};
 use super::shortfall::{ShortfallView, shortfall_view};
-use crate::app::billing::{Included, load_account};
+use crate::app::billing::{BillingFailure, Included, load_account, next_counters};
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::billing::dunning::suspends_at;
 use crate::core::billing::{
-    Account, Charge, ChargeState, EscrowMirror, Event, LIMIT_PERIOD_MS, Outlook, PaymentMethod, RATE_DAYS, Runway,
-    RunwayEnd, SpendingLimit, outlook, per_day, runway,
+    Account, EscrowMirror, Event, LIMIT_PERIOD_MS, Outlook, PaymentMethod, RATE_DAYS, Runway, RunwayEnd, SpendingLimit,
+    outlook, per_day, runway, shortfall,
 };
 use crate::core::calendar::{DAY_MS, Month, UtcMillis};
 use crate::core::error_code::Code;
@@ -141,15 +141,21 @@ impl App {
     /// [`AppError::Ledger`], [`AppError::Billing`].
     pub async fn billing_overview(&self, caller: &Caller) -> Result<BillingOverview, AppError> {
         let (customer, now) = (caller.customer, self.clock.now());
-        let (included, month) = (self.tariff().included, Month::of(now)?);
+        let (tariff, month) = (self.tariff(), Month::of(now)?);
+        let included = tariff.included;
         let read = move |tx: &ReadTx<'_>| {
             let account = load_basis(tx, customer, &included, month)?;
             let hours = hours_between(tx, customer, now.plus_ms(-RATE_DAYS * DAY_MS), now.plus_ms(1))?;
-            Ok::<_, AppError>((account, hours))
+            Ok::<_, AppError>((account, hours, next_counters(tx)?))
         };
-        let (account, hours) = self.ledger.read(read).await?;
+        let (account, hours, counters) = self.ledger.read(read).await?;
         let price = self.config_global.load().request_price();
-        overview(&account, &hours, price, self.chain.is_simulated(), now)
+        let overview = overview(&account, &hours, price, self.chain.is_simulated(), now)?;
+        let shortfall = match overview.owed_micros {
+            0 => None,
+            _ => shortfall(&account, &tariff.terms, counters, now).map_err(BillingFailure::from)?,
+        };
+        Ok(BillingOverview { shortfall: shortfall.map(shortfall_view), ..overview })
     }
 }
 
@@ -179,7 +185,7 @@ fn overview(
         suspends_at: overdue_since.map(|since| suspends_at(since, standing.has_paid).to_string()),
         owed_micros: outlook.unpaid.micros(),
         owed: outlook.unpaid.to_string(),
-        shortfall: account.shortfall(now)?.map(shortfall_view),
+        shortfall: None,
         credits_micros: outlook.credits.micros(),
         credits: outlook.credits.to_string(),
         escrow: account.escrow.map(|escrow| escrow_view(account, &escrow, now)).transpose()?,
@@ -215,8 +221,7 @@ fn standing_word(account: &Account) -> &'static str {
 
 fn escrow_view(account: &Account, escrow: &EscrowMirror, now: UtcMillis) -> Result<BillingEscrow, MoneyOverflow> {
     let charged = escrow.charged_at(now);
-    let is_asked = |charge: &&Charge| charge.method == PaymentMethod::Escrow && charge.state == ChargeState::Sent;
-    let under_way = Usd::sum(account.charges.values().filter(is_asked).map(|charge| charge.amount))?;
+    let under_way = account.asked(PaymentMethod::Escrow)?;
     let limit = escrow.limit.amount();
     let left = limit.checked_sub(charged)?.max(Usd::ZERO);
     let next = escrow.next_period_after(now);

@@ -162,8 +162,7 @@ fn takes_effect_at(preview: &Preview, service: Service, event: &Event, now: UtcM
 }
 
 fn view(tx: &ReadTx<'_>, preview: &Preview, effect: UtcMillis, now: UtcMillis) -> Result<PreviewView, AppError> {
-    let asked = Usd::sum(preview.charges.iter().map(|charge| charge.amount))?;
-    let can_pay_now = !preview.cannot_pay && asked == preview.demanded;
+    let can_pay_now = preview.can_pay_now;
     let if_unpaid = if preview.cannot_pay { "refused" } else { "waits" };
     Ok(PreviewView {
         as_of: now.to_string(),
@@ -174,8 +173,11 @@ fn view(tx: &ReadTx<'_>, preview: &Preview, effect: UtcMillis, now: UtcMillis) -
         can_pay_now,
         paid_by: paid_by(preview)?,
         if_unpaid: (!can_pay_now).then(|| if_unpaid.to_owned()),
-        shortfall: preview.shortfall.filter(|_| !can_pay_now).map(shortfall_view),
-        next_invoice: previewed(tx, &preview.draft)?,
+        shortfall: preview.shortfall.map(shortfall_view),
+        next_invoice: PreviewedInvoice {
+            sums: sums(&preview.draft)?,
+            lines: line_views(&preview.draft, &preview.credits),
+        },
     })
 }
 

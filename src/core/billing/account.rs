@@ -123,7 +123,10 @@ impl Account {
     }
 
     /// What is under way by one method.
-    pub(super) fn asked(&self, method: PaymentMethod) -> Result<Usd, MoneyOverflow> {
+    ///
+    /// # Errors
+    /// [`MoneyOverflow`].
+    pub fn asked(&self, method: PaymentMethod) -> Result<Usd, MoneyOverflow> {
         let sent = |charge: &&Charge| charge.method == method && charge.state == ChargeState::Sent;
         Usd::sum(self.charges.values().filter(sent).map(|charge| charge.amount))
     }

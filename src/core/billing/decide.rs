@@ -1,20 +1,17 @@
 //! The one way in: an account, an event and a time give actions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::account::{Account, ServiceAccount};
+use super::account::Account;
 use super::action::{Action, Notice};
 use super::books::{Books, Done};
 use super::dunning;
 use super::error::{BillingError, Refusal};
 use super::event::Event;
 use super::ids::{Counters, InvoiceId};
-use super::invoice::{Invoice, InvoiceState};
-use super::payment::{Charge, ChargeState};
-use super::shortfall::Shortfall;
+use super::invoice::Invoice;
 use super::terms::Terms;
 use crate::core::calendar::{Month, UtcMillis};
-use crate::core::id::Service;
 use crate::core::money::{MoneyOverflow, Usd};
 
 /// What is to be done, and what it leads to.
@@ -152,53 +149,6 @@ impl Books<'_> {
     }
 }
 
-/// What an action would lead to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Preview {
-    /// The invoices that it would make now, without their numbers, as they would be when payment is asked for or done.
-    pub invoices: Vec<Invoice>,
-    /// What payment methods would be asked for now.
-    pub demanded: Usd,
-    /// The draft afterwards: what the month ends with, by all that is known.
-    pub draft: Invoice,
-    /// Whether it is not done, because it would have to be paid at once and cannot be.
-    pub cannot_pay: bool,
-    /// What is missing before all of it is paid, and what was unpaid before; `None` if it can be paid.
-    pub shortfall: Option<Shortfall>,
-    /// What payment methods would be asked for, invoice by invoice.
-    pub charges: Vec<Charge>,
-    /// Services afterwards.
-    pub services: BTreeMap<Service, ServiceAccount>,
-}
-
-/// What [`decide`] would do: it is the same function.
-///
-/// # Errors
-/// [`BillingError`], as deciding; except that what cannot be paid is shown.
-pub fn preview(
-    account: &Account,
-    event: &Event,
-    terms: &Terms,
-    counters: Counters,
-    now: UtcMillis,
-) -> Result<Preview, BillingError> {
-    match decide(account, event, terms, counters, now) {
-        Ok(decision) => decision.preview(now),
-        Err(BillingError::Refused(Refusal::CannotPay(invoice))) => {
-            let unchanged = decide(account, &Event::Tick, terms, counters, now)?;
-            Ok(Preview {
-                invoices: vec![unnumbered(&invoice)],
-                demanded: invoice.amount,
-                cannot_pay: true,
-                shortfall: unchanged.account.shortfall_of(invoice.amount, now)?,
-                charges: Vec::new(),
-                ..unchanged.preview(now)?
-            })
-        }
-        Err(error) => Err(error),
-    }
-}
-
 impl Decision {
     /// Invoices that were issued by it, as they are afterwards.
     pub fn issued(&self) -> impl Iterator<Item = &Invoice> {
@@ -215,30 +165,6 @@ impl Decision {
     pub fn demanded(&self) -> Result<Usd, MoneyOverflow> {
         Usd::sum(self.issued().filter(|invoice| invoice.state.is_unpaid()).map(|invoice| invoice.amount))
     }
-
-    /// What it comes to, for somebody who has not decided yet.
-    ///
-    /// # Errors
-    /// [`BillingError`] if an amount leaves its range.
-    pub fn preview(&self, now: UtcMillis) -> Result<Preview, BillingError> {
-        let draft = self.account.draft().cloned().ok_or(BillingError::Incomplete("the draft is missing"))?;
-        let issued = self.issued().filter(|invoice| invoice.state != InvoiceState::Voided);
-        let invoices: Vec<Invoice> = issued.map(unnumbered).collect();
-        let demanded = self.demanded()?;
-        let sent = self.actions.iter().filter_map(|action| match action {
-            Action::SaveCharge(charge) if charge.state == ChargeState::Sent => Some(charge.clone()),
-            _ => None,
-        });
-        let charges = sent.filter(|charge| invoices.iter().any(|invoice| invoice.id == charge.key.invoice)).collect();
-        let services = self.account.services.clone();
-        let shortfall = self.account.shortfall(now)?;
-        Ok(Preview { invoices, demanded, draft, cannot_pay: false, shortfall, charges, services })
-    }
-}
-
-/// Another customer may take the next number first.
-fn unnumbered(invoice: &Invoice) -> Invoice {
-    Invoice { number: None, ..invoice.clone() }
 }
 
 /// When [`Event::Tick`] has something to do next; `None` only for an account without a draft. Earlier ticks do nothing,

@@ -28,7 +28,8 @@
 //!
 //! | module | decides |
 //! |---|---|
-//! | `decide` | the order of it all; previews; when something is due next |
+//! | `decide` | the order of it all; when something is due next |
+//! | `preview`, `once_paid` | what something would lead to, before it is done |
 //! | `subscription` | subscribing, changing tiers, cancelling, undoing ([`proration`]: parts of months) |
 //! | `cycle` | the turn of the month: renewal, usage, late usage, the draft ([`watermark`]: when usage is final) |
 //! | `collect` | credits, the chain of methods, retries ([`payment`]), answers, what begins when it is paid |
@@ -67,8 +68,10 @@ mod ids;
 mod invoice;
 mod late_usage;
 mod line;
+mod once_paid;
 mod operator;
 pub mod payment;
+mod preview;
 pub mod proration;
 mod runway;
 mod shortfall;
@@ -85,7 +88,7 @@ pub use completeness::Completeness;
 pub use credit::{Credit, CreditReason, plan_use};
 pub use credit_note::{CreditNote, CreditNoteState, MAX_REASON, Payout, RefundAnswer, is_reason};
 pub use cycle::LATE_USAGE_MONTHS;
-pub use decide::{Decision, Preview, decide, next_due, preview};
+pub use decide::{Decision, decide, next_due};
 pub use entry::{
     AccountName, Currency, Entry, EntryKey, EntryReason, Links, NotAnAccount, Posting, RevenueKind, revenue_of,
 };
@@ -102,8 +105,9 @@ pub use invoice::{BrokenInvoice, Invoice, InvoiceState, Purpose};
 pub use late_usage::{Billed, BilledKey, billed_key};
 pub use line::{KindFacts, Line, LineKind, Measure, Window};
 pub use payment::{Charge, ChargeState, PaymentMethod};
+pub use preview::{Preview, preview};
 pub use runway::{NoRunway, Outlook, RATE_DAYS, Runway, RunwayEnd, outlook, per_day, runway};
-pub use shortfall::{LimitShortfall, Shortfall};
+pub use shortfall::{LimitShortfall, Shortfall, shortfall};
 pub use spend_cap::{CapStatus, SpendCap};
 pub use terms::{ExtraKind, Terms, UnitPrice};
 pub use usage_lines::{Counted, UsageDigest, UsagePrices, recount, usage_lines};

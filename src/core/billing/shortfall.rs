@@ -1,8 +1,12 @@
 //! What a customer lacks to pay something: money, a spending limit that allows it, or both.
 
 use super::account::Account;
+use super::error::BillingError;
 use super::escrow::EscrowMirror;
+use super::ids::Counters;
+use super::once_paid::OncePaid;
 use super::payment::PaymentMethod;
+use super::terms::Terms;
 use crate::core::calendar::UtcMillis;
 use crate::core::money::{MoneyOverflow, Usd};
 
@@ -43,26 +47,45 @@ impl EscrowMirror {
     }
 }
 
+/// What is missing before everything is paid that is unpaid and not asked for already, and what is billed because of that:
+/// services that were suspended resume, and have a running month. `None` if nothing is missing. As long as nothing can be
+/// decided, because a month is still to be closed, what follows is left out.
+///
+/// # Errors
+/// [`BillingError::Money`].
+pub fn shortfall(
+    account: &Account,
+    terms: &Terms,
+    counters: Counters,
+    now: UtcMillis,
+) -> Result<Option<Shortfall>, BillingError> {
+    let mut paid = OncePaid::new(account, terms, counters, now);
+    match paid.pay_everything() {
+        Ok(()) => account.shortfall_of(paid.asked, now),
+        Err(_) => account.shortfall_of(account.waiting(now)?, now),
+    }
+}
+
 impl Account {
-    /// What is missing before everything is paid that is unpaid and not asked for already; `None` if nothing is.
-    ///
-    /// # Errors
-    /// [`MoneyOverflow`].
-    pub fn shortfall(&self, now: UtcMillis) -> Result<Option<Shortfall>, MoneyOverflow> {
+    /// What is unpaid and not asked for, less the credits that can be used.
+    fn waiting(&self, now: UtcMillis) -> Result<Usd, BillingError> {
         let waiting = self.unpaid().into_iter().filter(|invoice| !self.is_under_way(invoice.id));
         let credits = Usd::sum(self.credits.values().map(|credit| credit.usable(now)))?;
         let owed = Usd::sum(waiting.map(|invoice| invoice.amount))?.checked_sub(credits)?;
-        if owed <= Usd::ZERO { Ok(None) } else { self.shortfall_of(owed, now) }
+        Ok(owed.max(Usd::ZERO))
     }
 
-    /// What is missing before a payment method can pay `amount`.
+    /// What is missing before payment methods can pay `amount`.
     ///
     /// # Errors
-    /// [`MoneyOverflow`].
-    pub(super) fn shortfall_of(&self, amount: Usd, now: UtcMillis) -> Result<Option<Shortfall>, MoneyOverflow> {
+    /// [`BillingError::Money`].
+    pub(super) fn shortfall_of(&self, amount: Usd, now: UtcMillis) -> Result<Option<Shortfall>, BillingError> {
+        if amount == Usd::ZERO {
+            return Ok(None);
+        }
         // Whoever has no account on the chain gets one like this with the first deposit.
         let escrow = self.escrow.unwrap_or(EscrowMirror::created(now));
-        escrow.shortfall(amount, self.asked(PaymentMethod::Escrow)?, now)
+        Ok(escrow.shortfall(amount, self.asked(PaymentMethod::Escrow)?, now)?)
     }
 }
 

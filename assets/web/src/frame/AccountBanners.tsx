@@ -37,11 +37,18 @@ function useStatusBanner(): ReactNode {
 function useStandingBanner(): ReactNode {
   const billing = useQuery(billingQuery).data;
   if (billing === undefined || billing.standing === 'good') return null;
-  const remedy = <RemedyLink shortfall={billing.shortfall} />;
+  const remedy =
+    billing.shortfall === undefined ? (
+      <Link to="/billing/invoices" className={buttonClass('primary')}>
+        Unpaid invoices
+      </Link>
+    ) : (
+      <RemedyLink shortfall={billing.shortfall} />
+    );
   if (billing.standing === 'grace') {
     return (
       <Banner key="standing" tone="warn" title={<>Payment overdue: <Money micros={billing.owed_micros} /></>} action={remedy}>
-        <RemedyText shortfall={billing.shortfall} />{' '}
+        <RemedyText billing={billing} />{' '}
         {billing.suspends_at !== undefined && (
           <>
             If it stays unpaid, services stop on <Time at={billing.suspends_at} />.
@@ -53,7 +60,7 @@ function useStandingBanner(): ReactNode {
   if (billing.standing === 'suspended') {
     return (
       <Banner key="standing" tone="bad" title={<>Services are stopped: <Money micros={billing.owed_micros} /> is unpaid</>} action={remedy}>
-        Keys answer 503. <RemedyText shortfall={billing.shortfall} /> Paying starts again what was on.
+        Keys answer 503. <RemedyText billing={billing} /> Paying starts again what was on.
       </Banner>
     );
   }

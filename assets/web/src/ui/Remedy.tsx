@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router';
+import type { Schemas } from '../server/api';
 import type { Shortfall } from '../server/remedy';
 import { remedyOf } from '../server/remedy';
 import { buttonClass } from './Button';
@@ -15,10 +16,13 @@ export function RemedyLink({ shortfall, kind = 'primary' }: { shortfall: Shortfa
   );
 }
 
-/** What it takes to pay what is owed; without anything missing it is only a matter of time. */
-export function RemedyText({ shortfall }: { shortfall: Shortfall | undefined }) {
-  if (shortfall === undefined) return <>Nothing is missing: it is asked for again by itself.</>;
-  const { balance_micros: balance, spending_limit: limit } = shortfall;
+/** What it takes to pay what is owed; nothing as long as that is not known. */
+export function RemedyText({ billing }: { billing: Schemas['BillingOverview'] | undefined }) {
+  if (billing === undefined) return null;
+  if (billing.standing === 'on_hold') return <>Billing is on hold: nothing is charged until it has been looked into.</>;
+  // After the last try that was declined nobody asks again by themselves.
+  if (billing.shortfall === undefined) return <>Nothing is missing: if no payment is under way, it can be paid now.</>;
+  const { balance_micros: balance, spending_limit: limit } = billing.shortfall;
   const deposit = (
     <>
       a deposit of <Money micros={balance} />

@@ -35,6 +35,17 @@ fn shape(invoice: &Invoice) -> Shape {
     (invoice.purpose, invoice.month, invoice.lines.clone(), invoice.amount, invoice.credit_on_payment)
 }
 
+/// A shape in which credits have no numbers: payment grants new ones.
+fn unnamed(invoice: &Invoice) -> Shape {
+    let mut shape = shape(invoice);
+    for line in &mut shape.2 {
+        if let LineKind::Credit(credit) = &mut line.kind {
+            *credit = CreditId(0);
+        }
+    }
+    shape
+}
+
 /// Previews an event as if other customers had taken numbers meanwhile, carries it out, and compares.
 fn previewed(desk: &mut Desk, event: &Event) -> Preview {
     let others = Counters { next_invoice: 9_001, next_invoice_number: 77, next_credit: 5_001, next_credit_note: 3 };
@@ -42,11 +53,13 @@ fn previewed(desk: &mut Desk, event: &Event) -> Preview {
     let decision = desk.must(event);
     let done: Vec<Shape> = decision.issued().map(|invoice| shape(&desk.account.invoices[&invoice.id])).collect();
     assert_eq!(shown.invoices.iter().map(shape).collect::<Vec<_>>(), done, "{event:?}");
-    assert_eq!(shape(&shown.draft), shape(desk.account.draft().unwrap()), "{event:?}");
     let asked = Usd::sum(desk.outbox().iter().map(|charge| charge.amount)).unwrap();
     assert_eq!(shown.demanded, asked, "{event:?}");
     assert_eq!(Usd::sum(shown.charges.iter().map(|charge| charge.amount)), Ok(asked), "{event:?}");
-    assert_eq!(shown.services, decision.account.services, "{event:?}");
+    let mut paid = desk.clone();
+    paid.pay();
+    assert_eq!(unnamed(&shown.draft), unnamed(paid.account.draft().unwrap()), "{event:?}");
+    assert_eq!(shown.services, paid.account.services, "{event:?}");
     shown
 }
 
@@ -142,10 +155,48 @@ fn what_cannot_be_paid_is_shown_all_the_same() {
     let event = Event::ChangeTier { service: SEAL, tier: Tier::Pro };
     let shown = preview(&desk.loaded(&event), &event, &desk.terms, desk.counters, desk.now).unwrap();
     assert_eq!((shown.cannot_pay, shown.demanded, shown.invoices[0].amount), (true, cents(1_400), cents(1_400)));
-    assert_eq!(shape(&shown.draft), shape(desk.account.draft().unwrap()));
+    assert_eq!(shown.draft.amount, cents(2_900), "what the month ends with, once it is paid");
     // All of the $9 went into the first month.
     let short = shown.shortfall.unwrap();
     assert_eq!((short.balance, short.limit), (cents(1_400), None));
     desk.deposit(short.balance);
     assert_eq!(previewed(&mut desk, &event).shortfall, None, "with that it can be paid");
+}
+
+#[test]
+fn a_deposit_that_is_named_suffices_although_something_else_waits() {
+    let mut desk = Desk::with_balance(at("2025-04-01"), cents(900));
+    desk.must(&Event::Subscribe { service: SEAL, tier: Tier::Starter });
+    desk.pay();
+    desk.now = at("2025-04-10");
+    desk.must(&Event::Subscribe { service: Service::Grpc, tier: Tier::Starter });
+    let event = Event::ChangeTier { service: SEAL, tier: Tier::Pro };
+    let seen = |desk: &Desk| preview(&desk.loaded(&event), &event, &desk.terms, desk.counters, desk.now).unwrap();
+    let short = seen(&desk).shortfall.unwrap();
+    assert_eq!(short.balance, cents(900 + 1_400));
+    desk.deposit(short.balance);
+    desk.pay();
+    assert!(seen(&desk).can_pay_now, "a deposit pays the oldest first");
+}
+
+#[test]
+fn what_a_suspended_customer_is_told_to_pay_covers_the_month_that_begins_with_it() {
+    let mut desk = Desk::with_balance(at("2025-04-01"), cents(900));
+    desk.must(&Event::Subscribe { service: SEAL, tier: Tier::Starter });
+    desk.pay();
+    desk.now = at("2025-05-01").plus_ms(HOUR_MS);
+    desk.must(&month_end(MonthUsage { month: month("2025-04"), lines: vec![] }));
+    desk.now = at("2025-05-20");
+    desk.must(&Event::Tick);
+    assert!(desk.account.standing.dunning.suspended);
+    desk.now = at("2025-06-01").plus_ms(HOUR_MS);
+    desk.must(&month_end(MonthUsage { month: month("2025-05"), lines: vec![] }));
+    let missing = |desk: &Desk| shortfall(&desk.loaded(&Event::Tick), &desk.terms, desk.counters, desk.now).unwrap();
+    let short = missing(&desk).unwrap();
+    assert_eq!(short.balance, cents(900 + 900), "May, and June with it");
+    desk.deposit(short.balance);
+    desk.pay();
+    assert_eq!(missing(&desk), None);
+    assert_eq!(desk.account.unpaid().len(), 0);
+    assert!(desk.account.standing.dunning.since.is_none());
 }

@@ -141,7 +141,7 @@ function PrintHead({ detail }: { detail: Detail }) {
 function StateNote({ detail }: { detail: Detail }) {
   const client = useQueryClient();
   // Of all that is unpaid: invoices are paid whole, the oldest first.
-  const shortfall = useQuery(billingQuery).data?.shortfall;
+  const billing = useQuery(billingQuery).data;
   const pay = useMutation({
     mutationFn: () => ask(api.POST('/api/billing/invoices/{invoice}/pay', { params: { path: { invoice: detail.invoice } } })),
     onSuccess: (after) => {
@@ -160,11 +160,11 @@ function StateNote({ detail }: { detail: Detail }) {
             <Button busy={pay.isPending} onClick={() => pay.mutate()}>
               Pay now
             </Button>
-            <RemedyLink shortfall={shortfall} />
+            {billing?.shortfall !== undefined && <RemedyLink shortfall={billing.shortfall} />}
           </>
         }
       >
-        <RemedyText shortfall={shortfall} />
+        <RemedyText billing={billing} />
         {detail.retry_at !== undefined && detail.retry_at !== null && (
           <>
             {' '}
