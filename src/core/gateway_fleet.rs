@@ -22,6 +22,8 @@ use crate::core::vault::{Purpose, VaultCode};
 const BEHIND_MS: i64 = 5_000;
 /// A clock is off from here on: keys end, and lines are counted for hours, by gateways' clocks.
 const CLOCK_OFF_MS: i64 = 5_000;
+/// Lines of a gateway's log that wait for longer than this are late: nobody is cut off or billed by them meanwhile.
+const LOG_LATE_MS: i64 = 5 * MINUTE_MS;
 /// How often it is noted that nothing has changed.
 const NOTED_EVERY_MS: i64 = MINUTE_MS;
 
@@ -71,6 +73,8 @@ pub enum Trouble {
     RefusesVault,
     MapFiles,
     Log,
+    /// Lines of its log wait on its disk for [`LOG_LATE_MS`].
+    LogLate,
     Clock,
     OtherVersion,
 }
@@ -209,6 +213,7 @@ impl Standing {
             (Trouble::RefusesVault, status.vaults.values().any(|vault| vault.refused.is_some())),
             (Trouble::MapFiles, status.files_problem.is_some()),
             (Trouble::Log, status.log.as_ref().is_some_and(|log| log.spool_problem.is_some())),
+            (Trouble::LogLate, status.log.as_ref().is_some_and(|log| log.lag_ms > LOG_LATE_MS)),
             (Trouble::Clock, is_off),
             (Trouble::OtherVersion, status.version != expected.version),
         ];

@@ -37,6 +37,8 @@ pub enum What {
     MapFiles { problem: String },
     /// Lines of its log are not taken in, and may be lost.
     Log { problem: String },
+    /// Lines of its log are kept on its disk and do not come.
+    LogLate { problem: String },
     /// Its clock is not the one of the host that asks.
     Clock,
     /// It runs another version of the program than the one that asks.
@@ -53,6 +55,7 @@ impl What {
             Self::RefusesVault { .. } => "gateway_refuses_vault",
             Self::MapFiles { .. } => "gateway_map_files",
             Self::Log { .. } => "gateway_log",
+            Self::LogLate { .. } => "gateway_log_late",
             Self::Clock => "gateway_clock",
             Self::OtherVersion { .. } => "gateway_version",
         }
@@ -66,7 +69,7 @@ impl What {
             | Self::RefusesVault { .. }
             | Self::Log { .. }
             | Self::Clock => Severity::Error,
-            Self::MapFiles { .. } | Self::OtherVersion { .. } => Severity::Warning,
+            Self::MapFiles { .. } | Self::LogLate { .. } | Self::OtherVersion { .. } => Severity::Warning,
         }
     }
 }
@@ -81,6 +84,7 @@ impl fmt::Display for Alarm {
             What::RefusesVault { problem } => ("passes over a vault", problem),
             What::MapFiles { problem } => ("cannot write the map files that HAProxy starts with", problem),
             What::Log { problem } => ("does not take in the lines of its log", problem),
+            What::LogLate { problem } => ("has lines of its log that have waited for more than 5 minutes", problem),
             What::Clock => {
                 let seconds = super::CLOCK_OFF_MS / 1000;
                 return write!(f, "gateway {gateway} has a clock that is more than {seconds} s off: set it right");
@@ -138,6 +142,9 @@ fn alarms_of(watched: &Watched, now: UtcMillis) -> Vec<What> {
         }
         if lasts(Trouble::Log) {
             found.push(What::Log { problem: first(status.log.iter().map(|log| &log.spool_problem)) });
+        }
+        if lasts(Trouble::LogLate) {
+            found.push(What::LogLate { problem: first(status.log.iter().map(|log| &log.problem)) });
         }
         if lasts(Trouble::Clock) {
             found.push(What::Clock);

@@ -111,6 +111,10 @@ fn alarms_name_what_is_wrong_and_nothing_else() {
         let log = LogStanding { spool_problem: Some("it is full".to_owned()), ..LogStanding::default() };
         GatewayStatus { log: Some(log), ..status(4) }
     };
+    let waiting = |lag_ms| {
+        let problem = Some("no such host".to_owned());
+        GatewayStatus { log: Some(LogStanding { lag_ms, problem, ..LogStanding::default() }), ..status(4) }
+    };
     let clock = |ahead_ms| GatewayStatus { clock_ahead_ms: Some(ahead_ms), ..status(4) };
     let other = || GatewayStatus { version: "0.9".to_owned(), ..status(4) };
     let no_primary = || {
@@ -157,6 +161,12 @@ fn alarms_name_what_is_wrong_and_nothing_else() {
             vec!["gateway 3 cannot write the map files that HAProxy starts with: the disk is full"],
         ),
         (&[(0, 4, Ok(log()))], 16, vec!["gateway 3 does not take in the lines of its log: it is full"]),
+        (&[(0, 4, Ok(waiting(300_000)))], 16, vec![]),
+        (
+            &[(0, 4, Ok(waiting(300_001)))],
+            16,
+            vec!["gateway 3 has lines of its log that have waited for more than 5 minutes: no such host"],
+        ),
         (&[(0, 4, Ok(clock(5_000)))], 16, vec![]),
         (&[(0, 4, Ok(clock(-5_001)))], 16, vec!["gateway 3 has a clock that is more than 5 s off: set it right"]),
         (&[(0, 4, Ok(other()))], 0, vec![version]),
