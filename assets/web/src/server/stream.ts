@@ -7,7 +7,8 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
 
 interface StreamEars {
-  onEvent: (data: string) => void;
+  /** `isFirst` tells that the stream began anew, and does not go on after what was told before. */
+  onEvent: (data: string, isFirst: boolean) => void;
   /** The stream goes on after a break: what happened meanwhile was not told. */
   onReopen?: () => void;
   /** Whether events would be heard, and whether the server has refused to tell them. May say the same again. */
@@ -26,13 +27,17 @@ export function openStream(client: QueryClient, url: string, event: string, { on
     source?.close();
     if (closed) return;
     source = new EventSource(url);
+    let isFirst = true;
     source.addEventListener('open', () => {
       failures = 0;
       if (wasOpen) onReopen?.();
       wasOpen = true;
       onState?.(true, false);
     });
-    source.addEventListener(event, (message: MessageEvent<string>) => onEvent(message.data));
+    source.addEventListener(event, (message: MessageEvent<string>) => {
+      onEvent(message.data, isFirst);
+      isFirst = false;
+    });
     source.addEventListener('error', () => {
       suspect();
       // While it is CONNECTING the browser retries by itself; CLOSED (an answer other than a stream) it never does.

@@ -23,8 +23,9 @@ import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import { TimePicker } from '../../ui/TimePicker';
 import { RequestDialog } from './RequestDialog';
-import type { LoggedRequest } from './tail';
 import { useTail } from './tail';
+import type { LoggedRequest } from './tailRows';
+import { rowKey } from './tailRows';
 
 const CLASSES = [{ value: '', label: 'Any class' }, ...CLASS_FILTERS];
 const STATUSES = [
@@ -67,7 +68,7 @@ export function ServiceLogs() {
     <>
       <Filters name={name} search={search} onChange={go} />
       {tailing ? (
-        <TailPanel name={name} onStop={() => setTailing(false)} onOpen={(row) => go({ ...search, request: row.request_id })} />
+        <TailPanel key={name} name={name} onStop={() => setTailing(false)} onOpen={(row) => go({ ...search, request: row.request_id })} />
       ) : (
         <Panel title="Requests" aside={<LogButtons filter={filter} onTail={() => setTailing(true)} />}>
           <Found pages={pages} onOpen={(row) => go({ ...search, request: row.request_id })} onReset={() => go({})} />
@@ -113,7 +114,7 @@ function Found({ pages, onOpen, onReset }: FoundProps) {
           dense
           columns={COLUMNS}
           rows={rows}
-          rowKey={keyOf}
+          rowKey={rowKey}
           onOpen={onOpen}
           empty={
             <Empty Icon={ScrollText} title="No such requests" action={<Button onClick={onReset}>Reset the filters</Button>}>
@@ -239,7 +240,7 @@ function TailPanel({ name, onStop, onOpen }: { name: ServiceName; onStop: () => 
         dense
         columns={COLUMNS}
         rows={rows}
-        rowKey={keyOf}
+        rowKey={rowKey}
         onOpen={onOpen}
         empty={
           <Empty Icon={Play} title={isOpen ? 'Waiting for requests' : state}>
@@ -249,10 +250,6 @@ function TailPanel({ name, onStop, onOpen }: { name: ServiceName; onStop: () => 
       />
     </Panel>
   );
-}
-
-function keyOf({ request_id: id, at }: LoggedRequest): string {
-  return `${id} ${at}`;
 }
 
 const COLUMNS: Column<LoggedRequest>[] = [

@@ -4,36 +4,31 @@ import { useEffect, useState } from 'react';
 import type { Schemas } from '../../server/api';
 import { openStream } from '../../server/stream';
 import type { ServiceName } from '../../server/names';
+import type { TailRows } from './tailRows';
+import { NO_ROWS, withNews } from './tailRows';
 
-export type LoggedRequest = Schemas['TrafficRequest'];
-
-/** Older ones make room. */
-const KEPT = 200;
-
-interface Tail {
-  rows: readonly LoggedRequest[];
-  /** How many were left out, because there were too many. */
-  dropped: number;
+interface Tail extends TailRows {
   /** Whether requests are heard of as they come; not while the stream is being opened. */
   isOpen: boolean;
   /** Too many follow already, as a rule; it is tried again. */
   isRefused: boolean;
 }
 
+/** Of one service as long as it is on the page: another one has another tail. */
 export function useTail(service: ServiceName): Tail {
   const client = useQueryClient();
   const [stream, setStream] = useState({ isOpen: false, isRefused: false });
-  const [state, setState] = useState<Pick<Tail, 'rows' | 'dropped'>>({ rows: [], dropped: 0 });
+  const [rows, setRows] = useState(NO_ROWS);
   useEffect(
     () =>
       openStream(client, `/api/traffic/live?service=${service}`, 'requests', {
         onState: (isOpen, isRefused) => setStream({ isOpen, isRefused }),
-        onEvent: (data) => {
-          const { items, dropped } = JSON.parse(data) as Schemas['TrafficNews'];
-          setState((before) => ({ rows: [...items, ...before.rows].slice(0, KEPT), dropped: before.dropped + dropped }));
+        onEvent: (data, isFirst) => {
+          const news = JSON.parse(data) as Schemas['TrafficNews'];
+          setRows((before) => withNews(before, news, isFirst));
         },
       }),
     [client, service],
   );
-  return { ...state, ...stream };
+  return { ...rows, ...stream };
 }
