@@ -1,3 +1,5 @@
+import { Bars } from './chart/ChartSkeleton';
+
 /** Grey lines where text will be. */
 export function Lines({ rows = 4, className = '' }: { rows?: number; className?: string }) {
   return (
@@ -24,18 +26,11 @@ export function FigureLines({ chartHeight }: { chartHeight?: number }) {
           </div>
         ))}
       </div>
-      {chartHeight !== undefined && <ChartLines height={chartHeight} />}
-    </div>
-  );
-}
-
-/** Bars of a chart that is to come. */
-function ChartLines({ height }: { height: number }) {
-  return (
-    <div aria-hidden="true" className="flex items-end gap-1 border-t border-line px-5 pb-10 pt-5" style={{ height }}>
-      {Array.from({ length: 32 }, (_, bar) => (
-        <div key={bar} className="flex-1 rounded-xs bg-line opacity-60 motion-safe:animate-pulse" style={{ height: `${28 + 22 * Math.sin(bar / 5) + ((bar * 37) % 13)}%` }} />
-      ))}
+      {chartHeight !== undefined && (
+        <div className="border-t border-line">
+          <Bars height={chartHeight} />
+        </div>
+      )}
     </div>
   );
 }

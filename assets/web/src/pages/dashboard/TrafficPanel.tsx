@@ -5,6 +5,7 @@ import type { Schemas } from '../../server/api';
 import { seriesQuery, summaryQuery } from '../../server/queries';
 import { chartLines } from '../../server/traffic';
 import { Chart } from '../../ui/chart/Chart';
+import { ChartSkeleton } from '../../ui/chart/ChartSkeleton';
 import { Empty } from '../../ui/Empty';
 import { Figure, Figures } from '../../ui/Figures';
 import { Loaded } from '../../ui/Loaded';
@@ -30,7 +31,7 @@ export function TrafficPanel() {
               </div>
             ) : (
               <div className="border-t border-line">
-                <Loaded query={series} skeleton={<div className="h-[286px]" />}>
+                <Loaded query={series} skeleton={<ChartSkeleton height={286} />}>
                   {(value) => (
                     <Chart
                       title="Requests in the last 24 hours by class"

@@ -6,6 +6,7 @@ import type { Service } from '../../server/queries';
 import { billingQuery, keyUseQuery, seriesQuery, serviceQuery, summaryQuery } from '../../server/queries';
 import { chartLines } from '../../server/traffic';
 import { Chart } from '../../ui/chart/Chart';
+import { ChartSkeleton } from '../../ui/chart/ChartSkeleton';
 import { Figure, Figures } from '../../ui/Figures';
 import { Loaded } from '../../ui/Loaded';
 import { Panel } from '../../ui/Panel';
@@ -47,18 +48,22 @@ function Subscribed({ name, service }: { name: ServiceName; service: Service }) 
             current.requests === 0 ? <FirstRequest name={name} service={service} /> : <TrafficFigures current={current} previous={previous} />
           }
         </Loaded>
-        {(summary.data?.current.requests ?? 0) > 0 && series.data !== undefined && (
+        {(summary.data?.current.requests ?? 0) > 0 && (
           <div className="border-t border-line">
-            <Chart
-              title="Requests in the last 24 hours by class"
-              kind="bars"
-              from={Date.parse(series.data.from)}
-              stepS={series.data.step_s}
-              lines={chartLines(series.data, 'class')}
-              height={180}
-              format={formatCount}
-              axis={formatShort}
-            />
+            <Loaded query={series} skeleton={<ChartSkeleton height={266} />}>
+              {(value) => (
+                <Chart
+                  title="Requests in the last 24 hours by class"
+                  kind="bars"
+                  from={Date.parse(value.from)}
+                  stepS={value.step_s}
+                  lines={chartLines(value, 'class')}
+                  height={180}
+                  format={formatCount}
+                  axis={formatShort}
+                />
+              )}
+            </Loaded>
           </div>
         )}
       </Panel>

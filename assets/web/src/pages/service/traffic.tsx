@@ -15,6 +15,7 @@ import { spanName, spanOf, spanProblem, spanText } from '../../server/span';
 import { chartLines } from '../../server/traffic';
 import { Button } from '../../ui/Button';
 import { Chart } from '../../ui/chart/Chart';
+import { ChartSkeleton } from '../../ui/chart/ChartSkeleton';
 import { csvText, download } from '../../ui/csv';
 import { Empty } from '../../ui/Empty';
 import { Loaded } from '../../ui/Loaded';
@@ -135,7 +136,7 @@ function SeriesChart({ stretch, by }: { stretch: Stretch; by: By }) {
   const series = useQuery(seriesQuery(stretch, by));
   const format = by === 'bandwidth' ? formatBytes : formatCount;
   return (
-    <Loaded query={series} skeleton={<div className="h-[306px]" />}>
+    <Loaded query={series} skeleton={<ChartSkeleton height={306} />}>
       {(value) => (
         <Chart
           title={`${by === 'bandwidth' ? 'Bandwidth' : `Requests by ${by}`}, ${spanText(stretch)}`}
@@ -159,7 +160,7 @@ function Percentiles({ stretch }: { stretch: Stretch }) {
   });
   return (
     <Panel title="Response time" aside={<span className="text-xs text-muted">Billable requests</span>}>
-      <Loaded query={query} skeleton={<div className="h-[290px]" />}>
+      <Loaded query={query} skeleton={<ChartSkeleton height={290} />}>
         {(value) => <PercentileChart value={value} />}
       </Loaded>
     </Panel>

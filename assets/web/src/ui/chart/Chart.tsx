@@ -1,6 +1,7 @@
 import { Suspense, lazy, useMemo, useState } from 'react';
 import { formatCount, formatInstant } from '../../format';
 import { useTheme } from '../../theme';
+import { ChartSkeleton } from './ChartSkeleton';
 import type { ChartHover, ChartLine, ChartShape } from './shape';
 import { lineTotal } from './shape';
 
@@ -28,20 +29,12 @@ export function Chart(props: ChartProps) {
     <div className="px-4 pb-4 pt-4 sm:px-5">
       <Legend lines={lines} value={legendValue} />
       <div className="relative mt-3">
-        <Suspense fallback={<Waiting height={height} />}>
+        <Suspense fallback={<ChartSkeleton height={height} />}>
           <Plot key={key} shape={shape} label={summarise(title, lines, legendValue)} onHover={setHover} />
         </Suspense>
         {hover !== null && <Tip hover={hover} lines={lines} from={from} stepS={stepS} format={format} />}
       </div>
       <ChartTable {...props} />
-    </div>
-  );
-}
-
-function Waiting({ height }: Pick<ChartProps, 'height'>) {
-  return (
-    <div role="status" style={{ height }}>
-      <span className="sr-only">Loading</span>
     </div>
   );
 }
