@@ -10,7 +10,10 @@ export interface Column<T> {
   /** Numbers stand at the right. */
   right?: true;
   cell: (row: T) => ReactNode;
-  /** What the column is sorted by, if it can be; rows without it come after all others, as a time that never comes. */
+  /**
+   * What the column is sorted by, if it can be. `undefined` comes after everything, as a time that never comes; what is past and never
+   * was, such as the last use of what was not used, is `''`, which comes before everything.
+   */
   by?: (row: T) => string | number | undefined;
   /** Left out on narrow screens. */
   wide?: true;
