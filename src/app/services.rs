@@ -50,6 +50,9 @@ pub struct ServiceView {
     pub gateways: usize,
     /// Whether its keys are let pass.
     pub keys_work: bool,
+    /// Whether the first payment is still to come: until then it cannot be turned on, has no keys, and is cancelled at
+    /// once.
+    pub awaits_payment: bool,
     /// What a person should know about the state; absent if all is as it should be.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -393,6 +396,7 @@ fn view(
         in_force_at: spread.in_force,
         gateways: spread.gateways,
         keys_work: instance.keys_work(),
+        awaits_payment: instance.awaits_payment(),
         banner: instance.banner(service, now).map(|banner| banner.text),
         scheduled_tier: instance.scheduled_tier.map(|(tier, _)| tier.name().to_owned()),
         scheduled_tier_at: instance.scheduled_tier.map(|(_, at)| text(at)),

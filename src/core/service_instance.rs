@@ -201,6 +201,11 @@ impl ServiceInstance {
         if self.paid_once { Ok(()) } else { Err(ServiceRefusal::PaymentPending) }
     }
 
+    /// Subscribed to, and the first payment is still to come.
+    pub fn awaits_payment(&self) -> bool {
+        self.tier.is_some() && !self.paid_once
+    }
+
     /// disabled, enabled → suspended_maintenance, by the operator.
     pub fn suspend_maintenance(&self) -> Next {
         self.suspend(ServiceState::SuspendedMaintenance)

@@ -227,6 +227,18 @@ fn a_tier_grows_at_once_and_shrinks_with_the_month() {
 }
 
 #[test]
+fn a_first_payment_is_waited_for_from_the_subscription_on() {
+    let fresh = ServiceInstance::default();
+    let subscribed = fresh.subscribe(Tier::Pro, NOW).unwrap();
+    let paid = subscribed.mark_paid().unwrap();
+    let suspended = subscribed.suspend_no_payment().unwrap();
+    for (service, expected) in [(&fresh, false), (&subscribed, true), (&suspended, true), (&paid, false)] {
+        assert_eq!(service.awaits_payment(), expected, "{service:?}");
+        assert_eq!(service.cancel(NOW).is_ok_and(|after| after.tier.is_none()), expected, "ends at once: {service:?}");
+    }
+}
+
+#[test]
 fn a_cancellation_runs_its_course_however_late_it_is_looked_at() {
     let cancelled = at(Enabled, Tier::Pro, true).cancel(NOW).unwrap();
     assert!(cancelled.keys_work(), "until the month ends");

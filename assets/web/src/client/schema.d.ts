@@ -2170,6 +2170,11 @@ export interface components {
             gateways: number;
             /** @description Whether its keys are let pass. */
             keys_work: boolean;
+            /**
+             * @description Whether the first payment is still to come: until then it cannot be turned on, has no keys, and is cancelled at
+             *     once.
+             */
+            awaits_payment: boolean;
             /** @description What a person should know about the state; absent if all is as it should be. */
             banner?: string;
             /** @description The smaller tier that follows, and when. */

@@ -1,5 +1,5 @@
 /** Server state that more than one page shows. Keys begin with the part of the account that changes them. */
-import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type { Schemas } from './api';
 import { api, ask } from './api';
 import { askAgainMs } from './askAgain';
@@ -12,6 +12,11 @@ const WATCH_EVERY_MS = 1_000;
 /** Whether a change is on its way to the gateways; of what is not subscribed to, nothing is. */
 export function isUpdating({ sync, state }: Pick<Schemas['Service'], 'sync' | 'state'>): boolean {
   return sync === 'pending' && state !== 'not_provisioned';
+}
+
+/** The state in a word: what waits for its first payment is not merely off. */
+export function shownState({ awaits_payment: awaitsPayment, state }: Pick<Schemas['Service'], 'awaits_payment' | 'state'>): string {
+  return awaitsPayment && state === 'disabled' ? 'pending' : state;
 }
 
 export const customerQuery = queryOptions({
@@ -69,7 +74,6 @@ export function summaryQuery(stretch: Stretch) {
   return queryOptions({
     queryKey: ['traffic', 'summary', stretch],
     queryFn: ({ signal }) => ask(api.GET('/api/traffic/summary', { params: { query: { ...stretch } }, signal })),
-    placeholderData: keepPreviousData,
   });
 }
 

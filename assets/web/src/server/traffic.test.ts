@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { allRequests, chartLines, classOf } from './traffic';
+import { allRequests, chartLines, classOf, countsOf } from './traffic';
 
 const series = {
   from: '2026-11-26T00:00:00Z',
@@ -24,6 +24,12 @@ test('classes are summed into what people know, and a class that is never used i
     ['failed', [0, 0]],
   ]);
   expect(allRequests(series)).toEqual([8, 10]);
+});
+
+test('whatever was not answered well is an error', () => {
+  const lines = ['none', '1xx', '2xx', '3xx', '4xx', '5xx', '9xx'].map((name, index) => ({ name, values: [10 ** index, 0] }));
+  expect(countsOf({ ...series, lines })).toEqual({ requests: 1_111_111, errors: 1_110_001 });
+  expect(countsOf({ ...series, lines: [] })).toEqual({ requests: 0, errors: 0 });
 });
 
 test('a class that is not known keeps its name', () => {

@@ -49,6 +49,13 @@ export function allRequests(series: Schemas['TrafficSeries']): number[] {
   );
 }
 
+/** Requests in all, and those that were answered with a status of 400 or more, or not at all, from a series by status. */
+export function countsOf(series: Schemas['TrafficSeries']): { requests: number; errors: number } {
+  const total = (names: readonly string[]) => sumOf(series, names).reduce((sum, value) => sum + value, 0);
+  const requests = allRequests(series).reduce((sum, value) => sum + value, 0);
+  return { requests, errors: requests - total(['1xx', '2xx', '3xx']) };
+}
+
 /** The word and colour of a request's class, for tables. */
 export function classOf(name: string): Kind {
   const found = CLASSES.find(({ names }) => names.includes(name));

@@ -5,9 +5,9 @@ import { formatCount, formatMoney, formatShare } from '../../format';
 import type { ServiceName } from '../../server/names';
 import type { Service } from '../../server/queries';
 import { SERVICE_ABOUT, isServiceName, serviceLabel, tierLabel } from '../../server/names';
-import { configQuery, isUpdating, seriesQuery, summaryQuery } from '../../server/queries';
+import { configQuery, isUpdating, seriesQuery, shownState } from '../../server/queries';
 import { dollars } from '../../server/config';
-import { allRequests } from '../../server/traffic';
+import { allRequests, countsOf } from '../../server/traffic';
 import { buttonClass } from '../../ui/Button';
 import { Loaded } from '../../ui/Loaded';
 import { Boxes, NumberLine } from '../../ui/Skeleton';
@@ -43,7 +43,7 @@ function Card({ name, service }: { name: ServiceName; service: Service }) {
             {serviceLabel(name)}
           </Link>
         </h3>
-        {isUpdating(service) ? <Updating /> : <StateBadge state={service.state} />}
+        {isUpdating(service) ? <Updating /> : <StateBadge state={shownState(service)} />}
       </div>
       {service.tier === undefined ? <Offer name={name} /> : <Use name={name} service={service} tier={service.tier} />}
     </article>
@@ -66,12 +66,11 @@ function Offer({ name }: { name: ServiceName }) {
 }
 
 function Use({ name, service, tier }: { name: ServiceName; service: Service; tier: string }) {
-  const stretch = { range: '24h', service: name } as const;
-  const query = useQuery(summaryQuery(stretch));
-  const summary = query.data?.current;
-  const known = summary !== undefined;
+  // One question for the figures and the line.
+  const query = useQuery(seriesQuery({ range: '24h', service: name }, 'status'));
+  const series = query.data;
+  const counts = series === undefined ? undefined : countsOf(series);
   const waiting = query.isError ? '–' : <NumberLine />;
-  const series = useQuery(seriesQuery(stretch, 'class')).data;
   return (
     <>
       <p className="mt-1 text-[13px] text-muted">
@@ -80,11 +79,11 @@ function Use({ name, service, tier }: { name: ServiceName; service: Service; tie
       <dl className="mt-4 grid grid-cols-2 gap-3">
         <div>
           <dt className="text-xs text-muted">Requests, 24 h</dt>
-          <dd className="text-xl font-semibold">{known ? formatCount(summary.requests) : waiting}</dd>
+          <dd className="text-xl font-semibold">{counts === undefined ? waiting : formatCount(counts.requests)}</dd>
         </div>
         <div>
           <dt className="text-xs text-muted">Success rate</dt>
-          <dd className="text-xl font-semibold">{known ? formatShare(summary.requests - summary.errors, summary.requests) : waiting}</dd>
+          <dd className="text-xl font-semibold">{counts === undefined ? waiting : formatShare(counts.requests - counts.errors, counts.requests)}</dd>
         </div>
       </dl>
       <div className="mt-auto pt-3">

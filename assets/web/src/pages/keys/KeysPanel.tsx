@@ -56,7 +56,7 @@ export function KeysPanel({ name, service, title = 'API keys' }: KeysPanelProps)
   const rows = rowsOf(keys);
   const full = first !== undefined && rows.length >= first.max;
   const create = (
-    <Button kind="primary" icon={<Plus aria-hidden="true" className="size-3.5" strokeWidth={2} />} disabled={full || first === undefined} onClick={() => setCreating(true)}>
+    <Button kind="primary" icon={<Plus aria-hidden="true" className="size-3.5" strokeWidth={2} />} disabled={full || first === undefined || service.awaits_payment} onClick={() => setCreating(true)}>
       Create key
     </Button>
   );
@@ -135,6 +135,13 @@ function NoKeys({ service, name, action }: { service: Service; name: ServiceName
       </Empty>
     );
   }
+  if (service.awaits_payment) {
+    return (
+      <Empty Icon={KeyRound} title="No keys yet">
+        Keys can be made once {SERVICE_LABEL[name]} is paid for.
+      </Empty>
+    );
+  }
   return (
     <Empty Icon={KeyRound} title="No keys yet" action={action}>
       A key lets a program ask {SERVICE_LABEL[name]} in your name. Make one for each program, so that one can be revoked alone.
@@ -179,7 +186,7 @@ function columnsOf(
     {
       name: 'Last used',
       wide: true,
-      by: (key) => useOf(key)?.last_used_at,
+      by: (key) => useOf(key)?.last_used_at ?? '',
       cell: (key) => {
         if (use === undefined) return unknown;
         const at = useOf(key)?.last_used_at;

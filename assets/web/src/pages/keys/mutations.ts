@@ -64,7 +64,8 @@ function useRefreshKeys(): () => Promise<void> {
   const client = useQueryClient();
   return async () => {
     void client.invalidateQueries({ queryKey: ['billing'] });
-    await Promise.all([client.invalidateQueries({ queryKey: ['keys'] }), client.invalidateQueries({ queryKey: ['traffic', 'keys'] })]);
+    // A service says at how many gateways its keys are in force as they are now.
+    await Promise.all([['keys'], ['traffic', 'keys'], ['services']].map((queryKey) => client.invalidateQueries({ queryKey })));
   };
 }
 

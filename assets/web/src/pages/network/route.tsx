@@ -6,7 +6,7 @@ import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import { useReachable } from '../../server/connection';
 import { SERVICE_LABEL, isServiceName, serviceLabel } from '../../server/names';
-import { networkQuery, servicesQuery } from '../../server/queries';
+import { networkQuery, servicesQuery, shownState } from '../../server/queries';
 import type { Tone } from '../../ui/Badge';
 import { Badge } from '../../ui/Badge';
 import { Empty } from '../../ui/Empty';
@@ -168,12 +168,12 @@ function Services() {
         {(items) => (
           <ul className="divide-y divide-line text-[13px]">
             {items.map(
-              ({ service, state, sync }) =>
-                isServiceName(service) && (
-                  <Row key={service} label={SERVICE_LABEL[service]}>
+              (service) =>
+                isServiceName(service.service) && (
+                  <Row key={service.service} label={SERVICE_LABEL[service.service]}>
                     <span className="flex flex-wrap items-center justify-end gap-x-4">
-                      {state !== 'not_provisioned' && <span className="text-muted">{SYNC[sync] ?? sync}</span>}
-                      <StateBadge state={state} />
+                      {service.state !== 'not_provisioned' && <span className="text-muted">{SYNC[service.sync] ?? service.sync}</span>}
+                      <StateBadge state={shownState(service)} />
                     </span>
                   </Row>
                 ),

@@ -11,6 +11,7 @@ import { Dialog } from '../../ui/Dialog';
 import { Money } from '../../ui/Money';
 import { Panel } from '../../ui/Panel';
 import { Time } from '../../ui/Time';
+import { allowed } from './allowed';
 import { TierChoice } from './TierCards';
 import { PreviewDialog } from './PreviewDialog';
 
@@ -20,7 +21,7 @@ export function PlanPanel({ name, service }: { name: ServiceName; service: Servi
   const [choosing, setChoosing] = useState(false);
   const [ending, setEnding] = useState<'cancel' | 'undo_cancel'>();
   const tier = TIERS.find((one) => one === service.tier);
-  const open = service.state === 'enabled' || service.state === 'disabled' || service.state === 'suspended_no_payment';
+  const { changeTier, cancel, undoCancel } = allowed(service);
   return (
     <Panel title="Plan">
       <div className="px-4 py-4 sm:px-5">
@@ -43,16 +44,13 @@ export function PlanPanel({ name, service }: { name: ServiceName; service: Servi
           </p>
         )}
       </div>
-      <div className="flex flex-wrap gap-2 border-t border-line px-4 py-3 sm:px-5">
-        {open && service.cancel_at === undefined && <Button onClick={() => setChoosing(true)}>Change tier</Button>}
-        {service.cancel_at !== undefined ? (
-          <Button onClick={() => setEnding('undo_cancel')}>Keep the service</Button>
-        ) : (
-          open && (
-            <Button kind="quiet" onClick={() => setEnding('cancel')}>
-              Cancel the subscription
-            </Button>
-          )
+      <div className="flex flex-wrap gap-2 border-t border-line px-4 py-3 empty:hidden sm:px-5">
+        {changeTier && <Button onClick={() => setChoosing(true)}>Change tier</Button>}
+        {undoCancel && <Button onClick={() => setEnding('undo_cancel')}>Keep the service</Button>}
+        {cancel && (
+          <Button kind="quiet" onClick={() => setEnding('cancel')}>
+            Cancel the subscription
+          </Button>
         )}
       </div>
       {choosing && (

@@ -7,6 +7,7 @@ import { Button } from '../../ui/Button';
 import { Confirm } from '../../ui/Confirm';
 import { Dialog } from '../../ui/Dialog';
 import { Problem } from '../../ui/Problem';
+import { allowed } from './allowed';
 import { useServiceAction } from './mutations';
 
 /** Turning off is confirmed, because every key stops; turning on is not. */
@@ -19,7 +20,8 @@ export function PowerButton({ name, service }: { name: ServiceName; service: Ser
     action.reset();
     setAsking(true);
   };
-  if (service.state === 'enabled') {
+  const { turnOn, turnOff } = allowed(service);
+  if (turnOff) {
     return (
       <>
         <Button icon={<Power aria-hidden="true" className="size-3.5" strokeWidth={1.75} />} onClick={ask}>
@@ -40,7 +42,7 @@ export function PowerButton({ name, service }: { name: ServiceName; service: Ser
       </>
     );
   }
-  if (service.state !== 'disabled') return null;
+  if (!turnOn) return null;
   return (
     <>
       <Button

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { Schemas } from '../../server/api';
 import { api, ask } from '../../server/api';
 import type { ServiceName } from '../../server/names';
+import { serviceQuery } from '../../server/queries';
 import { SERVICE_LABEL, tierLabel } from '../../server/names';
 import { PayInPlace } from '../billing/PayInPlace';
 import { Banner } from '../../ui/Banner';
@@ -37,13 +38,14 @@ export function PreviewDialog({ name, asked, onClose, onDone }: PreviewDialogPro
     // Once it is done, it cannot be done again.
     enabled: !action.isPending && !action.isSuccess,
   });
+  const awaitsPayment = useQuery(serviceQuery(name)).data?.awaits_payment === true;
   const { title, button } = textsOf(name, asked);
   return (
     <Dialog title={title} onClose={onClose}>
       <Loaded query={preview}>
         {(value) => (
           <div className="grid gap-5">
-            <Now preview={value} asked={asked} />
+            <Now preview={value} asked={asked} awaitsPayment={awaitsPayment} />
             {asked.action !== 'undo_cancel' && <Next preview={value} />}
             {value.shortfall !== undefined && <PayInPlace shortfall={value.shortfall} waits={value.if_unpaid === 'waits'} />}
             <Problem error={action.error} />
@@ -65,8 +67,15 @@ export function PreviewDialog({ name, asked, onClose, onDone }: PreviewDialogPro
   );
 }
 
-function Now({ preview, asked }: { preview: Preview; asked: Asked }) {
+function Now({ preview, asked, awaitsPayment }: { preview: Preview; asked: Asked; awaitsPayment: boolean }) {
   const [invoice] = preview.invoices;
+  if (asked.action === 'cancel' && awaitsPayment) {
+    return (
+      <Banner tone="info" title="It ends at once">
+        It was never paid for, so nothing is asked for it any more. This cannot be undone; you can subscribe again at any time.
+      </Banner>
+    );
+  }
   if (invoice === undefined) {
     return (
       <Banner tone="info" title="Nothing is charged today">
@@ -77,10 +86,11 @@ function Now({ preview, asked }: { preview: Preview; asked: Asked }) {
   }
   // Credit that is used is a line of the invoice.
   const methods = preview.paid_by.filter(({ method }) => method !== 'credits');
+  const heading = preview.can_pay_now ? 'Charged today' : preview.if_unpaid === 'waits' ? 'Charged as soon as it can be paid' : 'To be paid first';
   return (
-    <section aria-label="Charged today">
+    <section aria-label={heading}>
       <div className="flex items-baseline justify-between gap-4">
-        <h3 className="text-[13px] font-semibold">Charged today</h3>
+        <h3 className="text-[13px] font-semibold">{heading}</h3>
         <p className="text-xl font-semibold" data-testid="charged-today">
           <Money micros={preview.demanded_micros} />
         </p>

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useParams, useRouterState } from '@tanstack/react-router';
 import type { ServiceName } from '../../server/names';
 import { SERVICE_ABOUT, SERVICE_LABEL, tierLabel } from '../../server/names';
-import { billingQuery, isUpdating, serviceQuery } from '../../server/queries';
+import { billingQuery, isUpdating, serviceQuery, shownState } from '../../server/queries';
 import { Banner } from '../../ui/Banner';
 import { Page } from '../../ui/Page';
 import { RemedyLink } from '../../ui/Remedy';
@@ -16,7 +16,7 @@ export function ServiceFrame() {
   const { service: name } = useParams({ from: '/account/services/$service' });
   const service = useQuery(serviceQuery(name)).data;
   const billing = useQuery(billingQuery).data;
-  const isUnpaid = service?.state === 'suspended_no_payment' || (service?.state === 'disabled' && (billing?.owed_micros ?? 0) > 0);
+  const isUnpaid = service?.state === 'suspended_no_payment' || (service?.awaits_payment === true && (billing?.owed_micros ?? 0) > 0);
   const subscribed = service !== undefined && service.state !== 'not_provisioned';
   return (
     <Page
@@ -26,7 +26,7 @@ export function ServiceFrame() {
       about={
         subscribed && service.tier !== undefined ? (
           <span className="flex flex-wrap items-center gap-x-4 gap-y-1">
-            <StateBadge state={service.state} />
+            <StateBadge state={shownState(service)} />
             {tierLabel(service.tier)} tier
             {isUpdating(service) && <Updating />}
           </span>

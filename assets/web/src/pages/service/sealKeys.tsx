@@ -11,8 +11,7 @@ import { Badge } from '../../ui/Badge';
 import { Button, buttonClass } from '../../ui/Button';
 import { Copy } from '../../ui/Copy';
 import { Empty } from '../../ui/Empty';
-import { Loaded } from '../../ui/Loaded';
-import { MoreButton, rowsOf } from '../../ui/PagedList';
+import { PagedList, rowsOf } from '../../ui/PagedList';
 import { Panel } from '../../ui/Panel';
 import { Problem } from '../../ui/Problem';
 import { Boxes } from '../../ui/Skeleton';
@@ -61,7 +60,7 @@ export function SealKeysTab() {
           {create}
         </div>
       )}
-      <Loaded query={keys} skeleton={<Boxes count={2} height={180} className="grid gap-4" />}>
+      <PagedList pages={keys} skeleton={<Boxes count={2} height={180} className="grid gap-4" />} more="Load more">
         {() => (
           <>
             {rows.length === 0 && (
@@ -74,8 +73,7 @@ export function SealKeysTab() {
             {rows.map((key) => first !== undefined && <KeyCard key={key.seal_key_id} sealKey={key} included={first.included_packages} max={first.max_packages} />)}
           </>
         )}
-      </Loaded>
-      {keys.hasNextPage && <MoreButton pages={keys}>Load more</MoreButton>}
+      </PagedList>
       {creating && <CreateSealKey extra={first !== undefined && rows.length >= first.included} onClose={() => setCreating(false)} />}
     </>
   );

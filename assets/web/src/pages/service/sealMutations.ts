@@ -30,7 +30,8 @@ export function useSealAction(onDone?: () => void) {
     mutationFn: act,
     onSuccess: async (_, action) => {
       void client.invalidateQueries({ queryKey: ['billing'] });
-      await client.invalidateQueries({ queryKey: ['seal-keys'] });
+      // The service says whether gateways work with it already.
+      await Promise.all([['seal-keys'], ['services']].map((queryKey) => client.invalidateQueries({ queryKey })));
       toast(DONE[action.do]);
       onDone?.();
     },
