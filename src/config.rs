@@ -108,7 +108,7 @@ pub struct PublicUrl {
     pub authority: String,
 }
 
-/// Requests a minute, from one place or one account.
+/// Requests a minute, from one place, or of one account's sessions and of its tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitsConfig {
     pub ip_per_min: u32,
@@ -223,7 +223,7 @@ impl Default for Config {
                 max_connections: 1024,
             },
             limits: LimitsConfig {
-                ip_per_min: 1200,
+                ip_per_min: 3600,
                 customer_per_min: 1200,
                 sign_in_ip_per_min: 30,
                 sign_in_address_per_min: 10,

@@ -352,6 +352,7 @@ fn gate(config: &Config, public_url: &PublicUrl) -> GateOptions {
             sign_in_ip_per_min: limits.sign_in_ip_per_min,
             sign_in_address_per_min: limits.sign_in_address_per_min,
         },
+        max_connections: config.http.max_connections,
     }
 }
 

@@ -1,4 +1,5 @@
-//! Rate limits: so many requests a minute from one place, of one customer, and of attempts to sign in.
+//! Rate limits: so many requests a minute from one place, of one customer's pages, of their scripts, and of attempts to
+//! sign in.
 
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,7 +13,7 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::Problem;
-use crate::app::Refusal;
+use crate::app::{Caller, Credential, Refusal};
 use crate::core::customer::WalletAddress;
 use crate::core::error_code::Code;
 use crate::core::id::CustomerId;
@@ -35,12 +36,19 @@ pub struct Quotas {
 /// All limiters of a process.
 pub(super) struct Limits {
     pub ip: Limiter<IpAddr>,
-    pub customer: Limiter<CustomerId>,
+    pub customer: Limiter<(CustomerId, Means)>,
     pub sign_in_ip: Limiter<IpAddr>,
     /// Networks that one party may well have whole.
     pub sign_in_network: Limiter<IpAddr>,
     /// By address and place: who asks for a wallet that is not theirs keeps nobody else out.
     pub sign_in_address: Limiter<(WalletAddress, IpAddr)>,
+}
+
+/// What a customer asks with. Open pages and scripts do not use up each other's requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Means {
+    Session,
+    Token,
 }
 
 /// One limit for each key (the generic cell rate algorithm: a minute's worth at once, then at its pace).
@@ -71,6 +79,18 @@ impl Limits {
             ),
             sign_in_address: Limiter::new("sign-in-address", quotas.sign_in_address_per_min),
         }
+    }
+
+    /// Counts a request of somebody who is known.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`] with the time to wait.
+    pub(super) fn check_caller(&self, caller: &Caller) -> Result<Left, Problem> {
+        let means = match caller.credential {
+            Credential::Session(_) => Means::Session,
+            Credential::Token(..) => Means::Token,
+        };
+        self.customer.check(&(caller.customer, means))
     }
 
     /// Counts an attempt to sign in, or to begin it.
@@ -152,7 +172,10 @@ fn truncated(ip: IpAddr, v4_bits: u32, v6_bits: u32) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::core::id::{ApiTokenId, RECORD_ID_BYTES, SessionId};
 
     #[test]
     fn a_minutes_worth_passes_and_the_next_waits() {
@@ -187,6 +210,20 @@ mod tests {
         assert!((0..20).all(|place| limits.check_sign_in(ip(place)).is_ok()));
         assert!(limits.check_sign_in(ip(20)).is_err());
         assert!(limits.check_sign_in("2001:db8:2::1".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_customers_pages_and_scripts_have_a_limit_each() {
+        let quotas = Quotas { ip_per_min: 1, customer_per_min: 1, sign_in_ip_per_min: 1, sign_in_address_per_min: 1 };
+        let limits = Limits::new(quotas);
+        let customer = CustomerId::new(7).unwrap();
+        let by = |credential| Caller { customer, credential, ip: "203.0.113.9".parse().unwrap() };
+        let page = by(Credential::Session(SessionId::new([0; RECORD_ID_BYTES])));
+        let script = by(Credential::Token(ApiTokenId::new([0; RECORD_ID_BYTES]), Arc::new([])));
+        for caller in [&page, &script] {
+            assert!(limits.check_caller(caller).is_ok(), "{caller:?}");
+            assert!(limits.check_caller(caller).is_err(), "{caller:?}");
+        }
     }
 
     #[test]

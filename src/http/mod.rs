@@ -62,6 +62,7 @@ impl HttpState {
         facts: PageFacts,
         stop: CancellationToken,
     ) -> Self {
+        let watchers = Arc::new(Watchers::new(gate.max_connections));
         Self {
             app,
             gate: Arc::new(Gate::new(gate)),
@@ -69,7 +70,7 @@ impl HttpState {
             demo,
             facts: Arc::new(facts),
             streams: Arc::default(),
-            watchers: Arc::default(),
+            watchers,
             stop,
         }
     }

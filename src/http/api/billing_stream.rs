@@ -14,8 +14,6 @@ use crate::http::extract::{Authorized, BillingRead};
 use crate::http::seats::Seats;
 use crate::http::{HttpState, Problem};
 
-/// Watchers at once, of everybody: each is a connection, and of these there are 1024 unless configured otherwise.
-const MAX_WATCHERS: usize = 512;
 /// Watchers at once, of one customer: one for each open page.
 const MAX_WATCHERS_OF_CUSTOMER: usize = 5;
 /// How soon a change is noticed, and how often at most it is told. To look costs nothing: a counter in memory.
@@ -28,9 +26,10 @@ const STREAM_LIFE: Duration = Duration::from_secs(10 * 60);
 /// Who watches at this moment.
 pub(in crate::http) struct Watchers(Seats);
 
-impl Default for Watchers {
-    fn default() -> Self {
-        Self(Seats::new(MAX_WATCHERS, MAX_WATCHERS_OF_CUSTOMER))
+impl Watchers {
+    /// Each watcher is a connection: everybody's take three quarters at most, so that who asks something is heard.
+    pub(in crate::http) fn new(max_connections: usize) -> Self {
+        Self(Seats::new(max_connections / 4 * 3, MAX_WATCHERS_OF_CUSTOMER))
     }
 }
 

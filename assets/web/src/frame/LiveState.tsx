@@ -8,7 +8,7 @@ export function LiveState({ isLive }: { isLive: boolean }) {
   return (
     <p role="status" className="text-xs text-warn">
       {!isLive && reachable && (
-        <span className="flex items-center gap-1.5" title="News cannot be followed at present: there may be too many open pages of this account.">
+        <span className="flex items-center gap-1.5" title="News cannot be followed at present. It is tried again by itself.">
           <Unplug aria-hidden="true" className="size-3.5 shrink-0" strokeWidth={1.75} />
           <span className="max-md:sr-only">Not live: asked every {ASK_EVERY_S} seconds</span>
         </span>
