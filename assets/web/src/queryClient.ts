@@ -1,10 +1,11 @@
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
-import { askAgainMs, isWorthAskingAgain } from './server/askAgain';
+import { askAgainMs, isTooMuch, isWorthAskingAgain } from './server/askAgain';
 import { ApiError } from './server/problem';
+import { guardAccount } from './wallet/account';
 import { forget } from './wallet/session';
 
 export function makeQueryClient(): QueryClient {
-  return new QueryClient({
+  const client = new QueryClient({
     queryCache: new QueryCache({ onError }),
     mutationCache: new MutationCache({ onError }),
     defaultOptions: {
@@ -12,13 +13,18 @@ export function makeQueryClient(): QueryClient {
         // The server is usually on the same machine, where the browser's notion of being online says nothing.
         networkMode: 'always',
         staleTime: 2_000,
-        retry: (failures, error) => failures < 2 && isWorthAskingAgain(error),
+        retry: (failures, error) => failures < 2 && isWorthAskingAgain(error) && !isTooMuch(error),
         retryDelay: (failures) => 500 * 2 ** failures,
         refetchInterval: ({ state }) => askAgainMs(state.error),
       },
       mutations: { networkMode: 'always', retry: false },
     },
   });
+  guardAccount(client, window, () => {
+    client.clear();
+    window.location.assign('/');
+  });
+  return client;
 }
 
 function onError(error: Error): void {

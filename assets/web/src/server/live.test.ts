@@ -57,10 +57,11 @@ afterEach(() => {
 function watched() {
   const client = new QueryClient();
   const asked: Record<string, number> = {};
-  const ends = ['traffic', 'keys', 'network'].map((part) => {
-    asked[part] = 0;
-    const queryFn = () => Promise.resolve((asked[part] = (asked[part] ?? 0) + 1));
-    return new QueryObserver(client, { queryKey: [part], queryFn }).subscribe(() => undefined);
+  const keys = { requests: ['traffic', 'summary'], money: ['billing', 'overview'], keys: ['keys'], network: ['network'] };
+  const ends = Object.entries(keys).map(([name, queryKey]) => {
+    asked[name] = 0;
+    const queryFn = () => Promise.resolve((asked[name] = (asked[name] ?? 0) + 1));
+    return new QueryObserver(client, { queryKey, queryFn }).subscribe(() => undefined);
   });
   const states: boolean[] = [];
   const end = followAccount(client, (isLive) => states.push(isLive));
@@ -72,22 +73,22 @@ function watched() {
 
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
-test('each event makes figures be asked for within a second, and lists within five', async () => {
+test('each event makes counts be asked for within a second, money within three, and lists within ten', async () => {
   const { stream, asked, states, end } = watched();
   await pass(0);
   stream.open();
   stream.tell();
   await pass(0);
-  expect(asked).toEqual({ traffic: 2, keys: 2, network: 1 });
-  await pass(5_000);
-  for (let event = 0; event < 10; event += 1) {
+  expect(asked).toEqual({ requests: 2, money: 2, keys: 2, network: 1 });
+  await pass(10_000);
+  for (let event = 0; event < 40; event += 1) {
     stream.tell();
     // oxlint-disable-next-line no-await-in-loop
     await pass(500);
   }
-  expect(asked).toEqual({ traffic: 8, keys: 4, network: 1 });
+  expect(asked).toEqual({ requests: 23, money: 10, keys: 7, network: 1 });
   await pass(20_000);
-  expect(asked).toEqual({ traffic: 8, keys: 4, network: 1 });
+  expect(asked, 'the last news is asked about, and then nothing').toEqual({ requests: 23, money: 11, keys: 8, network: 1 });
   expect(states).toEqual([true]);
   end();
 });
@@ -100,16 +101,16 @@ test('a page whose stream is refused asks every ten seconds, says that it is not
   expect(states).toEqual([]);
   await pass(200);
   expect(states).toEqual([false]);
-  const before = asked['traffic'] ?? 0;
+  const before = asked['requests'] ?? 0;
   await pass(30_000);
-  expect(asked['traffic']).toBe(before + 3);
+  expect(asked['requests']).toBe(before + 3);
   expect(Stream.opened.length).toBeGreaterThan(1);
   Stream.opened.at(-1)?.open();
   expect(states).toEqual([false, true]);
   await pass(10_000);
-  const open = asked['traffic'];
+  const open = asked['requests'];
   await pass(40_000);
-  expect(asked['traffic']).toBe(open);
+  expect(asked['requests']).toBe(open);
   end();
 });
 
@@ -117,13 +118,13 @@ test('a stream that ends and is opened again in time is no news to the reader, a
   const { stream, asked, states, end } = watched();
   stream.open();
   await pass(2_000);
-  const before = asked['traffic'] ?? 0;
+  const before = asked['requests'] ?? 0;
   stream.breakOff();
   stream.breakOff();
   await pass(3_000);
   stream.open();
   await pass(10_000);
-  expect(asked['traffic']).toBe(before + 1);
+  expect(asked['requests']).toBe(before + 1);
   expect(states).toEqual([true, true]);
   end();
 });
@@ -133,11 +134,11 @@ test('a minute without news is asked about, for time moves on; and nothing is as
   stream.open();
   await pass(0);
   await pass(61_000);
-  expect(asked['traffic']).toBe(2);
+  expect(asked['requests']).toBe(2);
   end();
   stream.tell();
   await pass(120_000);
-  expect(asked['traffic']).toBe(2);
+  expect(asked['requests']).toBe(2);
   expect(stream.readyState).toBe(Stream.CLOSED);
 });
 
@@ -150,7 +151,7 @@ test('a question that takes longer than news are apart is answered, and asked on
     if (!signal.aborted) ended += 1;
     return ended;
   };
-  const endQuery = new QueryObserver(client, { queryKey: ['traffic'], queryFn }).subscribe(() => undefined);
+  const endQuery = new QueryObserver(client, { queryKey: ['traffic', 'summary'], queryFn }).subscribe(() => undefined);
   const endFollowing = followAccount(client, () => undefined);
   Stream.opened[0]?.open();
   await pass(1_000);
@@ -165,7 +166,7 @@ test('a question that takes longer than news are apart is answered, and asked on
 
 test('calls come at once, then no more than once in the time, and the last is not lost', () => {
   const action = vi.fn<() => void>();
-  const { call, cancel } = atMostEvery(1_000, action);
+  const { call, cancel } = atMostEvery(() => 1_000, action);
   call();
   call();
   call();
@@ -180,6 +181,24 @@ test('calls come at once, then no more than once in the time, and the last is no
   cancel();
   vi.advanceTimersByTime(5_000);
   expect(action).toHaveBeenCalledTimes(3);
+});
+
+test('a pause without a call in it ends the row', () => {
+  const rows: number[] = [];
+  const inRow = (inARow: number) => {
+    rows.push(inARow);
+    return 1_000;
+  };
+  const { call, cancel } = atMostEvery(inRow, vi.fn<() => void>());
+  call();
+  for (let pause = 0; pause < 2; pause += 1) {
+    call();
+    vi.advanceTimersByTime(1_000);
+  }
+  vi.advanceTimersByTime(1_000);
+  call();
+  expect(rows).toEqual([0, 1, 2, 0]);
+  cancel();
 });
 
 test('pauses between attempts grow to a limit', () => {

@@ -7,12 +7,9 @@ import type { QueryClient } from '@tanstack/react-query';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { configQuery } from './queries';
-import { FIGURES, LISTS, refreshParts } from './refresh';
+import { PACES, pauseMs, refreshPace } from './refresh';
 import { openStream } from './stream';
 
-const FIGURES_EVERY_MS = 1_000;
-/** Lists may have many pages, and change seldom: what is told in between is mostly requests. */
-const LISTS_EVERY_MS = 5_000;
 /** A stream ends every ten minutes, and the browser opens it again within seconds: that is not worth a word. */
 const NOT_LIVE_AFTER_MS = 6_000;
 export const ASK_EVERY_S = 10;
@@ -35,12 +32,13 @@ export function useLive(): boolean {
 
 /** Keeps what is on the page up to date. Returns the function that ends it. */
 export function followAccount(client: QueryClient, onLive: (isLive: boolean) => void): () => void {
-  const figures = atMostEvery(FIGURES_EVERY_MS, () => refreshParts(client, FIGURES));
-  const lists = atMostEvery(LISTS_EVERY_MS, () => refreshParts(client, LISTS));
-  const ask = () => {
-    figures.call();
-    lists.call();
-  };
+  const paces = PACES.map((pace) =>
+    atMostEvery(
+      (inARow) => pauseMs(client, pace, inARow),
+      () => refreshPace(client, pace),
+    ),
+  );
+  const ask = () => paces.forEach(({ call }) => call());
   let grace: ReturnType<typeof setTimeout> | undefined;
   let clock = setInterval(ask, MOVE_ON_EVERY_MS);
   const askEvery = (ms: number) => {
@@ -68,8 +66,7 @@ export function followAccount(client: QueryClient, onLive: (isLive: boolean) => 
     close();
     clearTimeout(grace);
     clearInterval(clock);
-    figures.cancel();
-    lists.cancel();
+    paces.forEach(({ cancel }) => cancel());
   };
 }
 
@@ -89,12 +86,17 @@ function onVisibility(listener: () => void): () => void {
   return () => document.removeEventListener('visibilitychange', listener);
 }
 
-/** Calls at once, then no more than once in each stretch of time, the last call included, and once more if the action says so. */
-export function atMostEvery(ms: number, action: () => boolean | void): { call: () => void; cancel: () => void } {
+/**
+ * Calls at once, then no more than once in each pause, the last call included, and once more if the action says so. A pause may depend on
+ * how many there were in a row, each with a call in it.
+ */
+export function atMostEvery(ms: (inARow: number) => number, action: () => boolean | void): { call: () => void; cancel: () => void } {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let waiting = false;
+  let inARow = 0;
   const end = () => {
     timer = undefined;
+    inARow = waiting ? inARow + 1 : 0;
     if (!waiting) return;
     waiting = false;
     call();
@@ -105,7 +107,7 @@ export function atMostEvery(ms: number, action: () => boolean | void): { call: (
       return;
     }
     waiting = action() === true;
-    timer = setTimeout(end, ms);
+    timer = setTimeout(end, ms(inARow));
   };
   return { call, cancel: () => clearTimeout(timer) };
 }

@@ -6,7 +6,7 @@ import { unlessGivenUp } from './cancel';
 import { WalletRefusal, connect, disconnect, signText, walletNamed } from './standard';
 
 /** The name of the wallet that signed in. Its presence also says that asking the server for a session is worth it. */
-const STORAGE_KEY = 'suiftly.wallet';
+export const STORAGE_KEY = 'suiftly.wallet';
 
 /** Nothing is sent any more once it is given up. */
 export async function signIn(wallet: Wallet, account: WalletAccount, signal: AbortSignal): Promise<void> {
@@ -61,6 +61,8 @@ export function forget(): void {
 
 function store(name: string): void {
   try {
+    // Other tabs hear of a change only, and another account may be in the same wallet.
+    localStorage.removeItem(STORAGE_KEY);
     localStorage.setItem(STORAGE_KEY, name);
   } catch {
     // The session works without; only signing later asks for the wallet again.
