@@ -5,9 +5,7 @@ import { api, ask } from './api';
 import { askAgainMs } from './askAgain';
 import type { ServiceName } from './names';
 import type { Span } from './span';
-
-/** How often a service is asked for while gateways take over a change of it. */
-const WATCH_EVERY_MS = 1_000;
+import { watchMs } from './watch';
 
 /** Whether a change is on its way to the gateways; of what is not subscribed to, nothing is. */
 export function isUpdating({ sync, state }: Pick<Schemas['Service'], 'sync' | 'state'>): boolean {
@@ -28,14 +26,14 @@ export const customerQuery = queryOptions({
 export const servicesQuery = queryOptions({
   queryKey: ['services'],
   queryFn: async ({ signal }) => (await ask(api.GET('/api/services', { signal }))).items,
-  refetchInterval: ({ state }) => askAgainMs(state.error, state.data?.some(isUpdating) === true ? WATCH_EVERY_MS : false),
+  refetchInterval: (query) => askAgainMs(query.state.error, watchMs(query, query.state.data?.some(isUpdating) === true)),
 });
 
 export function serviceQuery(service: ServiceName) {
   return queryOptions({
     queryKey: ['services', service],
     queryFn: ({ signal }) => ask(api.GET('/api/services/{service}', { params: { path: { service } }, signal })),
-    refetchInterval: ({ state }) => askAgainMs(state.error, state.data !== undefined && isUpdating(state.data) ? WATCH_EVERY_MS : false),
+    refetchInterval: (query) => askAgainMs(query.state.error, watchMs(query, query.state.data !== undefined && isUpdating(query.state.data))),
   });
 }
 
