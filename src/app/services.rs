@@ -231,7 +231,7 @@ fn check_subscriptions(change: &Change<'_>) -> Result<(), AppError> {
         return Ok(());
     }
     let many = format!("at most {SUBSCRIPTIONS_A_DAY} subscriptions a day");
-    Err(Refusal::new(Code::CreationsLimited, many).retry_after(3_600).into())
+    Err(Refusal::new(Code::SubscriptionsLimited, many).retry_after(3_600).into())
 }
 
 /// A service after an event of billing.

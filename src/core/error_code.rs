@@ -93,10 +93,16 @@ codes! {
         "Nothing was done. Try again in a moment; what was signed and handed in goes on by itself.";
     TransactionState = "transaction_state", "The transaction is in a state that does not allow this",
         "It is signed already, or over: `detail` says which.";
+    TooManyUnsigned = "too_many_unsigned", "Too many transactions wait for a signature",
+        "Sign one of them, give one up, or wait until they have expired.";
+    WalletHasPlenty = "wallet_has_plenty", "The wallet has plenty",
+        "The faucet of a simulated chain fills wallets that have little: `detail` says up to what.";
     LimitReached = "limit_reached", "The limit is reached",
         "There are as many as there can be: `detail` says how many. Delete one first.";
     CreationsLimited = "creations_limited", "Too many were created in the last hour",
-        "API keys can be created five times an hour and service, and so can Seal keys; services can be subscribed to 20 times a day. `Retry-After` says when the next is possible.";
+        "API keys can be created five times an hour and service, and so can Seal keys. `Retry-After` says when the next is possible.";
+    SubscriptionsLimited = "subscriptions_limited", "Too many subscriptions in the last day",
+        "Services can be subscribed to 20 times a day. Ask again after the seconds in `Retry-After`.";
     KeyState = "key_state", "The key is in a state that does not allow this",
         "The key is revoked, expired or deleted: `detail` says which, and what is possible.";
     NotRevealable = "not_revealable", "The key was shown once and is not kept",

@@ -78,6 +78,8 @@ pub(super) const fn status(code: Code) -> StatusCode {
         | Code::InvoiceState
         | Code::NoEscrowAccount
         | Code::TransactionState
+        | Code::TooManyUnsigned
+        | Code::WalletHasPlenty
         | Code::LimitReached
         | Code::KeyState
         | Code::NotRevealable
@@ -89,7 +91,7 @@ pub(super) const fn status(code: Code) -> StatusCode {
         Code::InvalidFields | Code::IdempotencyKeyReused | Code::SignatureSchemeUnsupported => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        Code::RateLimited | Code::CreationsLimited => StatusCode::TOO_MANY_REQUESTS,
+        Code::RateLimited | Code::CreationsLimited | Code::SubscriptionsLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::ChainUnavailable
         | Code::TooManyWatchers
         | Code::NotReady

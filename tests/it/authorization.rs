@@ -21,7 +21,7 @@ enum Needs {
 use Needs::{Nothing, Person, Scope};
 
 /// Method, path as documented, needs, a body that is right, and whether the path names something of a customer.
-const TABLE: [(&str, &str, Needs, Option<&str>, bool); 75] = [
+const TABLE: [(&str, &str, Needs, Option<&str>, bool); 76] = [
     ("post", "/api/auth/connect-wallet", Nothing, Some("{}"), false),
     ("post", "/api/auth/verify-signature", Nothing, Some("{}"), false),
     ("post", "/api/auth/refresh", Nothing, None, false),
@@ -122,6 +122,7 @@ const TABLE: [(&str, &str, Needs, Option<&str>, bool); 75] = [
         false,
     ),
     ("get", "/api/billing/escrow/transactions/{digest}", Scope("billing.read"), None, true),
+    ("delete", "/api/billing/escrow/transactions/{digest}", Scope("billing.write"), None, true),
     (
         "post",
         "/api/billing/escrow/transactions/{digest}/signature",

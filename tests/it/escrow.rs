@@ -11,6 +11,7 @@ use suiftly::core::calendar::{DAY_MS, HOUR_MS};
 use suiftly::core::error_code::Code;
 use suiftly::core::id::Service;
 use suiftly::core::tier::Tier;
+use suiftly::ledger::activity::activity_of;
 use suiftly::ledger::billing_invoice::{StoredInvoiceState, invoices_of};
 use suiftly::ledger::chain_event::{StoredEventKind, chain_events_of};
 use suiftly::ledger::charge::charges_of_invoice;
@@ -108,8 +109,42 @@ async fn a_transaction_is_its_owners_and_for_its_wallet_to_sign() {
     for _ in 0..20 {
         business.build(&person, "deposit", 5).await.unwrap();
     }
-    assert_eq!(code(business.build(&person, "deposit", 5).await.unwrap_err()), Code::LimitReached);
+    assert_eq!(code(business.build(&person, "deposit", 5).await.unwrap_err()), Code::TooManyUnsigned);
     assert_eq!(business.app.wallet_transactions(&other.caller).await.unwrap().items, []);
+    assert_eq!(business.balance(&person).await, 5_000_000);
+    business.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_signed_can_be_given_up_and_makes_room_for_another() {
+    let business = Business::new().await;
+    let (person, other) = (business.customer(1, 100).await, business.customer(2, 100).await);
+    let give_up = |caller: &Caller, digest: &str| {
+        let (app, caller, digest) = (Arc::clone(&business.app), caller.clone(), digest.to_owned());
+        async move { app.give_up_wallet_transaction(&caller, None, digest).await }
+    };
+    let mut last = business.build(&person, "deposit", 5).await.unwrap();
+    for _ in 1..20 {
+        last = business.build(&person, "deposit", 5).await.unwrap();
+    }
+    assert_eq!(code(business.build(&person, "deposit", 5).await.unwrap_err()), Code::TooManyUnsigned);
+    assert_eq!(code(give_up(&other.caller, &last.digest).await.unwrap_err()), Code::NotFound);
+    let over = give_up(&person.caller, &last.digest).await.unwrap();
+    assert_eq!((over.state.as_str(), over.content), ("failed", None));
+    assert_eq!(over.failure.as_deref(), Some("it was given up before it was signed"));
+    let again = give_up(&person.caller, &last.digest).await.unwrap();
+    assert_eq!(again.updated_at, over.updated_at, "it is given up once");
+    assert_eq!(code(business.sign(&person, &last).await.unwrap_err()), Code::TransactionState);
+    let customer = person.caller.customer;
+    let noted = business.app.ledger.read(move |tx| activity_of(tx, customer, None, 9)).await.unwrap();
+    let noted: Vec<&str> = noted.iter().map(|one| one.activity.action.as_str()).collect();
+    assert_eq!(noted, ["transaction.give_up"]);
+
+    let kept = business.build(&person, "deposit", 5).await.unwrap();
+    business.sign(&person, &kept).await.unwrap();
+    assert_eq!(code(give_up(&person.caller, &kept.digest).await.unwrap_err()), Code::TransactionState);
+    business.settle().await;
+    assert_eq!(code(give_up(&person.caller, &kept.digest).await.unwrap_err()), Code::TransactionState);
     assert_eq!(business.balance(&person).await, 5_000_000);
     business.check().await;
 }

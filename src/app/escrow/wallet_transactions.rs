@@ -59,14 +59,14 @@ impl App {
     /// Gives the caller's wallet USDC of the simulated chain.
     ///
     /// # Errors
-    /// [`Code::NotFound`] on a real chain, [`Code::LimitReached`] if the wallet has plenty.
+    /// [`Code::NotFound`] on a real chain, [`Code::WalletHasPlenty`].
     pub async fn draw_from_faucet(&self, caller: &Caller) -> Result<WalletUsdc, AppError> {
         let now = self.clock.now();
         let wallet = self.wallet_of(caller.customer).await?;
         let balance = self.answer(self.chain.wallet_balance(&wallet, now)).await.map_err(refused)?;
         if balance >= FAUCET_UP_TO {
             let plenty = format!("the wallet has {balance}: the faucet gives nothing from {FAUCET_UP_TO} on");
-            return Err(Refusal::new(Code::LimitReached, plenty).into());
+            return Err(Refusal::new(Code::WalletHasPlenty, plenty).into());
         }
         match self.chain.draw_from_faucet(&wallet, FAUCET_GIVES, now) {
             None => Err(Refusal::of(Code::NotFound).into()),
@@ -80,7 +80,7 @@ impl App {
     /// Makes a transaction for the caller's wallet to sign. Nothing happens on the chain.
     ///
     /// # Errors
-    /// [`Code::InvalidFields`], [`Code::NoEscrowAccount`], [`Code::LimitReached`], [`Code::ChainUnavailable`].
+    /// [`Code::InvalidFields`], [`Code::NoEscrowAccount`], [`Code::TooManyUnsigned`], [`Code::ChainUnavailable`].
     pub async fn build_wallet_transaction(
         &self,
         caller: &Caller,
@@ -125,6 +125,21 @@ impl App {
             self.payments.notify_one();
         }
         self.wallet_transaction(caller, shown.digest).await
+    }
+
+    /// Gives up a transaction that is not signed: no signature of it is taken any more. One that has failed already stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`], [`Code::TransactionState`] if it is signed, or in the books.
+    pub async fn give_up_wallet_transaction(
+        &self,
+        caller: &Caller,
+        once: Option<Once>,
+        digest: String,
+    ) -> Result<WalletTransactionView, AppError> {
+        let is_simulated = self.chain.is_simulated();
+        self.change(caller, once, move |change| Ok(view(give_up(change, &digest)?, is_simulated))).await
     }
 
     /// One of the caller's transactions.
@@ -201,8 +216,9 @@ fn keep(change: &Change<'_>, asked: WalletAction, built: UnsignedTransaction) ->
         return Err(Refusal::of(Code::NoEscrowAccount).into());
     }
     if count_unsigned_wallet_transactions(tx, customer, now)? >= MAX_UNSIGNED {
-        let many = format!("{MAX_UNSIGNED} wait for a signature: sign one, or wait until they have expired");
-        return Err(Refusal::new(Code::LimitReached, many).into());
+        let many =
+            format!("{MAX_UNSIGNED} wait for a signature: sign one, give one up, or wait until they have expired");
+        return Err(Refusal::new(Code::TooManyUnsigned, many).into());
     }
     let UnsignedTransaction { digest, content, expires_at } = built;
     let transaction = WalletTransaction {
@@ -241,6 +257,27 @@ fn sign(change: &Change<'_>, digest: &str, signature: &str) -> Result<WalletTran
     let details = json!({"amount_micros": built.amount.micros()});
     change.note(&format!("escrow.{}", built.action.name()), digest, details)?;
     Ok(found()??)
+}
+
+fn give_up(change: &Change<'_>, digest: &str) -> Result<WalletTransaction, AppError> {
+    let found = || match find_wallet_transaction(change.tx, digest)? {
+        Some(found) if found.customer == change.id() => Ok::<_, AppError>(found),
+        _ => Err(Refusal::of(Code::NotFound).into()),
+    };
+    let known = found()?;
+    match known.state {
+        WalletTransactionState::Built => {}
+        WalletTransactionState::Failed => return Ok(known),
+        state => {
+            let too_late = format!("it is {} already", state.name());
+            return Err(Refusal::new(Code::TransactionState, too_late).into());
+        }
+    }
+    let progress = Progress::Failed { failure: "it was given up before it was signed" };
+    advance_wallet_transaction(change.tx, digest, progress, change.now)?;
+    let details = json!({"action": known.action.name(), "amount_micros": known.amount.micros()});
+    change.note("transaction.give_up", digest, details)?;
+    found()
 }
 
 /// What a customer is told when the chain does not do something.

@@ -94,6 +94,22 @@ pub(crate) async fn get_transaction(
     Ok(Json(state.app.wallet_transaction(&caller, digest).await?))
 }
 
+/// Gives up a transaction that is not signed: no signature of it is taken any more. One that has failed stays as it is.
+#[utoipa::path(
+    delete, path = "/api/billing/escrow/transactions/{digest}", tag = "escrow",
+    security(("session" = []), ("token" = ["billing.write"])),
+    params(("digest" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, body = WalletTransactionView))
+)]
+pub(crate) async fn give_up_transaction(
+    State(state): State<HttpState>,
+    Authorized(caller, _): Authorized<BillingWrite>,
+    Segment(digest): Segment<String>,
+    asked: Asked<Nothing>,
+) -> Result<Json<WalletTransactionView>, Problem> {
+    Ok(Json(state.app.give_up_wallet_transaction(&caller, asked.once, digest).await?))
+}
+
 /// Hands in your wallet's signature of a transaction. It is on its way then: look at it again until it is `credited`.
 #[utoipa::path(
     post, path = "/api/billing/escrow/transactions/{digest}/signature", tag = "escrow",

@@ -78,7 +78,7 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
         .routes(routes!(escrow::get_wallet))
         .routes(routes!(escrow::draw_from_faucet))
         .routes(routes!(escrow::list_transactions, escrow::build_transaction))
-        .routes(routes!(escrow::get_transaction))
+        .routes(routes!(escrow::get_transaction, escrow::give_up_transaction))
         .routes(routes!(escrow::hand_in_signature))
         .routes(routes!(invoices::list_invoices))
         .routes(routes!(invoices::get_invoice))

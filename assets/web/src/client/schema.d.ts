@@ -965,7 +965,8 @@ export interface paths {
         get: operations["get_transaction"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Gives up a transaction that is not signed: no signature of it is taken any more. One that has failed stays as it is. */
+        delete: operations["give_up_transaction"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2011,7 +2012,7 @@ export interface components {
              */
             status: number;
             /** @enum {string} */
-            code: "invalid_body" | "invalid_parameter" | "invalid_fields" | "invalid_cursor" | "sign_in_required" | "signature_refused" | "signature_scheme_unsupported" | "refresh_refused" | "origin_refused" | "scope_missing" | "session_required" | "account_closed" | "account_suspended" | "not_found" | "method_not_allowed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "service_state" | "tier_too_small" | "payment_pending" | "payment_under_way" | "invoice_unpaid" | "cannot_pay" | "price_changed" | "billing_on_hold" | "invoice_state" | "no_escrow_account" | "chain_unavailable" | "transaction_state" | "limit_reached" | "creations_limited" | "key_state" | "not_revealable" | "already_exists" | "rate_limited" | "too_many_watchers" | "request_timeout" | "query_timeout" | "queries_busy" | "not_ready" | "offset_mismatch" | "stream_superseded" | "internal";
+            code: "invalid_body" | "invalid_parameter" | "invalid_fields" | "invalid_cursor" | "sign_in_required" | "signature_refused" | "signature_scheme_unsupported" | "refresh_refused" | "origin_refused" | "scope_missing" | "session_required" | "account_closed" | "account_suspended" | "not_found" | "method_not_allowed" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "service_state" | "tier_too_small" | "payment_pending" | "payment_under_way" | "invoice_unpaid" | "cannot_pay" | "price_changed" | "billing_on_hold" | "invoice_state" | "no_escrow_account" | "chain_unavailable" | "transaction_state" | "too_many_unsigned" | "wallet_has_plenty" | "limit_reached" | "creations_limited" | "subscriptions_limited" | "key_state" | "not_revealable" | "already_exists" | "rate_limited" | "too_many_watchers" | "request_timeout" | "query_timeout" | "queries_busy" | "not_ready" | "offset_mismatch" | "stream_superseded" | "internal";
             /** @description What happened in this case, and what to change. */
             detail?: string;
             /** @description Every field that is not right, for `invalid_fields` and `invalid_parameter`. */
@@ -9142,6 +9143,119 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    give_up_transaction: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WalletTransaction"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

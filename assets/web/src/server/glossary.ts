@@ -14,6 +14,7 @@ export interface Meaning {
 
 const BILLING = { to: '/billing', toLabel: 'Open billing' } as const;
 const DEPOSIT = { to: '/billing/escrow', toLabel: 'Deposit USDC' } as const;
+const ESCROW = { to: '/billing/escrow', toLabel: 'Open escrow' } as const;
 const SIGN_IN = { to: '/login', toLabel: 'Sign in' } as const;
 const SUPPORT = { to: '/support', toLabel: 'Get support' } as const;
 
@@ -58,7 +59,10 @@ const MEANINGS: Record<Problem['code'] | 'unreachable', Meaning> = {
   chain_unavailable: { title: 'The chain does not answer', next: 'Nothing was done. What is signed goes on by itself.', retry: true },
   transaction_state: { title: 'The transaction has moved on', next: 'Look at its state: it may be signed or over already.', ...DEPOSIT },
   limit_reached: { title: 'There are as many as there can be', next: 'Delete one that you no longer need.' },
-  creations_limited: { title: 'Five keys an hour', next: 'Wait until the time that is named, then create the next.' },
+  creations_limited: { title: 'Too many keys in the last hour', next: 'Wait until the time that is named, then create the next.' },
+  subscriptions_limited: { title: 'Too many subscriptions today', next: 'Each makes an invoice. Nothing was changed; try again later.' },
+  too_many_unsigned: { title: 'Too many transactions wait for a signature', next: 'Sign one, or give one up, under Escrow.', ...ESCROW },
+  wallet_has_plenty: { title: 'Your wallet has plenty of play money', next: 'Deposit some of it.', ...DEPOSIT },
   key_state: { title: 'Not possible for this key', next: 'It is revoked, expired or deleted.', to: '/api-keys', toLabel: 'Open API keys' },
   not_revealable: { title: 'This key is shown once only', next: 'Rotate it to get a new one.' },
   already_exists: { title: 'That exists already', next: 'Use another name, or the one that is there.' },

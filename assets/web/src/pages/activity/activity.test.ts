@@ -7,6 +7,7 @@ test('actions are words', () => {
     ['service.change_tier', 'Service tier changed'],
     ['escrow.deposit', 'Escrow: deposit'],
     ['session.create', 'Signed in'],
+    ['transaction.give_up', 'Transaction given up'],
     ['brand_new.thing_done', 'Brand new thing done'],
   ] as const) {
     expect(actionText(action)).toBe(text);

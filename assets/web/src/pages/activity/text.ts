@@ -41,6 +41,7 @@ const VERB: Record<string, string> = {
   reveal: 'shown',
   end: 'ended',
   accept: 'accepted',
+  give_up: 'given up',
 };
 
 /** What is better said in other words than its noun and verb. */

@@ -12,7 +12,7 @@ interface AmountFormProps {
   label: string;
   button: string;
   hint?: React.ReactNode;
-  /** Dollars to begin with. */
+  /** Dollars, until something else is typed. */
   initial: string;
   /** A sentence if the amount cannot be. */
   check: (micros: number) => string | undefined;
@@ -23,48 +23,64 @@ interface AmountFormProps {
 
 /** An amount, and a transaction about it that the wallet signs; every step is shown. */
 export function AmountForm({ action, label, button, hint, initial, check, onCredited, done }: AmountFormProps) {
-  const [text, setText] = useState(initial);
+  const [typed, setTyped] = useState<string>();
   const [touched, setTouched] = useState(false);
   const flow = useTransaction(onCredited);
+  const text = typed ?? initial;
   const amount = parseMoney(text);
   const mistake = amount === undefined ? 'Write an amount in dollars, such as 25 or 12.50.' : check(amount);
-  const over = flow.transaction?.state === 'credited' || flow.transaction?.state === 'failed';
+  const state = flow.transaction?.state;
+  const over = state === 'credited' || state === 'failed';
   return (
     <form
       className="grid gap-4"
       onSubmit={(event) => {
         event.preventDefault();
+        if (over) return;
         setTouched(true);
-        if (amount !== undefined && mistake === undefined) flow.start(action, amount);
+        if (amount === undefined || mistake !== undefined) return;
+        // What is under way is shown, also when another amount would be right meanwhile.
+        setTyped(text);
+        flow.start(action, amount);
       }}
     >
-      <div className="flex flex-wrap items-start gap-x-3 gap-y-2">
-        <TextField
-          className="min-w-40 flex-1"
-          label={label}
-          prefix="$"
-          inputMode="decimal"
-          autoComplete="off"
-          value={text}
-          onChange={setText}
-          disabled={flow.waiting !== undefined}
-          errors={touched && mistake !== undefined ? [mistake] : []}
-          hint={hint}
-        />
-        <Button type="submit" kind="primary" busy={flow.waiting !== undefined} className="mt-6">
-          {button}
-        </Button>
-      </div>
+      {!over && (
+        <div className="flex flex-wrap items-start gap-x-3 gap-y-2">
+          <TextField
+            className="min-w-40 flex-1"
+            label={label}
+            prefix="$"
+            inputMode="decimal"
+            autoComplete="off"
+            value={text}
+            onChange={setTyped}
+            disabled={flow.waiting !== undefined}
+            errors={touched && mistake !== undefined ? [mistake] : []}
+            hint={hint}
+          />
+          <Button type="submit" kind="primary" busy={flow.waiting !== undefined} className="mt-6">
+            {button}
+          </Button>
+        </div>
+      )}
       <Problem error={flow.error} />
       <Progress flow={flow} />
-      {flow.transaction?.state === 'credited' && (
+      {state === 'credited' && (
         <p role="status" className="text-[13px] font-medium text-good">
           {done}
         </p>
       )}
       {over && (
         <div>
-          <Button onClick={flow.reset}>Make another</Button>
+          <Button
+            onClick={() => {
+              flow.reset();
+              setTouched(false);
+              if (state === 'credited') setTyped(undefined);
+            }}
+          >
+            {state === 'credited' ? 'Make another' : 'Try again'}
+          </Button>
         </div>
       )}
     </form>

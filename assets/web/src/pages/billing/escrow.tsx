@@ -9,6 +9,7 @@ import { Button } from '../../ui/Button';
 import { Copy } from '../../ui/Copy';
 import { Dialog } from '../../ui/Dialog';
 import { Empty } from '../../ui/Empty';
+import { Fact, Facts } from '../../ui/Facts';
 import { Figure, Figures } from '../../ui/Figures';
 import { Loaded } from '../../ui/Loaded';
 import { Money } from '../../ui/Money';
@@ -25,7 +26,7 @@ import { DepositForm } from './DepositForm';
 import { LimitForm } from './LimitForm';
 import { Progress } from './Progress';
 import type { Transaction } from './transaction';
-import { useTransaction } from './transaction';
+import { useGiveUp, useTransaction } from './transaction';
 
 export function EscrowPage() {
   const { action, amount } = useSearch({ from: '/account/billing/escrow' });
@@ -88,29 +89,26 @@ function Account({ escrow }: { escrow: Schemas['Escrow'] }) {
           {wallet === undefined ? '–' : <Money micros={wallet.balance_micros} />}
         </Figure>
       </Figures>
-      <dl className="divide-y divide-line border-t border-line text-[13px]">
+      <Facts>
         <Address label="Account object" value={escrow.object_id} missing="Made by your first deposit" />
         <Address label="Wallet" value={customer?.wallet_address} missing="" />
-      </dl>
+      </Facts>
     </Panel>
   );
 }
 
 function Address({ label, value, missing }: { label: string; value: string | undefined; missing: string }) {
   return (
-    <div className="flex min-h-11 flex-wrap items-center gap-x-4 px-4 py-1.5 sm:px-5">
-      <dt className="w-32 text-muted">{label}</dt>
-      <dd className="flex min-w-0 flex-1 items-center gap-1">
-        {value === undefined ? (
-          <span className="text-muted">{missing}</span>
-        ) : (
-          <>
-            <span className="truncate font-mono text-xs">{value}</span>
-            <Copy text={value} what={label.toLowerCase()} />
-          </>
-        )}
-      </dd>
-    </div>
+    <Fact label={label}>
+      {value === undefined ? (
+        <span className="text-muted">{missing}</span>
+      ) : (
+        <>
+          <span className="truncate font-mono text-xs">{value}</span>
+          <Copy text={value} what={label.toLowerCase()} />
+        </>
+      )}
+    </Fact>
   );
 }
 
@@ -171,11 +169,13 @@ const ACTION_LABEL: Record<string, string> = { deposit: 'Deposit', withdraw: 'Wi
 function Transactions() {
   const transactions = useQuery(transactionsQuery);
   const flow = useTransaction();
+  const giveUp = useGiveUp();
+  const busy = flow.waiting !== undefined || giveUp.isPending;
   return (
     <Panel title="Transactions" aside={<span className="text-xs text-muted">Signed by your wallet, newest first</span>}>
-      {(flow.error !== null || flow.waiting !== undefined) && (
+      {(flow.error !== null || giveUp.error !== null || flow.waiting !== undefined) && (
         <div className="grid gap-3 border-b border-line p-4 sm:px-5">
-          <Problem error={flow.error} />
+          <Problem error={flow.error ?? giveUp.error} />
           <Progress flow={flow} />
         </div>
       )}
@@ -183,7 +183,7 @@ function Transactions() {
         {(rows) => (
           <Table
             caption="Transactions"
-            columns={columnsOf(flow.waiting !== undefined, flow.resume)}
+            columns={columnsOf({ busy, sign: flow.resume, giveUp: giveUp.mutate })}
             rows={rows}
             rowKey={({ digest }) => digest}
             empty={
@@ -198,7 +198,14 @@ function Transactions() {
   );
 }
 
-function columnsOf(busy: boolean, sign: (row: Transaction) => void): Column<Transaction>[] {
+/** What can be done with one that is not signed. */
+interface Unsigned {
+  busy: boolean;
+  sign: (row: Transaction) => void;
+  giveUp: (digest: string) => void;
+}
+
+function columnsOf(unsigned: Unsigned): Column<Transaction>[] {
   return [
     { name: 'When', wide: true, cell: ({ built_at: at }) => <Time at={at} />, by: ({ built_at: at }) => at },
     {
@@ -214,7 +221,7 @@ function columnsOf(busy: boolean, sign: (row: Transaction) => void): Column<Tran
       by: ({ action }) => action,
     },
     { name: 'Amount', right: true, cell: ({ amount_micros: micros }) => <Money micros={micros} />, by: ({ amount_micros: micros }) => micros },
-    { name: 'State', cell: (row) => <TransactionState row={row} onSign={() => sign(row)} busy={busy} />, by: ({ state }) => state },
+    { name: 'State', cell: (row) => <TransactionState row={row} unsigned={unsigned} />, by: ({ state }) => state },
     {
       name: 'Digest',
       wide: true,
@@ -228,14 +235,19 @@ function columnsOf(busy: boolean, sign: (row: Transaction) => void): Column<Tran
   ];
 }
 
-function TransactionState({ row, onSign, busy }: { row: Transaction; onSign: () => void; busy: boolean }) {
+function TransactionState({ row, unsigned: { busy, sign, giveUp } }: { row: Transaction; unsigned: Unsigned }) {
   return (
     <span className="flex flex-wrap items-center gap-2" title={row.failure}>
       <StateBadge state={row.state} />
       {row.state === 'built' && row.content !== undefined && (
-        <Button kind="quiet" disabled={busy} onClick={onSign}>
-          Sign
-        </Button>
+        <>
+          <Button kind="quiet" disabled={busy} onClick={() => sign(row)}>
+            Sign
+          </Button>
+          <Button kind="quiet" disabled={busy} onClick={() => giveUp(row.digest)}>
+            Give up
+          </Button>
+        </>
       )}
     </span>
   );

@@ -22,11 +22,20 @@ export interface Flow {
   start: (action: TransactionAction, amountMicros: number) => void;
   /** Signs one that was made before and not signed. */
   resume: (transaction: Transaction) => void;
-  /** Begins anew; a wallet that is still asked is given up. */
+  /** Begins anew; a wallet that is still asked is given up, and so is what it was asked to sign. */
   reset: () => void;
   waiting: Waiting | undefined;
   transaction: Transaction | undefined;
   error: Error | null;
+}
+
+/** Gives up a transaction that is not signed, by its digest. */
+export function useGiveUp() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (digest: string) => ask(api.DELETE('/api/billing/escrow/transactions/{digest}', { params: { path: { digest } } })),
+    onSettled: () => refreshAccount(client),
+  });
 }
 
 export function useTransaction(onCredited?: () => void): Flow {
@@ -36,12 +45,18 @@ export function useTransaction(onCredited?: () => void): Flow {
   const [digest, setDigest] = useState<string>();
   const asking = useRef<AbortController>(undefined);
 
+  const giveUp = useGiveUp();
+
   const sign = async (transaction: Transaction) => {
     const { content } = transaction;
     if (content === undefined) throw new WalletRefusal('There is nothing left to sign in this transaction. Make another one.');
     setStep('wallet');
     asking.current = new AbortController();
-    const signature = await unlessGivenUp(() => signAs(customer?.wallet_address ?? '', content), asking.current.signal);
+    const signature = await unlessGivenUp(() => signAs(customer?.wallet_address ?? '', content), asking.current.signal).catch((error: unknown) => {
+      // Only so many may wait for a signature. What cannot be given up now is offered in the list.
+      giveUp.mutate(transaction.digest);
+      throw error;
+    });
     setStep('sending');
     const path = { digest: transaction.digest };
     const sent = await ask(api.POST('/api/billing/escrow/transactions/{digest}/signature', { params: { path }, body: { signature } }));
