@@ -57,7 +57,7 @@ const COLUMNS: Column<Invoice>[] = [
     name: 'Issued',
     wide: true,
     by: ({ issued_at: at }) => at,
-    cell: ({ issued_at: at }) => (at === undefined ? <span className="text-muted">On the 1st</span> : <Time at={at} show="day" />),
+    cell: ({ issued_at: at }) => (at === undefined ? <span className="text-muted">Not yet</span> : <Time at={at} show="day" />),
   },
   { name: 'State', by: ({ state }) => state, cell: ({ state }) => <StateBadge state={state} /> },
   { name: 'Charges', right: true, wide: true, by: (row) => row.charges_micros, cell: (row) => <Money micros={row.charges_micros} /> },

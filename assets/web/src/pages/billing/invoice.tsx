@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
-import { Download, Printer } from 'lucide-react';
+import { Download } from 'lucide-react';
 import { useState } from 'react';
 import { formatMonth } from '../../format';
 import type { Schemas } from '../../server/api';
@@ -13,6 +13,7 @@ import { Loaded } from '../../ui/Loaded';
 import { Money } from '../../ui/Money';
 import { Page } from '../../ui/Page';
 import { Panel } from '../../ui/Panel';
+import { PrintButton } from '../../ui/PrintButton';
 import { Problem } from '../../ui/Problem';
 import { RemedyLink, RemedyText } from '../../ui/Remedy';
 import { Boxes } from '../../ui/Skeleton';
@@ -67,9 +68,7 @@ function Actions({ detail }: { detail: Detail }) {
         {icon}
         Usage as CSV
       </a>
-      <Button icon={<Printer aria-hidden="true" className="size-3.5" strokeWidth={1.75} />} onClick={() => window.print()}>
-        Print
-      </Button>
+      <PrintButton disabled={false} />
     </div>
   );
 }
@@ -77,7 +76,7 @@ function Actions({ detail }: { detail: Detail }) {
 function InvoiceBody({ detail }: { detail: Detail }) {
   return (
     <>
-      <PrintHead detail={detail} />
+      <OnPaper detail={detail} />
       <StateNote detail={detail} />
       <Panel title="Lines" aside={<StateBadge state={detail.state} />}>
         <LinesTable detail={detail} />
@@ -115,8 +114,8 @@ function InvoiceBody({ detail }: { detail: Detail }) {
   );
 }
 
-/** Whose invoice it is and when it was issued: on the screen that is around it, on paper it is not. */
-function PrintHead({ detail }: { detail: Detail }) {
+/** What an invoice needs on paper besides whose page it is: that is on every page. */
+function OnPaper({ detail }: { detail: Detail }) {
   const customer = useQuery(customerQuery).data;
   return (
     <dl className="hidden grid-cols-[10rem_1fr] gap-x-4 gap-y-1 text-[13px] print:grid">
@@ -126,10 +125,6 @@ function PrintHead({ detail }: { detail: Detail }) {
       <dd>{stateLabel(detail.state)}</dd>
       {customer !== undefined && (
         <>
-          <dt>Customer</dt>
-          <dd>
-            {customer.name === '' ? '' : `${customer.name}, `}number {customer.customer_id}
-          </dd>
           <dt>Wallet</dt>
           <dd className="font-mono text-xs break-all">{customer.wallet_address}</dd>
         </>

@@ -16,6 +16,7 @@ import { RemedyLink } from '../../ui/Remedy';
 import { Panel } from '../../ui/Panel';
 import { Boxes } from '../../ui/Skeleton';
 import { Time } from '../../ui/Time';
+import { isOver, issuedOn } from './draft';
 import { InvoiceLines } from './InvoiceLines';
 import { InvoiceTable } from './InvoiceTable';
 import { SpendCapPanel } from './SpendCapPanel';
@@ -143,7 +144,9 @@ function Draft({ billing }: { billing: Billing }) {
         )}
       </Loaded>
       <dl className="flex items-baseline justify-between border-t border-line px-4 py-3 sm:px-5">
-        <dt className="text-[13px] font-semibold">To pay on the 1st</dt>
+        <dt className="text-[13px] font-semibold">
+          {isOver(draft.month, billing.as_of) ? `To pay as soon as ${formatMonth(draft.month)} is closed` : <>To pay on <Time at={issuedOn(draft.month)} show="day" /></>}
+        </dt>
         <dd className="text-xl font-semibold">
           <Money micros={draft.amount_micros} />
         </dd>

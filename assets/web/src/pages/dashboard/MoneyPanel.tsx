@@ -38,17 +38,24 @@ function MoneyFigures({ billing }: { billing: Billing }) {
           draft === undefined ? (
             'Nothing is billed yet'
           ) : (
-            <Link to="/billing/invoices/$invoice" params={{ invoice: 'draft' }} className="text-link hover:underline">
-              {formatMonth(draft.month)}, line by line
-            </Link>
+            <>
+              <Link to="/billing/invoices/$invoice" params={{ invoice: 'draft' }} className="text-link hover:underline">
+                {formatMonth(draft.month)}, line by line
+              </Link>
+              {draft.credits_micros > 0 && (
+                <>
+                  ; <Money micros={draft.credits_micros} /> of credit used
+                </>
+              )}
+            </>
           )
         }
       >
         <span data-testid="month-cost">
-          <Money micros={draft?.charges_micros ?? 0} />
+          <Money micros={draft?.amount_micros ?? 0} />
         </span>
       </Figure>
-      <Figure label="Expected at month end" note={expected === undefined ? 'Not enough is known' : `At the present rate, ${formatCount(daysLeft(billing.as_of))} days to go`}>
+      <Figure label="Expected at month end" note={draft === undefined || expected === undefined ? 'Not enough is known' : rateNote(daysLeft(draft.month, billing.as_of))}>
         {expected === undefined ? '–' : formatAboutMoney(expected)}
       </Figure>
       <Figure
@@ -72,6 +79,11 @@ function MoneyFigures({ billing }: { billing: Billing }) {
       </Figure>
     </Figures>
   );
+}
+
+function rateNote(days: number): string {
+  if (days === 0) return 'The month is over, and being closed';
+  return `At the present rate, ${formatCount(days)} ${days === 1 ? 'day' : 'days'} to go`;
 }
 
 function RunwayNote({ runway }: { runway: Billing['runway'] }) {
