@@ -5,8 +5,10 @@ import { api, ask } from '../../server/api';
 import { fieldMessages } from '../../server/problem';
 import { customerQuery } from '../../server/queries';
 import { Badge } from '../../ui/Badge';
+import { Banner } from '../../ui/Banner';
 import { Button } from '../../ui/Button';
 import { Copy } from '../../ui/Copy';
+import { Fact, Facts } from '../../ui/Facts';
 import { TextField } from '../../ui/Field';
 import { Loaded } from '../../ui/Loaded';
 import { Panel } from '../../ui/Panel';
@@ -21,18 +23,28 @@ export function ProfilePanel() {
   const status = customer.data?.status;
   return (
     <Panel title="Profile" aside={status === 'active' ? <Badge tone="good">Active</Badge> : status !== undefined ? <Badge tone="bad">{status}</Badge> : undefined}>
-      <Loaded query={customer}>{(value) => <Profile key={value.name} customer={value} />}</Loaded>
+      <Loaded query={customer}>{(value) => <Profile customer={value} />}</Loaded>
     </Panel>
   );
 }
 
+/** A name that is typed, and the one that was there when that began. */
+interface Edit {
+  name: string;
+  over: string;
+}
+
+/** What is typed stays, whatever changes elsewhere meanwhile. */
 function Profile({ customer }: { customer: Schemas['Customer'] }) {
   const client = useQueryClient();
-  const [name, setName] = useState(customer.name);
+  const [edit, setEdit] = useState<Edit>();
+  const name = edit?.name ?? customer.name;
+  const changed = name.trim() !== customer.name;
   const rename = useMutation({
-    mutationFn: () => ask(api.PATCH('/api/customer', { body: { name: name.trim() } })),
-    onSuccess: (after) => {
+    mutationFn: (sent: string) => ask(api.PATCH('/api/customer', { body: { name: sent.trim() } })),
+    onSuccess: (after, sent) => {
       client.setQueryData(customerQuery.queryKey, after);
+      setEdit((now) => (now?.name === sent ? undefined : now));
       toast('Profile saved');
     },
   });
@@ -43,7 +55,7 @@ function Profile({ customer }: { customer: Schemas['Customer'] }) {
         className="grid gap-3 px-4 py-4 sm:px-5"
         onSubmit={(event) => {
           event.preventDefault();
-          rename.mutate();
+          rename.mutate(name);
         }}
       >
         <div className="flex flex-wrap items-start gap-3">
@@ -51,32 +63,37 @@ function Profile({ customer }: { customer: Schemas['Customer'] }) {
             className="w-full max-w-sm"
             label="Name"
             value={name}
-            onChange={setName}
+            onChange={(text) => setEdit((before) => ({ name: text, over: before?.over ?? customer.name }))}
             maxLength={64}
             autoComplete="organization"
             placeholder="What you want to be called"
             errors={fieldMessages(rename.error, 'name')}
             hint="On invoices and in this dashboard. May be empty."
           />
-          <Button type="submit" className="sm:mt-6" busy={rename.isPending} disabled={name.trim() === customer.name}>
+          <Button type="submit" className="sm:mt-6" busy={rename.isPending} disabled={!changed}>
             Save
           </Button>
         </div>
+        {edit !== undefined && changed && edit.over !== customer.name && !rename.isPending && (
+          <Banner tone="warn" role="status" title="Changed elsewhere" action={<Button onClick={() => setEdit(undefined)}>Take what is in force</Button>}>
+            What you typed is kept, and replaces this when you save: {customer.name === '' ? 'no name' : customer.name}
+          </Banner>
+        )}
         <Problem error={rename.error} />
       </form>
-      <dl className="divide-y divide-line border-t border-line text-[13px]">
-        <Row label="Customer number">
+      <Facts>
+        <Fact label="Customer number">
           <span className="font-mono text-xs">{customer.customer_id}</span>
           <Copy text={String(customer.customer_id)} what="customer number" />
-        </Row>
-        <Row label="Wallet">
+        </Fact>
+        <Fact label="Wallet">
           <span className="truncate font-mono text-xs">{customer.wallet_address}</span>
           <Copy text={customer.wallet_address} what="wallet address" />
-        </Row>
-        <Row label="Member since">
+        </Fact>
+        <Fact label="Member since">
           <Time at={customer.created_at} show="day" />
-        </Row>
-        <Row label="Terms of service">
+        </Fact>
+        <Fact label="Terms of service">
           {accepted && customer.terms_accepted_at !== undefined ? (
             <span>
               <TermsLink>Version {customer.terms_version}</TermsLink> accepted on <Time at={customer.terms_accepted_at} show="day" />
@@ -87,17 +104,8 @@ function Profile({ customer }: { customer: Schemas['Customer'] }) {
               <AcceptTerms version={customer.current_terms_version} />
             </div>
           )}
-        </Row>
-      </dl>
+        </Fact>
+      </Facts>
     </>
-  );
-}
-
-function Row({ label, children }: { label: string; children: React.ReactNode }) {
-  return (
-    <div className="flex min-h-11 flex-wrap items-center gap-x-4 px-4 py-1.5 sm:px-5">
-      <dt className="w-36 text-muted">{label}</dt>
-      <dd className="flex min-w-0 items-center gap-1">{children}</dd>
-    </div>
   );
 }
