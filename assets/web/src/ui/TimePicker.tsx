@@ -67,7 +67,7 @@ function FreeForm({ value, onChange }: { value: Span; onChange: (span: FreeSpan)
         <TextField label="To (UTC), or now" type="datetime-local" value={to} onChange={setTo} />
         <Button type="submit">Show</Button>
       </div>
-      <p className="text-xs text-muted">Both ends are moved out to whole steps: minutes of late, hours or days longer ago.</p>
+      <p className="text-xs text-muted">Both ends are rounded out to whole steps: minutes for recent times, hours or days for older ones.</p>
       {problem !== undefined && (
         <p role="alert" className="text-xs text-bad">
           {problem}
