@@ -1,6 +1,7 @@
 // What a customer pays and stops paying: plans, limits, caps, and what happens when there is too little money.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
 import { apiGet, openAccount, pretend, signedIn as signedInAt, until } from './account.mjs';
@@ -198,5 +199,61 @@ test('a Seal key is registered, gets a package, is turned off after a question, 
   await page.getByText('No Seal keys yet').waitFor();
   assert.deepEqual(await apiGet(page, '/api/services/seal/keys').then(({ items }) => items), []);
   assert.ok(problems.every((problem) => problem.includes('422')), `${problems}`);
+  await context.close();
+});
+
+test('a service waits for its first payment, says what is missing, and begins as soon as that is there', async () => {
+  const account = await openAccount(origin, { dollars: 5 });
+  await account.ask('POST', '/api/services/seal/subscribe', { tier: 'pro' });
+  const { context, page } = await signedIn(account, '/services/seal');
+  await page.getByText(/first payment/i).first().waitFor();
+  await becomes(page, 'seal', { state: 'disabled', keys_work: false });
+  await page.getByRole('main').getByRole('link', { name: 'Deposit', exact: true }).first().click();
+  const dialog = page.getByRole('dialog');
+  assert.equal(await dialog.getByLabel('Amount in USDC').inputValue(), '24.00');
+  await dialog.getByRole('button', { name: 'Deposit', exact: true }).click();
+  await dialog.getByText('Deposited.').waitFor();
+  assert.equal(await dialog.getByRole('button', { name: 'Deposit', exact: true }).count(), 0, 'the same is not deposited twice by a slip');
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await until(async () => (await apiGet(page, '/api/billing')).owed_micros === 0, 'the invoice to be paid');
+  await page.goto(`${origin}/services/seal`);
+  await page.getByRole('button', { name: 'Turn on' }).click();
+  await page.getByText('Seal is on', { exact: true }).waitFor();
+  await becomes(page, 'seal', { state: 'enabled', keys_work: true });
+  assert.equal(await page.getByText(/first payment/i).count(), 0);
+  await context.close();
+});
+
+test('a statement comes as a file with every entry, also those that the page has not loaded, and as a page on paper', async () => {
+  const account = await openAccount(origin, { services: { seal: 'starter', grpc: 'starter' } });
+  await until(async () => (await account.ask('GET', '/api/billing/entries')).items.length > 5, 'some entries');
+  const { items: entries } = await account.ask('GET', '/api/billing/entries?limit=200');
+  const { context, page, problems } = await signedIn(account, '/support');
+  // The same server, two at a time.
+  await page.route(`${origin}/api/billing/entries?*`, (route) => route.continue({ url: route.request().url().replace('limit=200', 'limit=2') }));
+  await page.goto(`${origin}/billing/statement`);
+  await page.getByRole('cell').first().waitFor();
+  assert.equal(await page.getByRole('table').getByRole('row').count(), 3, 'a head and two entries');
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()]);
+  assert.equal(file.suggestedFilename(), 'statement.csv');
+  const [head, ...rows] = (await readFile(await file.path(), 'utf8')).trimEnd().split('\r\n').map((line) => line.split(','));
+  const told = rows.map((cells) => Object.fromEntries(cells.map((cell, index) => [head[index], cell])));
+  const inFile = ({ at, reason, invoice = '', after }) => [at, reason, invoice, String(after.escrow_micros), String(after.owed_micros)];
+  assert.deepEqual(
+    told.map(({ at, reason, invoice, escrow_micros: escrow, owed_micros: owed }) => [at, reason, invoice, escrow, owed]),
+    entries.map(inFile),
+  );
+
+  await page.emulateMedia({ media: 'print' });
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+  await page.getByText(/^Printed/).waitFor();
+  assert.ok(await page.getByText(`Customer ${account.customer}`).isVisible(), 'whose it is');
+  assert.ok(await page.getByRole('table').isVisible());
+  for (const hidden of [page.getByRole('navigation'), page.getByRole('button'), page.getByTestId('wallet-balance')]) {
+    for (const one of await hidden.all()) assert.equal(await one.isVisible(), false, `${await one.textContent()} is not for paper`);
+  }
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+  assert.deepEqual(problems, []);
+  await page.unrouteAll({ behavior: 'wait' });
   await context.close();
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { apiGet, openAccount, pretend as pretendAt, signedIn as signedInAt } from './account.mjs';
+import { apiGet, openAccount, pretend as pretendAt, signedIn as signedInAt, until } from './account.mjs';
 import { launch, open, startServer } from './support.mjs';
 
 let server;
@@ -51,31 +51,78 @@ test('a token and sessions are made and ended, and leave a trace in the activity
   await context.close();
 });
 
+/** A wallet of the Wallet Standard, which refuses to sign or, if it does not, never says anything. Runs in the page. */
+function testWallet({ name, address, refuses }) {
+  const account = { address, publicKey: new Uint8Array(32), chains: ['sui:mainnet'], features: [] };
+  const wallet = {
+    version: '1.0.0',
+    name,
+    icon: 'data:image/svg+xml;base64,',
+    chains: ['sui:mainnet'],
+    accounts: [account],
+    features: {
+      'standard:connect': { version: '1.0.0', connect: async () => ({ accounts: [account] }) },
+      'standard:events': { version: '1.0.0', on: () => () => undefined },
+      'sui:signPersonalMessage': {
+        version: '1.1.0',
+        signPersonalMessage: () => new Promise((_, refuse) => refuses !== undefined && refuse(new Error(refuses))),
+      },
+    },
+  };
+  const announce = ({ register }) => register(wallet);
+  addEventListener('wallet-standard:app-ready', (event) => announce(event.detail));
+  dispatchEvent(new CustomEvent('wallet-standard:register-wallet', { detail: announce }));
+}
+
+/** From the next page on, the account that is signed in is one of this wallet. */
+async function holdIn(page, wallet) {
+  await page.addInitScript(testWallet, wallet);
+  await page.evaluate((name) => localStorage.setItem('suiftly.wallet', name), wallet.name);
+}
+
 test('what a person types is kept when the wallet refuses, and the reason is shown', async () => {
   const { context, page } = await open(browser, 'about:blank');
-  await page.addInitScript(() => {
-    const account = { address: `0x${'a'.repeat(64)}`, publicKey: new Uint8Array(32), chains: ['sui:mainnet'], features: [] };
-    const wallet = {
-      version: '1.0.0',
-      name: 'Careful',
-      icon: 'data:image/svg+xml;base64,',
-      chains: ['sui:mainnet'],
-      accounts: [account],
-      features: {
-        'standard:connect': { version: '1.0.0', connect: async () => ({ accounts: [account] }) },
-        'standard:events': { version: '1.0.0', on: () => () => undefined },
-        'sui:signPersonalMessage': { version: '1.1.0', signPersonalMessage: () => Promise.reject(new Error('The person said no')) },
-      },
-    };
-    const announce = ({ register }) => register(wallet);
-    addEventListener('wallet-standard:app-ready', (event) => announce(event.detail));
-    dispatchEvent(new CustomEvent('wallet-standard:register-wallet', { detail: announce }));
-  });
+  await page.addInitScript(testWallet, { name: 'Careful', address: `0x${'a'.repeat(64)}`, refuses: 'The person said no' });
   await page.goto(`${origin}/services/seal/logs?status=5xx`);
   await page.waitForURL(/\/login\?next=/);
   await page.getByRole('button', { name: /Careful/ }).click();
   await page.getByText('The wallet did not sign').waitFor();
   assert.ok(await page.getByText('The person said no').isVisible());
+  await context.close();
+});
+
+test('a wallet that is silent or refuses can be given up, and so is what it was asked to sign', async () => {
+  const own = await openAccount(origin, { dollars: 20 });
+  const { context, page } = await signedInAt(browser, origin, own.key, '/support');
+  const { wallet_address: address } = await own.ask('GET', '/api/customer');
+  await holdIn(page, { name: 'Silent', address });
+  await page.goto(`${origin}/billing/escrow?action=deposit`);
+  const dialog = page.getByRole('dialog');
+  const amount = dialog.getByLabel('Amount in USDC');
+  await amount.fill('7');
+  await dialog.getByRole('button', { name: 'Deposit', exact: true }).click();
+  await dialog.getByText('Confirm it in your wallet').waitFor();
+  assert.ok(await amount.isDisabled(), 'nothing else can be asked meanwhile');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.getByText('Confirm it in your wallet').waitFor({ state: 'detached' });
+  assert.equal(await amount.inputValue(), '7');
+  const newest = async () => (await own.ask('GET', '/api/billing/escrow/transactions')).items[0];
+  await until(async () => (await newest()).state === 'failed', 'the transaction to be given up');
+  assert.deepEqual([(await newest()).amount_micros, (await newest()).failure], [7_000_000, 'it was given up before it was signed']);
+
+  await holdIn(page, { name: 'Careful', address, refuses: 'The person said no' });
+  await page.reload();
+  await amount.fill('8');
+  await dialog.getByRole('button', { name: 'Deposit', exact: true }).click();
+  await dialog.getByText('The person said no').waitFor();
+  await until(async () => (await newest()).amount_micros === 8_000_000 && (await newest()).state === 'failed', 'that one to be given up, too');
+
+  const made = await own.ask('POST', '/api/billing/escrow/transactions', { action: 'withdraw', amount_micros: 3_000_000 });
+  await page.goto(`${origin}/billing/escrow`);
+  await page.getByRole('button', { name: 'Give up' }).click();
+  await page.getByRole('button', { name: 'Give up' }).waitFor({ state: 'detached' });
+  assert.equal((await own.ask('GET', `/api/billing/escrow/transactions/${made.digest}`)).state, 'failed');
+  assert.equal((await own.ask('GET', '/api/billing')).escrow.balance_micros, 20_000_000);
   await context.close();
 });
 
@@ -129,6 +176,81 @@ test('what is typed into settings is kept when they change elsewhere, and the ot
   await page.getByText('Settings saved').waitFor();
   const { burst, ip_allowlist: list } = await own.ask('GET', '/api/services/seal');
   assert.deepEqual({ burst, list }, { burst: true, list: ['203.0.113.8'] });
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test('a name that is typed is kept when it changes elsewhere', async () => {
+  const own = await openAccount(origin, { dollars: 0 });
+  const { context, page, problems } = await signedInAt(browser, origin, own.key, '/settings');
+  const name = page.getByLabel('Name', { exact: true });
+  await name.fill('Ada');
+  await own.ask('PATCH', '/api/customer', { name: 'Grace' });
+  await page.getByText('replaces this when you save: Grace').waitFor();
+  assert.equal(await name.inputValue(), 'Ada');
+  await page.getByRole('button', { name: 'Take what is in force' }).click();
+  assert.equal(await name.inputValue(), 'Grace');
+  await name.fill('Ada');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('Profile saved').waitFor();
+  await own.ask('PATCH', '/api/customer', { name: 'Edsger' });
+  await until(async () => (await name.inputValue()) === 'Edsger', 'what is not touched to follow');
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test('a secret that is shown once is not closed by mistake before it was copied', async () => {
+  const own = await openAccount(origin, { services: { seal: 'pro' } });
+  const { context, page, problems } = await signedInAt(browser, origin, own.key, '/services/seal/keys', { permissions: ['clipboard-write', 'clipboard-read'] });
+  const dialog = page.getByRole('dialog');
+  const create = async (name) => {
+    await page.getByRole('button', { name: 'Create key' }).first().click();
+    await dialog.getByLabel('Name').fill(name);
+    await dialog.getByRole('button', { name: 'Create key' }).click();
+    await dialog.getByText('shown only once').waitFor();
+    return dialog.locator('pre').first().textContent();
+  };
+  const question = dialog.getByRole('alert').filter({ hasText: 'it cannot be shown again' });
+
+  const first = await create('first');
+  for (const close of [() => page.keyboard.press('Escape'), () => page.keyboard.press('Escape'), () => dialog.getByRole('button', { name: 'Close', exact: true }).click()]) {
+    await close();
+    await question.waitFor();
+    assert.equal(await dialog.locator('pre').first().textContent(), first, 'it is still there');
+  }
+  await dialog.getByRole('button', { name: 'Close without a copy' }).click();
+  await dialog.waitFor({ state: 'detached' });
+
+  const second = await create('second');
+  await page.keyboard.press('Escape');
+  await question.waitFor();
+  await dialog.getByRole('button', { name: /^Copy/ }).first().click();
+  await question.waitFor({ state: 'detached' });
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), second);
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test('notices are read, the bell counts those that are not, and each leads to its invoice', async () => {
+  const own = await openAccount(origin, { services: { seal: 'starter' } });
+  const unread = async () => (await own.ask('GET', '/api/billing/notices')).unread;
+  const [{ invoice }] = (await own.ask('GET', '/api/billing/invoices?state=paid')).items;
+  const { context, page, problems } = await signedInAt(browser, origin, own.key, '/support');
+  // Whoever comes to a page begins at its content, and a menu that is open there closes.
+  await page.getByRole('heading', { level: 1, name: 'Support' }).waitFor();
+  await until(async () => (await unread()) === 2, 'both notices of the first invoice');
+  await page.getByRole('button', { name: 'Notices, 2 unread' }).click();
+  await page.getByRole('button', { name: 'Mark all as read' }).click();
+  await page.getByRole('button', { name: 'Notices', exact: true }).waitFor();
+  assert.equal(await unread(), 0);
+  await page.reload();
+  await page.getByRole('heading', { level: 1, name: 'Support' }).waitFor();
+  await page.getByRole('button', { name: 'Notices', exact: true }).click();
+  assert.equal(await page.getByRole('button', { name: 'Mark all as read' }).count(), 0);
+  await page.getByRole('link', { name: `Invoice ${invoice} is paid` }).click();
+  await page.getByRole('heading', { level: 1, name: invoice }).waitFor();
   assert.deepEqual(problems, []);
   await context.close();
 });

@@ -172,8 +172,8 @@ export async function open(browser, url, options = {}) {
 const inFlight = new WeakMap();
 
 /** Opens an address; says what it waits for if it does not come. */
-export async function visit(page, url) {
-  await page.goto(url).catch((error) => {
+export async function visit(page, url, options = {}) {
+  await page.goto(url, options).catch((error) => {
     const waiting = [...inFlight.get(page)].map((request) => `${request.method()} ${request.url()}`);
     throw new Error(`${error.message}\nunanswered: ${waiting.join(', ')}`);
   });
@@ -186,21 +186,27 @@ export function origins(requests) {
 
 /** No serious finding of axe (which needs a context that bypasses CSP) and no sideways scrolling. Keeps a screenshot. */
 export async function checkLook(page, name, withAxe = true) {
-  if (withAxe) await checkAxe(page);
+  await checkLayout(page, name, withAxe);
+  await page.screenshot({ path: `${artefacts}${name}.png`, fullPage: true });
+}
+
+/** The same without a screenshot. */
+export async function checkLayout(page, name, withAxe = true) {
+  if (withAxe) await checkAxe(page, name);
   const [scroll, client] = await page.evaluate(() => [
     document.documentElement.scrollWidth,
     document.documentElement.clientWidth,
   ]);
   assert.ok(scroll <= client, `${name}: ${scroll} px of content in ${client} px`);
-  await page.screenshot({ path: `${artefacts}${name}.png`, fullPage: true });
 }
 
-async function checkAxe(page) {
+async function checkAxe(page, name) {
   await page.addScriptTag({ path: axe });
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
   assert.deepEqual(
     serious.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
     [],
+    name,
   );
 }
