@@ -177,11 +177,14 @@ function columnsOf(
       right: true,
       wide: true,
       by: (key) => useOf(key)?.requests_24h ?? 0,
-      cell: (key) => (
-        <Link to="/services/$service/logs" params={{ service: name }} search={{ key: String(key.fingerprint >>> 0) }} className="text-link hover:underline">
-          {use === undefined ? unknown : formatCount(useOf(key)?.requests_24h ?? 0)}
-        </Link>
-      ),
+      cell: (key) => {
+        if (use === undefined) return unknown;
+        return (
+          <Link to="/services/$service/logs" params={{ service: name }} search={{ key: String(key.fingerprint >>> 0) }} className="text-link hover:underline">
+            {formatCount(useOf(key)?.requests_24h ?? 0)}
+          </Link>
+        );
+      },
     },
     {
       name: 'Last used',
