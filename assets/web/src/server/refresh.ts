@@ -16,13 +16,13 @@ export const PACES: readonly Pace[] = [
   // What each request costs.
   { of: ['billing', 'overview'], everyS: 3 },
   { of: ['billing', 'invoice', 'draft'], everyS: 3 },
-  { of: ['billing', 'notices'], everyS: 10 },
+  { of: ['billing', 'notices'], everyS: 15 },
   // The chain is asked for it.
   { of: ['billing', 'wallet'], everyS: 10 },
   { of: ['billing'], everyS: 5 },
   // What people, scripts and time change.
   { of: ['services'], everyS: 5 },
-  { of: ['customer'], everyS: 10 },
+  { of: ['customer'], everyS: 30 },
   { of: ['keys'], everyS: 10 },
   { of: ['seal-keys'], everyS: 10 },
   { of: ['sessions'], everyS: 10 },
