@@ -75,7 +75,7 @@ export const STATES = {
   'account-suspended': { path: '/settings', before: pretend('/api/customer', { status: 'suspended' }), shows: 'This account is suspended' },
   'seal-waits': {
     path: '/services/seal',
-    before: pretend('/api/services/seal', { state: 'disabled', keys_work: false, banner: 'Seal waits for its first payment. Keys can be made once it is paid for.' }),
+    before: pretend('/api/services/seal', { state: 'disabled', awaits_payment: true, keys_work: false, banner: 'Seal waits for its first payment. Keys can be made once it is paid for.' }),
     shows: 'waits for its first payment',
   },
   'seal-updating': { path: '/services/seal', before: pretend('/api/services/seal', { sync: 'pending' }), shows: 'Updating' },

@@ -207,7 +207,8 @@ test('a service waits for its first payment, says what is missing, and begins as
   await account.ask('POST', '/api/services/seal/subscribe', { tier: 'pro' });
   const { context, page } = await signedIn(account, '/services/seal');
   await page.getByText(/first payment/i).first().waitFor();
-  await becomes(page, 'seal', { state: 'disabled', keys_work: false });
+  await becomes(page, 'seal', { state: 'disabled', awaits_payment: true, keys_work: false });
+  assert.equal(await page.getByRole('button', { name: 'Turn on' }).count(), 0, 'it would be refused');
   await page.getByRole('main').getByRole('link', { name: 'Deposit', exact: true }).first().click();
   const dialog = page.getByRole('dialog');
   assert.equal(await dialog.getByLabel('Amount in USDC').inputValue(), '24.00');
@@ -219,7 +220,7 @@ test('a service waits for its first payment, says what is missing, and begins as
   await page.goto(`${origin}/services/seal`);
   await page.getByRole('button', { name: 'Turn on' }).click();
   await page.getByText('Seal is on', { exact: true }).waitFor();
-  await becomes(page, 'seal', { state: 'enabled', keys_work: true });
+  await becomes(page, 'seal', { state: 'enabled', awaits_payment: false, keys_work: true });
   assert.equal(await page.getByText(/first payment/i).count(), 0);
   await context.close();
 });
