@@ -46,7 +46,8 @@ test('a token and sessions are made and ended, and leave a trace in the activity
   assert.deepEqual(problems, []);
 
   // By itself: nobody is left looking at an account whose session has ended.
-  await other.page.waitForURL(/\/login/);
+  await other.page.getByRole('button', { name: /Demo wallet/ }).waitFor();
+  assert.match(other.page.url(), /\/login/);
   await other.context.close();
   await context.close();
 });

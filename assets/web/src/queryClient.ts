@@ -27,10 +27,15 @@ export function makeQueryClient(): QueryClient {
   return client;
 }
 
+/** Every question of a page fails when the session ends; a second navigation would break off the first. */
+let isLeaving = false;
+
 function onError(error: Error): void {
   // The session has ended; the sign-in page brings the reader back to where this happened.
   if (!(error instanceof ApiError) || error.problem.code !== 'sign_in_required') return;
   forget();
   const { pathname, search } = window.location;
-  if (pathname !== '/login') window.location.assign(`/login?next=${encodeURIComponent(pathname + search)}`);
+  if (isLeaving || pathname === '/login') return;
+  isLeaving = true;
+  window.location.assign(`/login?next=${encodeURIComponent(pathname + search)}`);
 }
