@@ -13,6 +13,7 @@ import { Loaded } from '../../ui/Loaded';
 import { Money } from '../../ui/Money';
 import { Page } from '../../ui/Page';
 import { Problem } from '../../ui/Problem';
+import { RemedyLink } from '../../ui/Remedy';
 import { Segments } from '../../ui/Segments';
 import { Boxes } from '../../ui/Skeleton';
 import { DepositForm } from '../billing/DepositForm';
@@ -133,16 +134,22 @@ function Step({ number, title, note, done, now, children }: StepProps) {
   );
 }
 
+/** Before the first payment it cannot be turned on: then what is missing comes first. */
 function TurnOn({ name, service }: { name: ServiceName; service: Service }) {
   const action = useServiceAction(name);
+  const billing = useQuery(billingQuery).data;
   return (
     <div className="grid gap-3">
       {service.banner !== undefined && <p className="text-[13px]">{service.banner}</p>}
       <Problem error={action.error} />
       <div>
-        <Button kind="primary" busy={action.isPending} onClick={() => action.mutate({ do: 'enable' })}>
-          Turn on
-        </Button>
+        {service.awaits_payment ? (
+          <RemedyLink shortfall={billing?.shortfall} />
+        ) : (
+          <Button kind="primary" busy={action.isPending} onClick={() => action.mutate({ do: 'enable' })}>
+            Turn on
+          </Button>
+        )}
       </div>
     </div>
   );
