@@ -93,15 +93,25 @@ test('an invoice that waits is paid as soon as the limit allows it, from its own
   await context.close();
 });
 
-test('an amount that has changed since it was shown is not charged', async () => {
+test('an amount that has changed since it was shown is not charged, and the new one is shown', async () => {
   const account = await openAccount(origin);
   const { context, page } = await signedIn(account, '/support');
-  await pretend(page, `${origin}/api/services/seal/preview`, { demanded_micros: 28_000_000 });
+  let before = true;
+  await pretend(page, `${origin}/api/services/seal/preview`, (answer) => (before ? { ...answer, demanded_micros: 28_000_000 } : answer));
+  await page.route(`${origin}/api/services/seal/subscribe`, (route) => {
+    before = false;
+    return route.continue();
+  });
   await page.goto(`${origin}/services/seal?tier=pro`);
   const dialog = page.getByRole('dialog');
+  const charged = dialog.getByTestId('charged-today');
+  await charged.filter({ hasText: '$28.00' }).waitFor();
   await dialog.getByRole('button', { name: 'Subscribe', exact: true }).click();
   await dialog.getByText('It costs another amount now').waitFor();
   assert.equal((await apiGet(page, '/api/services/seal')).state, 'not_provisioned');
+  await charged.filter({ hasText: '$29.00' }).waitFor();
+  await dialog.getByRole('button', { name: 'Subscribe', exact: true }).click();
+  await page.getByText('Subscribed to Seal Pro').waitFor();
   await page.unrouteAll({ behavior: 'wait' });
   await context.close();
 });
