@@ -35,11 +35,18 @@ export function apiGet(page, path) {
 
 /** The API's answer as it is, with some of it changed: states that take days to come about. */
 export async function pretend(page, url, change) {
-  await page.route(url, async (route) => {
-    const response = await route.fetch();
-    const answer = await response.json();
-    await route.fulfill({ response, json: typeof change === 'function' ? change(answer) : { ...answer, ...change } });
-  });
+  await page.route(url, (route) => answerOtherwise(route, change).catch(unlessClosed));
+}
+
+async function answerOtherwise(route, change) {
+  const response = await route.fetch();
+  const answer = await response.json();
+  await route.fulfill({ response, json: typeof change === 'function' ? change(answer) : { ...answer, ...change } });
+}
+
+/** A page may be closed while it waits for an answer. */
+function unlessClosed(error) {
+  if (!/closed|disposed/i.test(error.message)) throw error;
 }
 
 /** Signs in over the API. `ask(method, path, body)` gives the answer's body and fails with the problem otherwise. */

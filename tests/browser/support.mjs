@@ -155,6 +155,9 @@ export function launch() {
 /** Opens a page in a context of its own, and gathers its requests, errors of scripts and of the console. */
 export async function open(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  // Closing may wait for ever for a page that is just on its way elsewhere. In the end the browser is closed, and all of them.
+  const close = context.close.bind(context);
+  context.close = () => Promise.race([close(), new Promise((resolve) => setTimeout(resolve, 20_000).unref())]);
   const page = await context.newPage();
   const problems = [];
   const requests = [];
