@@ -207,10 +207,11 @@ impl Daemon {
         }
         let gateways = reading.gateways().clone();
         let gate = gate(config, &public_url);
-        let state = HttpState::new(app.clone(), gate, gateways, demo, page_facts(&config.http), stop.clone());
+        let (facts, connections) = (page_facts(&config.http), config.http.max_connections);
+        let state = HttpState::new(app.clone(), gate, connections, gateways, demo, facts, stop.clone());
         tokio::spawn(stop.clone().run_until_cancelled_owned(state.clone().forget_quiet_clients()));
         let router = http::router(state);
-        let http = tokio::spawn(http::serve(listener, router, config.http.max_connections, stop.clone()));
+        let http = tokio::spawn(http::serve(listener, router, connections, stop.clone()));
         let gateway = gateway.start(&app, &stop);
         info!(%address, data_dir = %config.data_dir.display(), "ready");
         let committed = reading.intake().committed();
@@ -352,7 +353,6 @@ fn gate(config: &Config, public_url: &PublicUrl) -> GateOptions {
             sign_in_ip_per_min: limits.sign_in_ip_per_min,
             sign_in_address_per_min: limits.sign_in_address_per_min,
         },
-        max_connections: config.http.max_connections,
     }
 }
 

@@ -34,8 +34,6 @@ pub struct GateOptions {
     /// Who may say whom a request came from.
     pub trusted_proxies: Vec<IpAddr>,
     pub quotas: Quotas,
-    /// Connections at once, of which those who only watch leave some for others.
-    pub max_connections: usize,
 }
 
 pub(super) struct Gate {
@@ -54,7 +52,7 @@ pub(super) struct Identity(pub Result<Caller, Problem>);
 
 impl Gate {
     pub(super) fn new(options: GateOptions) -> Self {
-        let GateOptions { public_origin, trusted_proxies, quotas, max_connections: _ } = options;
+        let GateOptions { public_origin, trusted_proxies, quotas } = options;
         Self { public_origin, trusted_proxies, limits: Limits::new(quotas) }
     }
 
@@ -192,7 +190,6 @@ mod tests {
             public_origin: "https://dash.example.com".to_owned(),
             trusted_proxies: vec!["127.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()],
             quotas: Quotas { ip_per_min: 1, customer_per_min: 1, sign_in_ip_per_min: 1, sign_in_address_per_min: 1 },
-            max_connections: 16,
         })
     }
 

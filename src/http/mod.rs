@@ -54,15 +54,16 @@ pub struct HttpState {
 }
 
 impl HttpState {
+    /// `max_connections`: at once, of which those who only watch leave some for others.
     pub fn new(
         app: Arc<App>,
         gate: GateOptions,
+        max_connections: usize,
         gateways: Arc<GatewayStreams>,
         demo: Option<Feed>,
         facts: PageFacts,
         stop: CancellationToken,
     ) -> Self {
-        let watchers = Arc::new(Watchers::new(gate.max_connections));
         Self {
             app,
             gate: Arc::new(Gate::new(gate)),
@@ -70,7 +71,7 @@ impl HttpState {
             demo,
             facts: Arc::new(facts),
             streams: Arc::default(),
-            watchers,
+            watchers: Arc::new(Watchers::new(max_connections)),
             stop,
         }
     }

@@ -9,8 +9,8 @@ use crate::app::billing::{BillingFailure, Included, load_account, next_counters}
 use crate::app::{App, AppError, Caller, Refusal};
 use crate::core::billing::dunning::suspends_at;
 use crate::core::billing::{
-    Account, EscrowMirror, Event, LIMIT_PERIOD_MS, Outlook, PaymentMethod, RATE_DAYS, Runway, RunwayEnd, SpendingLimit,
-    outlook, per_day, runway, shortfall,
+    Account, EscrowMirror, Event, LIMIT_PERIOD_MS, Outlook, PaymentMethod, RATE_DAYS, Runway, RunwayEnd, Shortfall,
+    SpendingLimit, outlook, per_day, runway, shortfall,
 };
 use crate::core::calendar::{DAY_MS, Month, UtcMillis};
 use crate::core::error_code::Code;
@@ -150,12 +150,12 @@ impl App {
         };
         let (account, hours, counters) = self.ledger.read(read).await?;
         let price = self.config_global.load().request_price();
-        let overview = overview(&account, &hours, price, self.chain.is_simulated(), now)?;
-        let shortfall = match overview.owed_micros {
-            0 => None,
-            _ => shortfall(&account, &tariff.terms, counters, now).map_err(BillingFailure::from)?,
+        let shortfall = if account.unpaid().is_empty() {
+            None
+        } else {
+            shortfall(&account, &tariff.terms, counters, now).map_err(BillingFailure::from)?
         };
-        Ok(BillingOverview { shortfall: shortfall.map(shortfall_view), ..overview })
+        overview(&account, &hours, price, shortfall, self.chain.is_simulated(), now)
     }
 }
 
@@ -168,6 +168,7 @@ fn overview(
     account: &Account,
     hours: &[HourUsage],
     price: PricePerRequests,
+    shortfall: Option<Shortfall>,
     is_simulated_chain: bool,
     now: UtcMillis,
 ) -> Result<BillingOverview, AppError> {
@@ -185,7 +186,7 @@ fn overview(
         suspends_at: overdue_since.map(|since| suspends_at(since, standing.has_paid).to_string()),
         owed_micros: outlook.unpaid.micros(),
         owed: outlook.unpaid.to_string(),
-        shortfall: None,
+        shortfall: shortfall.map(shortfall_view),
         credits_micros: outlook.credits.micros(),
         credits: outlook.credits.to_string(),
         escrow: account.escrow.map(|escrow| escrow_view(account, &escrow, now)).transpose()?,

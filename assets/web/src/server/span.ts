@@ -19,6 +19,12 @@ export function spanOf({ range, from, to }: { range?: Range; from?: string; to?:
   return to === undefined ? { from } : { from, to };
 }
 
+/** The same search at another time. */
+export function atSpan<T extends { range?: Range; from?: string; to?: string }>(search: T, span: Span): Omit<T, 'range' | 'from' | 'to'> & Span {
+  const { range: _range, from: _from, to: _to, ...rest } = search;
+  return { ...rest, ...span };
+}
+
 /** What is wrong with free ends, in a sentence. */
 export function spanProblem({ from, to }: FreeSpan, now = Date.now()): string | undefined {
   const begin = Date.parse(from);

@@ -1,16 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 import { Radio } from 'lucide-react';
-import { formatChange, formatCount, formatDuration, formatShare, formatShort } from '../../format';
+import { formatChange, formatCount, formatDuration, formatShare } from '../../format';
 import type { Schemas } from '../../server/api';
 import { seriesQuery, summaryQuery } from '../../server/queries';
-import { chartLines } from '../../server/traffic';
-import { Chart } from '../../ui/chart/Chart';
-import { ChartSkeleton } from '../../ui/chart/ChartSkeleton';
 import { Empty } from '../../ui/Empty';
 import { Figure, Figures } from '../../ui/Figures';
 import { Loaded } from '../../ui/Loaded';
 import { Panel } from '../../ui/Panel';
 import { FigureLines } from '../../ui/Skeleton';
+import { ClassChart } from './ClassChart';
 
 const DAY = { range: '24h' } as const;
 
@@ -30,22 +28,7 @@ export function TrafficPanel() {
                 </Empty>
               </div>
             ) : (
-              <div className="border-t border-line">
-                <Loaded query={series} skeleton={<ChartSkeleton height={286} />}>
-                  {(value) => (
-                    <Chart
-                      title="Requests in the last 24 hours by class"
-                      kind="bars"
-                      from={Date.parse(value.from)}
-                      stepS={value.step_s}
-                      lines={chartLines(value, 'class')}
-                      height={200}
-                      format={formatCount}
-                      axis={formatShort}
-                    />
-                  )}
-                </Loaded>
-              </div>
+              <ClassChart series={series} height={200} />
             )}
           </>
         )}

@@ -38,23 +38,24 @@ export function TierCards({ name, service }: { name: ServiceName; service: Servi
 
 interface TierChoiceProps {
   name: ServiceName;
-  service: Service;
-  onDone: () => void;
+  /** The one that has a tier already; without it, a tier is subscribed to. */
+  service?: Service;
+  onDone?: () => void;
 }
 
 export function TierChoice({ name, service, onDone }: TierChoiceProps) {
   const [chosen, setChosen] = useState<Tier>();
   return (
     <>
-      <Cards name={name} current={service.tier} scheduled={service.scheduled_tier} onChoose={setChosen} />
+      <Cards name={name} current={service?.tier} scheduled={service?.scheduled_tier} onChoose={setChosen} />
       {chosen !== undefined && (
         <PreviewDialog
           name={name}
-          asked={{ action: 'change_tier', tier: chosen }}
+          asked={{ action: service === undefined ? 'subscribe' : 'change_tier', tier: chosen }}
           onClose={() => setChosen(undefined)}
           onDone={() => {
             setChosen(undefined);
-            onDone();
+            onDone?.();
           }}
         />
       )}
@@ -70,7 +71,7 @@ interface CardsProps {
   onChoose: (tier: Tier) => void;
 }
 
-export function Cards({ name, current, scheduled, disabled = false, onChoose }: CardsProps) {
+function Cards({ name, current, scheduled, disabled = false, onChoose }: CardsProps) {
   const config = useQuery(configQuery);
   return (
     <Loaded query={config} skeleton={<Boxes count={3} height={260} />}>

@@ -7,7 +7,7 @@ import type { LogsSearch } from '../../search';
 import { api, ask } from '../../server/api';
 import type { ServiceName } from '../../server/names';
 import { useKeyNames } from '../../server/keyNames';
-import { spanOf } from '../../server/span';
+import { atSpan, spanOf } from '../../server/span';
 import { CLASS_FILTERS, classOf } from '../../server/traffic';
 import { Button, buttonClass } from '../../ui/Button';
 import { Dot } from '../../ui/chart/Chart';
@@ -169,13 +169,7 @@ function Filters({ name, search, onChange }: FiltersProps) {
     <div className="flex flex-wrap items-end gap-3">
       {/* Two instants take a line of their own. */}
       <div className="max-w-full min-w-0 has-[form]:basis-full">
-        <TimePicker
-          value={spanOf(search)}
-          onChange={(span) => {
-            const { range: _range, from: _from, to: _to, ...rest } = search;
-            onChange({ ...rest, ...span });
-          }}
-        />
+        <TimePicker value={spanOf(search)} onChange={(span) => onChange(atSpan(search, span))} />
       </div>
       <form
         role="search"

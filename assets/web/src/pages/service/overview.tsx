@@ -4,14 +4,11 @@ import { formatCount } from '../../format';
 import type { ServiceName } from '../../server/names';
 import type { Service } from '../../server/queries';
 import { billingQuery, keyUseQuery, seriesQuery, serviceQuery, summaryQuery } from '../../server/queries';
-import { chartLines } from '../../server/traffic';
-import { Chart } from '../../ui/chart/Chart';
-import { ChartSkeleton } from '../../ui/chart/ChartSkeleton';
 import { Figure, Figures } from '../../ui/Figures';
 import { Loaded } from '../../ui/Loaded';
 import { Panel } from '../../ui/Panel';
 import { Boxes, FigureLines } from '../../ui/Skeleton';
-import { formatShort } from '../../format';
+import { ClassChart } from '../dashboard/ClassChart';
 import { TrafficFigures } from '../dashboard/TrafficPanel';
 import { FirstRequest } from './FirstRequest';
 import { PlanPanel } from './PlanPanel';
@@ -48,24 +45,7 @@ function Subscribed({ name, service }: { name: ServiceName; service: Service }) 
             current.requests === 0 ? <FirstRequest name={name} service={service} /> : <TrafficFigures current={current} previous={previous} />
           }
         </Loaded>
-        {(summary.data?.current.requests ?? 0) > 0 && (
-          <div className="border-t border-line">
-            <Loaded query={series} skeleton={<ChartSkeleton height={266} />}>
-              {(value) => (
-                <Chart
-                  title="Requests in the last 24 hours by class"
-                  kind="bars"
-                  from={Date.parse(value.from)}
-                  stepS={value.step_s}
-                  lines={chartLines(value, 'class')}
-                  height={180}
-                  format={formatCount}
-                  axis={formatShort}
-                />
-              )}
-            </Loaded>
-          </div>
-        )}
+        {(summary.data?.current.requests ?? 0) > 0 && <ClassChart series={series} height={180} />}
       </Panel>
       <div className="grid items-start gap-6 lg:grid-cols-2">
         <PlanPanel name={name} service={service} />

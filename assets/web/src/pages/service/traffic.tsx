@@ -11,7 +11,7 @@ import { SERVICE_LABEL } from '../../server/names';
 import { useKeyNames } from '../../server/keyNames';
 import { seriesQuery, summaryQuery } from '../../server/queries';
 import type { Span } from '../../server/span';
-import { spanName, spanOf, spanProblem, spanText } from '../../server/span';
+import { atSpan, spanName, spanOf, spanProblem, spanText } from '../../server/span';
 import { chartLines } from '../../server/traffic';
 import { Button } from '../../ui/Button';
 import { Chart } from '../../ui/chart/Chart';
@@ -49,10 +49,7 @@ export function ServiceTraffic() {
   const { by = 'class', of = 'paths' } = search;
   const navigate = useNavigate({ from: '/services/$service/traffic' });
   const show = (next: TrafficSearch) => void navigate({ search: next, replace: true, resetScroll: false });
-  const showTime = (next: Span) => {
-    const { range: _range, from: _from, to: _to, ...rest } = search;
-    show({ ...rest, ...next });
-  };
+  const showTime = (next: Span) => show(atSpan(search, next));
   const span = spanOf(search);
   const stretch = { ...span, service: name };
   const isShown = 'range' in span || spanProblem(span) === undefined;

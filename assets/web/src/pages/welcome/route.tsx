@@ -20,8 +20,8 @@ import { DepositForm } from '../billing/DepositForm';
 import { CreateKey } from '../keys/CreateKey';
 import { TryIt } from '../keys/TryIt';
 import { useServiceAction } from '../service/mutations';
+import { TierChoice } from '../service/TierCards';
 import { stepsDone } from './steps';
-import { TierCards } from './tiers';
 
 /** The first five minutes, each step ticked off by what has really happened. */
 export function WelcomePage() {
@@ -73,7 +73,7 @@ function Steps({ services }: { services: readonly Service[] }) {
       <Step {...step(1)} title={subscribed ? `Subscribed to ${SERVICE_LABEL[name]}` : 'Choose a service and a tier'} note={subscribed ? undefined : 'You see the exact charge before anything is paid.'}>
         <div className="grid gap-4">
           <Segments label="Service" value={name} options={NAMES} onChange={setName} />
-          <TierCards name={name} />
+          <TierChoice name={name} />
         </div>
       </Step>
       <Step {...step(2)} title={`Turn ${SERVICE_LABEL[name]} on`} note="Keys work from then on.">
